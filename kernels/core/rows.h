@@ -25,7 +25,7 @@ struct Span {
 
   // The id of the span's page number `index` (counted from its first page).
   SLUICE_HD uint32_t Page(int64_t index) const {
-    return page_ids != nullptr ? page_ids[index] : table_words[block_list[index] + row];
+    return page_ids != nullptr ? page_ids[index] : table_words[block_list[index] + static_cast<uint32_t>(row)];
   }
 };
 
