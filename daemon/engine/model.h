@@ -14,7 +14,7 @@ namespace sluice {
 
 // Angles of a rotary embedding as the engine computed them.
 struct RopeAngles {
-  std::vector<float> inv_freq;  // [rotary_dim / 2], each > 0
+  std::vector<float> inv_freq;  // [rotary_dim / 2]
   int32_t rotary_dim = 0;
   RopePairing pairing = RopePairing::kHalfSplit;
   float attention_factor = 1.0f;
@@ -31,7 +31,7 @@ struct LayerGeometry {
 
 // A model as an engine registers it.
 struct ModelGeometry {
-  std::string name;
+  std::string name;  // 1 to 256 bytes
   int32_t query_heads = 0;
   int32_t k_dim = 0;
   int32_t v_dim = 0;
@@ -50,11 +50,12 @@ struct ModelGeometry {
 class Model {
  public:
   // INVALID_ARGUMENT (FIELD_INVALID) naming the field, what came and what is
-  // allowed. `name` may be empty.
+  // allowed.
   static absl::StatusOr<Model> Create(ModelGeometry geometry, int64_t slab_bytes);
 
   const ModelGeometry& geometry() const { return geometry_; }
-  // SHA-256 over all of the geometry but the name, truncated to 128 bits, in hexadecimal.
+  // SHA-256 over all of the geometry and the name (models of one geometry with
+  // other weights must never meet), truncated to 128 bits, in hexadecimal.
   const std::string& fingerprint() const { return fingerprint_; }
   // Rows of the model: one a (layer with its own cache, kv head), layer by layer.
   int32_t row_count() const { return row_count_; }
