@@ -97,7 +97,8 @@ class DocumentedTest(unittest.TestCase):
         for proto, found in all_declarations(PROTO_ROOT):
             lines = (PROTO_ROOT / proto).read_text().splitlines()
             code = [line for line in lines if not line.lstrip().startswith("//")]
-            self.assertEqual(sum(bool(DECLARATION.search(line)) for line in code), len(found), proto)
+            expected = sum(bool(DECLARATION.search(line)) for line in code)
+            self.assertEqual(expected, len(found), proto)
 
     def test_both_services_are_found(self):
         kinds = [kind for _, found in all_declarations(PROTO_ROOT) for kind, _, _ in found]
