@@ -19,6 +19,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/base/reason.h"
 #include "daemon/engine/model.h"
 #include "daemon/engine/refusal_details.h"
 #include "daemon/engine/tensor_ref.h"
