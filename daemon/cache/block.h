@@ -1,0 +1,28 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "daemon/cache/ids.h"
+#include "daemon/cache/slot_table.h"
+
+namespace sluice {
+
+// `page_size` consecutive tokens of a sequence over all its rows.
+//
+// A block counts the sequences that list it (and a job that still reads it); it
+// holds one reference to each of its pages while it lives.
+struct Block {
+  std::vector<PageId> pages;  // [row_count]
+  int32_t references = 0;     // 0: not alive
+  SizeClassId size_class;
+  TenantId tenant;
+  // A body took pages of this block over when it had other holders too: it may
+  // only be written while each of its pages counts one.
+  bool has_body_pages = false;
+};
+
+using BlockTable = SlotTable<BlockId, Block>;
+
+}  // namespace sluice

@@ -1,0 +1,207 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/cache/block.h"
+#include "daemon/cache/bodies.h"
+#include "daemon/cache/ids.h"
+#include "daemon/cache/page_pool.h"
+#include "daemon/cache/reclaim_queue.h"
+#include "daemon/cache/sequence.h"
+#include "daemon/cache/step.h"
+#include "daemon/cache/tenant_ledger.h"
+
+namespace sluice {
+
+// Who holds which page: sequences, their blocks and bodies, steps and jobs.
+//
+// Deterministic state over ids: no bytes, clock or I/O. What an operation gives
+// up is queued; ReclaimSlice drops it and Passed frees it, both in slices. Until
+// then it counts as in use.
+//
+// Every operation with a SequenceId: NOT_FOUND (UNKNOWN_SEQUENCE) if there is
+// none. A refused operation changes nothing.
+//
+// Not thread-safe: owned by the engine thread. No method blocks.
+class Cache {
+ public:
+  explicit Cache(const PagePool::Options& options);
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
+  // See PagePool::AddSizeClass.
+  SizeClassId AddSizeClass(int64_t pages_per_slab, int64_t page_bytes);
+  // Tenants are added here; only the cache charges them.
+  TenantLedger& tenants() { return tenants_; }
+  const TenantLedger& tenants() const { return tenants_; }
+
+  // --- sequences
+
+  // An empty sequence.
+  // Errors: RESOURCE_EXHAUSTED (TENANT_QUOTA): the tenant's number of sequences.
+  // REQUIRES: row_count and page_size >= 1; a known class and tenant.
+  absl::StatusOr<SequenceId> CreateSequence(const CacheGeometry& geometry, TenantId tenant);
+
+  // A copy that shares every block and the bodies. The parent's job is not the
+  // copy's. O(blocks).
+  // Errors: FAILED_PRECONDITION (STEP_OPEN); ABORTED (SEQUENCE_LOST);
+  // RESOURCE_EXHAUSTED (TENANT_QUOTA).
+  absl::StatusOr<SequenceId> Fork(SequenceId parent);
+
+  // Forgets the sequence and its job; its id is unknown from now on. O(1).
+  // Errors: FAILED_PRECONDITION (STEP_OPEN).
+  absl::Status Free(SequenceId sequence);
+
+  // Drops the tokens from `new_length` on. The next step copies the kept slots of
+  // a block that others list too.
+  // Errors: FAILED_PRECONDITION (STEP_OPEN), (BELOW_FLOOR), (LENGTH_MISMATCH):
+  // beyond the length; ABORTED (SEQUENCE_LOST).
+  // REQUIRES: not below the snapshot of a running job: cancel that first.
+  absl::Status Rollback(SequenceId sequence, int64_t new_length);
+
+  // From now on only reads and Free (after UndoStep) are accepted.
+  absl::Status MarkLost(SequenceId sequence);
+
+  // --- steps
+
+  // Opens a step on every entry's sequence and allocates its blocks, copies of
+  // shared open blocks included. O(entries + new pages).
+  //
+  // The caller submits the copies to the foreground lane before it submits
+  // anything else of these sequences and before the next ReclaimSlice.
+  //
+  // All or nothing. Errors: INVALID_ARGUMENT: a token_count < 1, positions beyond
+  // 2^31 - 1, a sequence named twice; FAILED_PRECONDITION (LENGTH_MISMATCH),
+  // (STEP_OPEN); ABORTED (SEQUENCE_LOST); RESOURCE_EXHAUSTED (POOL_FULL) or
+  // (TENANT_QUOTA), with the missing bytes in the message. Fields are
+  // `entries[i].<name>`.
+  absl::StatusOr<StepGrant> BeginStep(std::span<const StepEntryRequest> entries);
+
+  // Bytes that are missing before BeginStep(entries) finds room; 0: none. Those a
+  // tenant's maximum lacks count like those the pool lacks. Entries of unknown
+  // sequences need nothing.
+  int64_t MissingBytes(std::span<const StepEntryRequest> entries) const;
+
+  // The entries that find room together when room is given in their order, as
+  // indexes into `entries`.
+  std::vector<size_t> EntriesWithRoom(std::span<const StepEntryRequest> entries) const;
+
+  // The step's tokens now count. REQUIRES: a step is open on the sequence.
+  void CloseStep(SequenceId sequence);
+
+  // Gives up the step's new blocks; the length stays as it was before the step. A
+  // copy of the open block stays: the copy has been submitted.
+  // REQUIRES: a step is open on the sequence.
+  void UndoStep(SequenceId sequence);
+
+  // --- jobs
+
+  // Starts the sequence's job on positions below `snapshot_length` and returns the
+  // slots held there by row [row_count].
+  // Errors: ABORTED (SEQUENCE_LOST).
+  // REQUIRES: no job runs; tail_first_position <= snapshot_length <= length.
+  absl::StatusOr<std::vector<int64_t>> PlanJob(SequenceId sequence, int64_t snapshot_length);
+
+  // Destination pages, reserved for the sequence's job; out of the job reserve
+  // when nothing else is free. May be called again for more.
+  // Errors: RESOURCE_EXHAUSTED (POOL_FULL).
+  // REQUIRES: a job was planned.
+  absl::StatusOr<JobPages> AllocateJobPages(SequenceId sequence, int64_t page_count);
+
+  // Bodies := `result`; tail := what lies beyond the snapshot. The job's pages that
+  // `result` does not list, the old bodies and the blocks wholly before the
+  // snapshot are given up. O(pages of the result).
+  // REQUIRES: a job was planned; no step is open; `result` is dense, lists no page
+  // twice, and the operations that wrote it have completed.
+  void CommitJob(SequenceId sequence, JobResult result);
+
+  // Ends the job without effect. REQUIRES: a job was planned; no further operation
+  // of it will be submitted.
+  void CancelJob(SequenceId sequence);
+
+  // --- giving back
+
+  // Drops queued counts, touching about `max_pages` pages; those without any left
+  // are retired with `newest`, the last operation submitted to each lane.
+  Reclaimed ReclaimSlice(int64_t max_pages, const LaneTickets& newest);
+  bool reclaim_pending() const { return !reclaim_.empty(); }
+
+  // Frees up to `max_pages` retired pages that `completed` has passed. Returns true
+  // if more are ready.
+  bool Passed(const LaneTickets& completed, int64_t max_pages);
+
+  // --- reading
+
+  // Null if there is none. Stays valid until the sequence is freed.
+  const Sequence* Find(SequenceId sequence) const;
+  int64_t sequence_count() const { return static_cast<int64_t>(sequences_.size()); }
+
+  // REQUIRES: the block or bodies object is alive. Valid until the next BeginStep
+  // or CommitJob.
+  std::span<const PageId> BlockPages(BlockId block) const;  // [row_count]
+  const Bodies& BodiesOf(BodiesId bodies) const;
+
+  // Kept slots of each row: body and tail. REQUIRES: a known sequence.
+  std::vector<int64_t> KeptSlots(SequenceId sequence) const;  // [row_count]
+  // Bytes of pages that the sequence lists, shared ones included. O(blocks).
+  int64_t HeldBytes(SequenceId sequence) const;
+  // Bytes that would come back if the sequence went now. O(pages).
+  int64_t BytesAlone(SequenceId sequence) const;
+  int64_t BlockBytes(const CacheGeometry& geometry) const;
+
+  PoolBytes pool_bytes() const { return pool_.bytes(); }
+  // What `tenant` could take for appends now, within its maximum.
+  int64_t AvailableBytes(TenantId tenant) const;
+
+  // Empty if every page is counted exactly as blocks, bodies and jobs account for
+  // and all sums agree; else what does not. O(pages); for tests.
+  std::string CheckInvariants() const;
+
+ private:
+  // What BeginStep will do to one sequence.
+  struct StepPlan {
+    Sequence* sequence = nullptr;
+    int32_t token_count = 0;
+    int64_t new_blocks = 0;
+    bool copies_open_block = false;
+    int64_t pages() const {
+      return (new_blocks + (copies_open_block ? 1 : 0)) * sequence->geometry().row_count;
+    }
+  };
+
+  absl::StatusOr<Sequence*> Get(SequenceId sequence);
+  absl::StatusOr<Sequence*> GetIdle(SequenceId sequence);
+  Sequence& GetWithJob(SequenceId sequence);
+  absl::Status CheckEntry(const StepEntryRequest& entry, size_t index);
+  StepPlan PlanEntry(const StepEntryRequest& entry) const;
+  int64_t MissingBytesOf(std::span<const StepPlan> plans, bool* is_quota) const;
+  StepEntryGrant Grant(const StepPlan& plan, StepGrant* grant);
+  BlockId AllocateBlock(const Sequence& sequence, StepGrant* grant);
+  BlockCopy ReplaceOpenBlock(Sequence& sequence, StepGrant* grant);
+  bool MustCopyOpenBlock(const Sequence& sequence) const;
+  BodiesId AddBodies(const Sequence& sequence, JobResult result);
+  void EndJob(Sequence& sequence);
+  std::string CheckReferences() const;
+  std::string CheckPages() const;
+  std::string CheckTenants() const;
+
+  PagePool pool_;
+  TenantLedger tenants_;
+  BlockTable blocks_;
+  BodiesTable bodies_;
+  ReclaimQueue reclaim_;
+  absl::flat_hash_map<SequenceId, std::unique_ptr<Sequence>> sequences_;
+  uint64_t next_sequence_ = 1;
+  uint64_t step_number_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,78 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "daemon/cache/block.h"
+#include "daemon/cache/bodies.h"
+#include "daemon/cache/ids.h"
+#include "daemon/cache/page_pool.h"
+#include "daemon/cache/tenant_ledger.h"
+
+namespace sluice {
+
+// What a slice of reclaiming did.
+struct Reclaimed {
+  bool more = false;  // call again
+  // Their ids will be used again: the caller drops what it keeps for them.
+  std::vector<BlockId> blocks;
+  std::vector<BodiesId> bodies;
+};
+
+// Counts on blocks, bodies and pages that were given up and are dropped in slices,
+// so that to free a long sequence costs its caller nothing.
+//
+// Not thread-safe: owned by the engine thread.
+class ReclaimQueue {
+ public:
+  // The tables and the pool must outlive the queue.
+  ReclaimQueue(PagePool* pool, TenantLedger* tenants, BlockTable* blocks, BodiesTable* bodies);
+
+  // Each takes over one count of what it is given; nothing is dropped yet.
+  void DropBlocks(std::vector<BlockId> blocks);
+  void DropBodies(BodiesId bodies);
+  void DropReservedPages(std::vector<PageId> pages);
+
+  // Drops counts until about `max_pages` pages were touched (one block's more at
+  // most). `newest`: the last operation submitted to each lane.
+  Reclaimed Slice(int64_t max_pages, const LaneTickets& newest);
+
+  bool empty() const { return items_.empty(); }
+
+  // Adds what is queued to counts by id (blocks, bodies) and by PageId (pages in
+  // use), for an audit.
+  void AddCounts(std::vector<int32_t>* block_counts, std::vector<int32_t>* bodies_counts,
+                 std::vector<PageId>* used_pages, std::vector<PageId>* reserved_pages) const;
+
+ private:
+  struct Blocks {
+    std::vector<BlockId> ids;
+    size_t next = 0;
+  };
+  struct Pages {
+    std::vector<PageId> ids;
+    size_t next = 0;
+    bool reserved = false;
+    TenantId tenant;        // unless reserved
+    SizeClassId size_class;  // unless reserved
+  };
+  using Item = std::variant<Blocks, BodiesId, Pages>;
+
+  // Each returns the pages it touched and sets `done` when its item is finished.
+  int64_t Work(Blocks& item, int64_t max_pages, const LaneTickets& newest, Reclaimed& out);
+  int64_t Work(BodiesId item, Reclaimed& out);
+  int64_t Work(Pages& item, int64_t max_pages, const LaneTickets& newest);
+  int64_t DropBlock(BlockId id, const LaneTickets& newest, Reclaimed& out);
+
+  PagePool* const pool_;
+  TenantLedger* const tenants_;
+  BlockTable* const blocks_;
+  BodiesTable* const bodies_;
+  std::deque<Item> items_;
+};
+
+}  // namespace sluice

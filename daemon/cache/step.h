@@ -1,0 +1,57 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "daemon/cache/bodies.h"
+#include "daemon/cache/ids.h"
+
+namespace sluice {
+
+// What one sequence wants of a step.
+struct StepEntryRequest {
+  SequenceId sequence;
+  int64_t base_length = 0;  // must be the sequence's length
+  int32_t token_count = 0;  // >= 1
+};
+
+// Copy-on-write: every page of `source` is to be copied to the page of the same
+// row of `destination`, its first `slots` slots.
+struct BlockCopy {
+  BlockId source;
+  BlockId destination;
+  int32_t slots = 0;
+};
+
+// What one sequence got: its list now ends with the blocks that the step needs.
+struct StepEntryGrant {
+  SequenceId sequence;
+  int64_t base_length = 0;
+  int32_t token_count = 0;
+  int32_t new_block_count = 0;    // blocks added at the end of its list
+  std::optional<BlockCopy> copy;  // its open block was replaced by a copy
+};
+
+// What BeginStep allocated.
+struct StepGrant {
+  std::vector<StepEntryGrant> entries;  // in the order of the request
+  std::vector<BlockId> new_blocks;      // of all entries, copies' destinations included
+  std::vector<SlabId> slabs_to_clear;   // before any page of them is written
+};
+
+// Destination pages of a job.
+struct JobPages {
+  std::vector<PageId> pages;
+  std::vector<SlabId> slabs_to_clear;  // before any page of them is written
+};
+
+// What a job made of all rows of its sequence. A page is one of the job's, or one
+// taken over from the sequence's body or from a tail block before the snapshot.
+struct JobResult {
+  std::vector<RowExtent> rows;  // [row_count], pages row by row without gaps
+  std::vector<PageId> pages;
+};
+
+}  // namespace sluice
