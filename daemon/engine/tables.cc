@@ -111,7 +111,8 @@ void Tables::SetBodies(BodiesId id, TableRange range, const Bodies& bodies) {
     rows[row] = {static_cast<uint32_t>(extent.first_page), static_cast<int32_t>(extent.slots)};
   }
   if (page_count > 0) {
-    std::memcpy(rows + row_count, bodies.pages.data(), bodies.pages.size() * sizeof(PageId));
+    auto* page_ids = reinterpret_cast<uint32_t*>(rows + row_count);
+    std::memcpy(page_ids, bodies.pages.data(), bodies.pages.size() * sizeof(PageId));
   }
 }
 
