@@ -8,11 +8,10 @@
 // with another tenant's tokens. Input never reaches a check; it gets a Status.
 //
 //   SLUICE_CHECK(count >= 0) << "page " << page;
-#define SLUICE_CHECK(condition)                                                     \
-  (condition) ? static_cast<void>(0)                                                \
-              : ::sluice::internal::Voidify() &                                     \
-                    ::sluice::internal::CheckFailure(__FILE__, __LINE__, #condition) \
-                        .stream()
+#define SLUICE_CHECK(condition)                 \
+  (condition) ? static_cast<void>(0)            \
+              : ::sluice::internal::Voidify() & \
+                    ::sluice::internal::CheckFailure(__FILE__, __LINE__, #condition).stream()
 
 namespace sluice::internal {
 

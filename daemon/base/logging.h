@@ -39,8 +39,7 @@ class LogField {
       : LogField(name, absl::string_view(value)) {}
   LogField(absl::string_view name, bool value) : name_(name), value_(value ? "true" : "false") {}
   template <typename T>
-    requires(std::integral<T> || std::floating_point<T>)
-  LogField(absl::string_view name, T value)
+  requires(std::integral<T> || std::floating_point<T>) LogField(absl::string_view name, T value)
       : name_(name), value_(absl::StrCat(value)), is_text_(!IsFinite(value)) {}
 
   absl::string_view name() const { return name_; }

@@ -17,12 +17,12 @@ constexpr char kRetryUrl[] = "sluice.v1/retry-after-ms";
 
 // In the order of the enum.
 constexpr std::array<absl::string_view, kReasonCount> kNames = {
-    "FIELD_INVALID",   "POLICY_NEEDS",         "NOT_IN_VERSION", "UNKNOWN_SESSION",
-    "UNKNOWN_SEQUENCE", "UNKNOWN_STEP",        "UNKNOWN_MODEL",  "STALE_EPOCH",
-    "STEP_OPEN",       "LENGTH_MISMATCH",      "BELOW_FLOOR",    "FINGERPRINT_MISMATCH",
-    "RANGE_REPEATED",  "SEQUENCE_LOST",        "LEASE_EXPIRED",  "TENANT_QUOTA",
-    "POOL_FULL",       "QUEUE_FULL",           "DRAINING",       "OVERLOADED",
-    "DEVICE_LOST",     "JOB_DUE",
+    "FIELD_INVALID",    "POLICY_NEEDS",    "NOT_IN_VERSION", "UNKNOWN_SESSION",
+    "UNKNOWN_SEQUENCE", "UNKNOWN_STEP",    "UNKNOWN_MODEL",  "STALE_EPOCH",
+    "STEP_OPEN",        "LENGTH_MISMATCH", "BELOW_FLOOR",    "FINGERPRINT_MISMATCH",
+    "RANGE_REPEATED",   "SEQUENCE_LOST",   "LEASE_EXPIRED",  "TENANT_QUOTA",
+    "POOL_FULL",        "QUEUE_FULL",      "DRAINING",       "OVERLOADED",
+    "DEVICE_LOST",      "JOB_DUE",
 };
 
 }  // namespace
@@ -43,8 +43,8 @@ std::optional<Reason> ReasonFromName(absl::string_view name) {
 absl::Status Refuse(absl::StatusCode code, Reason reason, absl::string_view field,
                     absl::string_view message, int64_t retry_after_ms) {
   SLUICE_CHECK(code != absl::StatusCode::kOk) << "a refusal with code OK: " << message;
-  absl::Status status(code, field.empty() ? std::string(message)
-                                          : absl::StrCat(field, ": ", message));
+  absl::Status status(code,
+                      field.empty() ? std::string(message) : absl::StrCat(field, ": ", message));
   status.SetPayload(kReasonUrl, absl::Cord(ReasonName(reason)));
   if (!field.empty()) status.SetPayload(kFieldUrl, absl::Cord(field));
   if (retry_after_ms > 0) status.SetPayload(kRetryUrl, absl::Cord(absl::StrCat(retry_after_ms)));

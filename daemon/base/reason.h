@@ -13,10 +13,10 @@ namespace sluice {
 // Why a call was refused: the closed list that clients may branch on. The name
 // without `k` in UPPER_SNAKE goes over the wire and labels the metric.
 enum class Reason {
-  kFieldInvalid,         // INVALID_ARGUMENT: a field is missing or out of range
-  kPolicyNeeds,          // FAILED_PRECONDITION: a policy lacks an input it needs
-  kNotInVersion,         // INVALID_ARGUMENT: known, but this daemon cannot do it
-  kUnknownSession,       // NOT_FOUND, like the next three: also what is another tenant's
+  kFieldInvalid,    // INVALID_ARGUMENT: a field is missing or out of range
+  kPolicyNeeds,     // FAILED_PRECONDITION: a policy lacks an input it needs
+  kNotInVersion,    // INVALID_ARGUMENT: known, but this daemon cannot do it
+  kUnknownSession,  // NOT_FOUND, like the next three: also what is another tenant's
   kUnknownSequence,
   kUnknownStep,
   kUnknownModel,

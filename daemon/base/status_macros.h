@@ -7,11 +7,11 @@
 #include "absl/status/statusor.h"
 
 // Returns from the function with the status of `expression` unless it is OK.
-#define SLUICE_RETURN_IF_ERROR(expression)                            \
-  do {                                                                \
+#define SLUICE_RETURN_IF_ERROR(expression)                                \
+  do {                                                                    \
     if (absl::Status sluice_status = (expression); !sluice_status.ok()) { \
-      return sluice_status;                                           \
-    }                                                                 \
+      return sluice_status;                                               \
+    }                                                                     \
   } while (false)
 
 // Assigns the value of a StatusOr, or returns from the function with its status.

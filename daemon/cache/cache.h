@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "daemon/cache/reclaim_queue.h"
 #include "daemon/cache/sequence.h"
 #include "daemon/cache/step.h"
+#include "daemon/cache/step_demand.h"
 #include "daemon/cache/tenant_ledger.h"
 
 namespace sluice {
@@ -168,31 +170,37 @@ class Cache {
 
  private:
   // What BeginStep will do to one sequence.
-  struct StepPlan {
+  struct EntryPlan {
     Sequence* sequence = nullptr;
     int32_t token_count = 0;
     int64_t new_blocks = 0;
     bool copies_open_block = false;
+    bool job_reads_source = false;  // so its count on the copied block goes to the job
     int64_t pages() const {
       return (new_blocks + (copies_open_block ? 1 : 0)) * sequence->geometry().row_count;
     }
   };
+  // The entries of one step so far.
+  struct StepPlan {
+    std::vector<EntryPlan> entries;
+    absl::flat_hash_map<BlockId, int32_t> given_up;  // counts on shared open blocks
+    StepDemand demand;
+  };
 
-  absl::StatusOr<Sequence*> Get(SequenceId sequence);
-  absl::StatusOr<Sequence*> GetIdle(SequenceId sequence);
-  Sequence& GetWithJob(SequenceId sequence);
-  absl::Status CheckEntry(const StepEntryRequest& entry, size_t index);
-  StepPlan PlanEntry(const StepEntryRequest& entry) const;
-  int64_t MissingBytesOf(std::span<const StepPlan> plans, bool* is_quota) const;
-  StepEntryGrant Grant(const StepPlan& plan, StepGrant* grant);
+  absl::StatusOr<Sequence*> Get(SequenceId sequence) const;
+  // Also refuses while a step is open.
+  absl::StatusOr<Sequence*> GetClosed(SequenceId sequence) const;
+  Sequence& MustGet(SequenceId sequence) const;
+  absl::StatusOr<Sequence*> CheckEntry(const StepEntryRequest& entry, size_t index) const;
+  EntryPlan PlanEntry(Sequence& sequence, int32_t token_count, const StepPlan& plan) const;
+  void AddEntry(const EntryPlan& entry, StepPlan* plan) const;
+  bool MustCopy(const Sequence& sequence, int32_t given_up) const;
+  StepEntryGrant Grant(const EntryPlan& plan, StepGrant* grant);
   BlockId AllocateBlock(const Sequence& sequence, StepGrant* grant);
-  BlockCopy ReplaceOpenBlock(Sequence& sequence, StepGrant* grant);
-  bool MustCopyOpenBlock(const Sequence& sequence) const;
-  BodiesId AddBodies(const Sequence& sequence, JobResult result);
+  BlockCopy ReplaceOpenBlock(const EntryPlan& plan, StepGrant* grant);
+  std::optional<BodiesId> AddBodies(const Sequence& sequence, JobResult result);
   void EndJob(Sequence& sequence);
-  std::string CheckReferences() const;
-  std::string CheckPages() const;
-  std::string CheckTenants() const;
+  std::vector<int64_t> SlotsBelow(const Sequence& sequence, int64_t length) const;
 
   PagePool pool_;
   TenantLedger tenants_;

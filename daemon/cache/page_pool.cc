@@ -102,6 +102,7 @@ SlabId PagePool::TakeSlab(SizeClassId size_class, TenantId tenant,
   slab.states.assign(pages, kFree);
   slab.free_list.resize(pages);
   for (size_t i = 0; i < pages; ++i) slab.free_list[i] = static_cast<uint16_t>(pages - 1 - i);
+  BinPagesOf(slab) += static_cast<int64_t>(pages);
   if (from_reserve) {
     job_slabs_.push_back(id);
     job_free_bytes_ += FreeBytesOf(slab);
@@ -122,7 +123,7 @@ void PagePool::TakePages(SlabId id, int32_t state, std::span<PageId> out) {
   const int64_t bytes = count * page_bytes(slab.size_class);
   (state == kReserved ? bytes_.reserved : bytes_.in_use) += bytes;
   if (slab.is_jobs) job_free_bytes_ -= bytes;
-  FreePagesOf(slab) -= count;
+  BinPagesOf(slab) -= count;
   if (slab.free_list.empty()) LeaveBin(id);
 }
 
@@ -179,16 +180,16 @@ void PagePool::FreePage(PageId page) {
   bytes_.retired -= bytes;
   state(page) = kFree;
   slab.free_list.push_back(static_cast<uint16_t>(page.index()));
-  ++FreePagesOf(slab);
+  ++BinPagesOf(slab);
   if (slab.is_jobs) job_free_bytes_ += bytes;
-  if (slab.free_list.size() == 1) EnterBinList(page.slab());
+  if (slab.free_list.size() == 1) EnterBin(page.slab());
   if (slab.free_list.size() == slab.states.size()) ReturnSlab(page.slab());
 }
 
 void PagePool::ReturnSlab(SlabId id) {
   LeaveBin(id);
   Slab& slab = slabs_[id.value];
-  FreePagesOf(slab) -= static_cast<int64_t>(slab.free_list.size());
+  BinPagesOf(slab) -= static_cast<int64_t>(slab.free_list.size());
   if (slab.is_jobs) {
     job_free_bytes_ -= FreeBytesOf(slab);
     std::erase(job_slabs_, id);
@@ -198,6 +199,173 @@ void PagePool::ReturnSlab(SlabId id) {
   slab.states.clear();
   free_slabs_.push_back(id);
   if (static_cast<int64_t>(free_slabs_.size()) >= reserve_slabs_) OpenJobSlabs();
+}
+
+// The reserve is whole again: what is free in slabs taken out of it is for everyone.
+void PagePool::OpenJobSlabs() {
+  for (const SlabId id : job_slabs_) {
+    Slab& slab = slabs_[id.value];
+    const auto pages = static_cast<int64_t>(slab.free_list.size());
+    if (pages > 0) LeaveBin(id);
+    BinPagesOf(slab) -= pages;
+    slab.is_jobs = false;
+    BinPagesOf(slab) += pages;
+    if (pages > 0) EnterBin(id);
+  }
+  job_slabs_.clear();
+  job_free_bytes_ = 0;
+}
+
+void PagePool::EnterBin(SlabId id) {
+  Slab& slab = slabs_[id.value];
+  std::vector<SlabId>& list = BinListOf(slab);
+  slab.bin_place = static_cast<uint32_t>(list.size());
+  list.push_back(id);
+}
+
+void PagePool::LeaveBin(SlabId id) {
+  Slab& slab = slabs_[id.value];
+  std::vector<SlabId>& list = BinListOf(slab);
+  SLUICE_CHECK(slab.bin_place < list.size() && list[slab.bin_place] == id) << "slab " << id.value;
+  const SlabId last = list.back();
+  list[slab.bin_place] = last;
+  slabs_[last.value].bin_place = slab.bin_place;
+  list.pop_back();
+  slab.bin_place = kNowhere;
+}
+
+PagePool::Bin& PagePool::BinOf(SizeClassId size_class, TenantId tenant) {
+  std::vector<Bin>& of_class = bins_[size_class.value];
+  if (tenant.value >= of_class.size()) of_class.resize(tenant.value + 1);
+  return of_class[tenant.value];
+}
+
+const PagePool::Bin* PagePool::FindBin(SizeClassId size_class, TenantId tenant) const {
+  const std::vector<Bin>& of_class = bins_[size_class.value];
+  return tenant.value < of_class.size() ? &of_class[tenant.value] : nullptr;
+}
+
+std::vector<SlabId>& PagePool::BinListOf(const Slab& slab) {
+  Bin& bin = BinOf(slab.size_class, *slab.tenant);
+  return slab.is_jobs ? bin.jobs : bin.open;
+}
+
+int64_t& PagePool::BinPagesOf(const Slab& slab) {
+  Bin& bin = BinOf(slab.size_class, *slab.tenant);
+  return slab.is_jobs ? bin.job_pages : bin.open_pages;
+}
+
+int64_t PagePool::FreeBytesOf(const Slab& slab) const {
+  return static_cast<int64_t>(slab.free_list.size()) * page_bytes(slab.size_class);
+}
+
+int64_t PagePool::FreePages(SizeClassId size_class, TenantId tenant, Purpose purpose) const {
+  const Bin* bin = FindBin(size_class, tenant);
+  if (bin == nullptr) return 0;
+  return bin->open_pages + (purpose == Purpose::kJob ? bin->job_pages : 0);
+}
+
+int64_t PagePool::SpareSlabs(Purpose purpose) const {
+  const auto free_slabs = static_cast<int64_t>(free_slabs_.size());
+  if (purpose == Purpose::kJob) return free_slabs;
+  return std::max<int64_t>(free_slabs - reserve_slabs_, 0);
+}
+
+PoolBytes PagePool::bytes() const {
+  PoolBytes bytes;
+  const auto free_slabs = static_cast<int64_t>(free_slabs_.size());
+  bytes.total = slab_count() * slab_bytes_;
+  bytes.reserved =
+      bytes_.reserved + job_free_bytes_ + std::min(free_slabs, reserve_slabs_) * slab_bytes_;
+  bytes.in_use = bytes_.in_use;
+  bytes.retired = bytes_.retired;
+  bytes.free = bytes.total - bytes.reserved - bytes.in_use - bytes.retired;
+  return bytes;
+}
+
+int64_t PagePool::AvailableBytes(TenantId tenant) const {
+  int64_t bytes = SpareSlabs(Purpose::kAppend) * slab_bytes_;
+  for (uint32_t i = 0; i < classes_.size(); ++i) {
+    bytes += FreePages({i}, tenant, Purpose::kAppend) * classes_[i].page_bytes;
+  }
+  return bytes;
+}
+
+int32_t PagePool::reference_count(PageId page) const { return std::max(StateOrFree(page), 0); }
+
+bool PagePool::is_reserved(PageId page) const { return StateOrFree(page) == kReserved; }
+
+int32_t PagePool::StateOrFree(PageId page) const {
+  const std::vector<int32_t>& states = slabs_[page.slab().value].states;
+  return page.index() < states.size() ? states[page.index()] : kFree;
+}
+
+std::string PagePool::CheckSlab(SlabId id) const {
+  const Slab& slab = slabs_[id.value];
+  const auto free_pages = std::count(slab.states.begin(), slab.states.end(), kFree);
+  if (free_pages != static_cast<std::ptrdiff_t>(slab.free_list.size())) {
+    return absl::StrCat("slab ", id.value, " has ", free_pages, " free pages and lists ",
+                        slab.free_list.size());
+  }
+  for (const uint16_t index : slab.free_list) {
+    if (slab.states[index] != kFree) {
+      return absl::StrCat("slab ", id.value, " lists page ", index, " of state ",
+                          slab.states[index], " as free");
+    }
+  }
+  if ((slab.bin_place != kNowhere) != !slab.free_list.empty()) {
+    return absl::StrCat("slab ", id.value, " is in the wrong list");
+  }
+  return "";
+}
+
+std::string PagePool::CheckInvariants() const {
+  BytesByState counted;
+  int64_t job_free_bytes = 0;
+  size_t taken = 0;
+  for (uint32_t i = 0; i < slabs_.size(); ++i) {
+    if (std::string wrong = CheckSlab({i}); !wrong.empty()) return wrong;
+    const Slab& slab = slabs_[i];
+    if (slab.states.empty()) continue;
+    ++taken;
+    const int64_t bytes = page_bytes(slab.size_class);
+    if (slab.is_jobs) job_free_bytes += FreeBytesOf(slab);
+    for (const int32_t state : slab.states) {
+      if (state == kReserved) counted.reserved += bytes;
+      if (state == kRetired) counted.retired += bytes;
+      if (state > 0) counted.in_use += bytes;
+    }
+  }
+  if (counted != bytes_) return "the bytes of reserved, used or retired pages are miscounted";
+  if (job_free_bytes != job_free_bytes_) return "the free bytes of job slabs are miscounted";
+  if (taken + free_slabs_.size() != slabs_.size()) return "a slab is neither taken nor free";
+  if (bytes().free < 0) return absl::StrCat("free bytes are ", bytes().free);
+  return CheckBins();
+}
+
+std::string PagePool::CheckBins() const {
+  for (uint32_t i = 0; i < bins_.size(); ++i) {
+    for (uint32_t tenant = 0; tenant < bins_[i].size(); ++tenant) {
+      const Bin& bin = bins_[i][tenant];
+      if (PagesListed(bin.open, {i}, {tenant}) != bin.open_pages ||
+          PagesListed(bin.jobs, {i}, {tenant}) != bin.job_pages) {
+        return absl::StrCat("the free pages of class ", i, ", tenant ", tenant, " are miscounted");
+      }
+    }
+  }
+  return "";
+}
+
+// -1 if a slab in the list belongs elsewhere.
+int64_t PagePool::PagesListed(const std::vector<SlabId>& list, SizeClassId size_class,
+                              TenantId tenant) const {
+  int64_t pages = 0;
+  for (const SlabId id : list) {
+    const Slab& slab = slabs_[id.value];
+    if (slab.size_class != size_class || slab.tenant != tenant) return -1;
+    pages += static_cast<int64_t>(slab.free_list.size());
+  }
+  return pages;
 }
 
 }  // namespace sluice

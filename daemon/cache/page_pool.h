@@ -100,6 +100,11 @@ class PagePool {
   // 0: free, reserved or retired.
   int32_t reference_count(PageId page) const;
   bool is_reserved(PageId page) const;
+  // REQUIRES: the page is not free.
+  TenantId tenant_of(PageId page) const { return *slabs_[page.slab().value].tenant; }
+  int64_t bytes_of(PageId page) const { return page_bytes(slabs_[page.slab().value].size_class); }
+  // Of all reserved pages.
+  int64_t reserved_page_bytes() const { return bytes_.reserved; }
 
   // Empty if the counts and lists agree with each other, else what does not.
   // O(pages); for tests.
@@ -137,27 +142,34 @@ class PagePool {
     int64_t reserved = 0;
     int64_t in_use = 0;
     int64_t retired = 0;
+
+    friend bool operator==(const BytesByState&, const BytesByState&) = default;
   };
 
   Bin& BinOf(SizeClassId size_class, TenantId tenant);
-  const Bin* FindBin(SizeClassId size_class, TenantId tenant) const;
+  const Bin* FindBin(SizeClassId size_class, TenantId tenant) const;  // null: still empty
   int64_t FreePages(SizeClassId size_class, TenantId tenant, Purpose purpose) const;
-  int64_t SparePages(Purpose purpose) const;
   int64_t SpareSlabs(Purpose purpose) const;
   SlabId SlabWithFreePage(SizeClassId size_class, TenantId tenant, Purpose purpose,
                           std::vector<SlabId>* slabs_to_clear);
-  SlabId TakeSlab(SizeClassId size_class, TenantId tenant, Purpose purpose,
-                  std::vector<SlabId>* slabs_to_clear);
-  PageId TakePage(SlabId slab, int32_t state);
-  void FreePage(PageId page);
-  void ReturnSlab(SlabId slab);
-  void EnterBin(SlabId slab);
-  void LeaveBin(SlabId slab);
-  void OpenJobSlabs();
+  SlabId TakeSlab(SizeClassId size_class, TenantId tenant, std::vector<SlabId>* slabs_to_clear);
+  void TakePages(SlabId id, int32_t state, std::span<PageId> out);
   void Retire(PageId page, const LaneTickets& newest);
+  void FreePage(PageId page);
+  void ReturnSlab(SlabId id);
+  void EnterBin(SlabId id);
+  void LeaveBin(SlabId id);
+  void OpenJobSlabs();
+  std::string CheckSlab(SlabId id) const;
+  std::string CheckBins() const;
+  int64_t PagesListed(const std::vector<SlabId>& list, SizeClassId size_class,
+                      TenantId tenant) const;
+  std::vector<SlabId>& BinListOf(const Slab& slab);
+  int64_t& BinPagesOf(const Slab& slab);
+  int64_t FreeBytesOf(const Slab& slab) const;
+  int32_t StateOrFree(PageId page) const;
   int32_t& state(PageId page) { return slabs_[page.slab().value].states[page.index()]; }
   int32_t state(PageId page) const { return slabs_[page.slab().value].states[page.index()]; }
-  int64_t bytes_of(PageId page) const { return page_bytes(slabs_[page.slab().value].size_class); }
 
   const int64_t slab_bytes_;
   const int64_t reserve_slabs_;

@@ -43,10 +43,14 @@ class ReclaimQueue {
 
   bool empty() const { return items_.empty(); }
 
-  // Adds what is queued to counts by id (blocks, bodies) and by PageId (pages in
-  // use), for an audit.
-  void AddCounts(std::vector<int32_t>* block_counts, std::vector<int32_t>* bodies_counts,
-                 std::vector<PageId>* used_pages, std::vector<PageId>* reserved_pages) const;
+  // Every count that is queued, for an audit: blocks and bodies once a count.
+  struct Queued {
+    std::vector<BlockId> blocks;
+    std::vector<BodiesId> bodies;
+    std::vector<PageId> used_pages;
+    std::vector<PageId> reserved_pages;
+  };
+  Queued ListQueued() const;
 
  private:
   struct Blocks {
@@ -62,7 +66,8 @@ class ReclaimQueue {
   };
   using Item = std::variant<Blocks, BodiesId, Pages>;
 
-  // Each returns the pages it touched and sets `done` when its item is finished.
+  // Each returns about how many pages it touched, and queues what is left first.
+  int64_t Work(Item& item, int64_t max_pages, const LaneTickets& newest, Reclaimed& out);
   int64_t Work(Blocks& item, int64_t max_pages, const LaneTickets& newest, Reclaimed& out);
   int64_t Work(BodiesId item, Reclaimed& out);
   int64_t Work(Pages& item, int64_t max_pages, const LaneTickets& newest);

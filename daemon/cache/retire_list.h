@@ -27,10 +27,15 @@ class RetireList {
 
   // The oldest entry, if every lane has passed it by `completed`; else nullopt.
   std::optional<T> Pop(const LaneTickets& completed) {
-    if (entries_.empty() || !entries_.front().tickets.PassedBy(completed)) return std::nullopt;
+    if (!Ready(completed)) return std::nullopt;
     T item = std::move(entries_.front().item);
     entries_.pop_front();
     return item;
+  }
+
+  // True if Pop would return an entry.
+  bool Ready(const LaneTickets& completed) const {
+    return !entries_.empty() && entries_.front().tickets.PassedBy(completed);
   }
 
   bool empty() const { return entries_.empty(); }

@@ -61,6 +61,9 @@ class Sequence {
   int32_t open_block_slots() const;
   // Blocks that `token_count` more tokens need.
   int64_t NewBlocksFor(int64_t token_count) const;
+  // True if no live slot of the last block stands below `position`.
+  // REQUIRES: there is a block.
+  bool OpenBlockIsFrom(int64_t position) const;
 
  private:
   friend class Cache;

@@ -12,7 +12,7 @@
 namespace sluice {
 
 // A share of a number of slots, turned into a count in double precision exactly
-// as the papers' code does (KeptOf in budget.h).
+// as the papers' code does (KeptOf in ratio_budget.h).
 struct Ratio {
   enum class Of : uint8_t { kKept, kRemoved };
   enum class Rounding : uint8_t { kFloor, kCeil };
@@ -27,9 +27,9 @@ struct Ratio {
 // When a policy acts by itself. On request it always does.
 struct TriggerSpec {
   bool prefill_end = false;
-  bool once = false;                            // only the first end of prefill; needs prefill_end
-  std::optional<int64_t> every_tokens;          // absent: never; at least 1 token
-  std::optional<int64_t> hysteresis_tokens;     // of `every`; at least 0; resolved where it applies
+  bool once = false;  // only the first end of prefill; needs prefill_end
+  std::optional<int64_t> every_tokens = std::nullopt;       // absent: never; at least 1 token
+  std::optional<int64_t> hysteresis_tokens = std::nullopt;  // of `every`; at least 0
   bool pressure = false;
 
   bool operator==(const TriggerSpec&) const = default;

@@ -38,15 +38,15 @@ TEST_F(LoggingTest, TextLineHasTimeLevelEventAndFields) {
 TEST_F(LoggingTest, TextIsQuotedWhereItCouldBeMisread) {
   Start(LogFormat::kText);
   LogWarning("refused", {{"tenant", "a b=\"c\"\n"}, {"path", "/run/x"}, {"none", ""}});
-  EXPECT_THAT(output_.str(),
-              EndsWith(R"(tenant="a b=\"c\"\u000a" path=/run/x none="")" "\n"));
+  EXPECT_THAT(output_.str(), EndsWith(R"(tenant="a b=\"c\"\u000a" path=/run/x none="")"
+                                      "\n"));
 }
 
 TEST_F(LoggingTest, JsonQuotesTextAndLeavesNumbers) {
   Start(LogFormat::kJson);
-  LogError("lost", {{"device", 0},
-                    {"why", "50% {} \\"},
-                    {"load", std::numeric_limits<double>::infinity()}});
+  LogError(
+      "lost",
+      {{"device", 0}, {"why", "50% {} \\"}, {"load", std::numeric_limits<double>::infinity()}});
   EXPECT_THAT(output_.str(), HasSubstr(R"("level":"error","event":"lost","device":0,)"
                                        R"("why":"50% {} \\","load":"inf"})"));
 }
