@@ -1,7 +1,10 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include <random>
+
 #include "daemon/policy/registry.h"
 #include "gtest/gtest.h"
 #include "tests/daemon/policy/model_facts.h"
+#include "tests/daemon/policy/plain_sequence.h"
 #include "tests/daemon/policy/refusal_matchers.h"
 
 namespace sluice {
@@ -77,6 +80,26 @@ TEST(L2NormTest, RefusesParametersOutOfRange) {
   ExpectBad({.protect_last_tokens = -1}, "protect_last_tokens");
   ExpectBad({.sink_tokens = 4}, "sink_tokens");
   ExpectBad({.recent_tokens = 4}, "recent_tokens");
+}
+
+TEST(L2NormTest, AFixedCountKeepsTheSameHoweverTheTokensCome) {
+  std::mt19937 random(20241106);
+  const ModelFacts model = UniformModel(1, 1);
+  const PolicyPtr policy = Make(
+      {.budget_tokens = 16,
+       .triggers = TriggerSpec{.prefill_end = true, .every_tokens = 1, .hysteresis_tokens = 0}},
+      model);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<float> scores(100);
+    // Few values, so that ties are frequent.
+    for (float& score : scores) score = -static_cast<float>(random() % 40);
+    PlainSequence block(policy, {scores});
+    block.Add(100, /*decode=*/false);
+    PlainSequence single(policy, {scores});
+    for (int i = 0; i < 100; ++i) single.Add(1, /*decode=*/true);
+    ASSERT_EQ(block.held(), single.held()) << "round " << round;
+    ASSERT_EQ(block.held()[0].size(), 16u);
+  }
 }
 
 TEST(L2NormTest, AnotherBudgetMakesAFixedCount) {

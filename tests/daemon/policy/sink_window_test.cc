@@ -87,7 +87,8 @@ TEST(SinkWindowTest, AfterAnotherPolicyTheRecentTokensStillHeldStay) {
   sequence.Add(4, /*decode=*/true);
   sequence.Compress();
   // 16 recent tokens start at 8; places of those that are gone go to old ones.
-  EXPECT_EQ(sequence.held()[0], (std::vector<int32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 22, 23}));
+  EXPECT_EQ(sequence.held()[0],
+            (std::vector<int32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 22, 23}));
 }
 
 TEST(SinkWindowTest, AnotherBudgetChangesTheWindow) {
