@@ -29,6 +29,11 @@ class Sequences {
   void Compress(struct Compress command);
   void List(ListSequences command);
 
+  // Request ids are the caller's own: of its session, or of its tenant.
+  static uint64_t ScopeOf(const Caller& caller, uint64_t session) {
+    return session != 0 ? session : static_cast<uint64_t>(caller.tenant);
+  }
+
   // Gives a sequence up: now, or as soon as no step and no reader uses it.
   void Release(SequenceState& sequence);
 
@@ -56,6 +61,7 @@ class Sequences {
   SequenceInfo InfoOf(const SequenceState& sequence) const;
   void Destroy(SequenceState& sequence);
   int64_t ModelCount(int32_t tenant) const;
+  static absl::Status Quota(absl::string_view message);
 
   Core& core_;
   Jobs& jobs_;

@@ -63,79 +63,104 @@ absl::Status Steps::WithRoom(absl::Status status, const BeginStep& command, Mode
   return WithDetails(std::move(status), details);
 }
 
+Outcome Steps::Refused(const Pending& pending, absl::Status status, ModelState* model,
+                       int64_t missing_bytes) {
+  ++core_.totals.refused_calls;
+  pending.command.done(WithRoom(std::move(status), pending.command, model, missing_bytes));
+  return Outcome::kAnswered;
+}
+
 Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
   const BeginStep& command = pending.command;
-  const auto refuse = [&](absl::Status status, ModelState* model, int64_t missing_bytes) {
-    ++core_.totals.refused_calls;
-    command.done(WithRoom(std::move(status), command, model, missing_bytes));
-    return Outcome::kAnswered;
-  };
   if (command.cancelled != nullptr && command.cancelled->load()) {
-    return refuse(absl::CancelledError("the caller gave up"), nullptr, 0);
+    return Refused(pending, absl::CancelledError("the caller gave up"), nullptr, 0);
   }
-  if (core_.draining) return refuse(Draining(), nullptr, 0);
+  if (core_.draining) return Refused(pending, Draining(), nullptr, 0);
   const auto checked = Check(command);
-  if (!checked.ok()) return refuse(checked.status(), nullptr, 0);
+  if (!checked.ok()) return Refused(pending, checked.status(), nullptr, 0);
   const std::vector<SequenceState*>& sequences = *checked;
   ModelState* const model = sequences[0]->model;
-  bool read = false;
-  for (const SequenceState* sequence : sequences) read = read || sequence->readers > 0;
   if (absl::Status open = CheckNotOpen(sequences); !open.ok()) {
-    return attempt.expired ? refuse(std::move(open), model, 0) : Outcome::kWaits;
+    return attempt.expired ? Refused(pending, std::move(open), model, 0) : Outcome::kWaits;
   }
-  if (read) return Outcome::kWaits;
+  for (const SequenceState* sequence : sequences) {
+    if (sequence->readers > 0) return Outcome::kWaits;
+  }
   for (size_t i = 0; i < sequences.size(); ++i) {
     if (sequences[i]->job != nullptr && sequences[i]->job->due) continue;
     absl::Status length = CheckLength(command.entries[i], i, *sequences[i]);
-    if (!length.ok()) return refuse(std::move(length), model, 0);
+    if (!length.ok()) return Refused(pending, std::move(length), model, 0);
   }
-  pending.left_out.clear();
   std::vector<size_t> chosen;
+  if (!PrepareAll(pending, sequences, chosen)) return Outcome::kWaits;
+  if (chosen.empty()) {
+    return Refused(pending,
+                   Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "entries",
+                          "every entry waits for its job", kRetryAfterMs),
+                   model, 0);
+  }
+  return FindRoom(pending, attempt, sequences, std::move(chosen));
+}
+
+// Rolls back and looks at the triggers of all entries; `chosen` gets those that
+// need wait for no job. False if one must be waited for.
+bool Steps::PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,
+                       std::vector<size_t>& chosen) {
+  pending.left_out.clear();
   bool waits = false;
   for (size_t i = 0; i < sequences.size(); ++i) {
     if (Prepare(pending, i, *sequences[i])) {
       chosen.push_back(i);
-    } else if (command.leave_out) {
-      pending.left_out.push_back(
-          {static_cast<int32_t>(i), command.entries[i].sequence, Reason::kJobDue});
+    } else if (pending.command.leave_out) {
+      pending.left_out.push_back({static_cast<int32_t>(i), sequences[i]->id, Reason::kJobDue});
     } else {
       jobs_.Hurry(*sequences[i]);
       waits = true;
     }
   }
-  if (waits) return Outcome::kWaits;
-  int64_t missing = core_.cache.MissingBytes(RequestsOf(command, chosen, sequences));
-  if (missing > 0 || attempt.memory_is_taken) {
-    // What was given up comes back by itself, and soon.
-    const bool more_comes = core_.cache.reclaim_pending() || core_.cache.pool_bytes().retired > 0;
-    if (missing > 0 && more_comes) return Outcome::kWaitsForMemory;
-    if (!command.leave_out && !attempt.expired) return Outcome::kWaitsForMemory;
+  return !waits;
+}
+
+Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,
+                        const std::vector<SequenceState*>& sequences,
+                        std::vector<size_t> chosen) {
+  const BeginStep& command = pending.command;
+  const int64_t missing = core_.cache.MissingBytes(RequestsOf(command, chosen, sequences));
+  if (missing == 0 && (!attempt.memory_is_taken || command.leave_out)) {
+    return Open(pending, chosen, sequences);
   }
-  if (missing > 0 && command.leave_out) {
-    const auto with_room =
-        core_.cache.EntriesWithRoom(RequestsOf(command, chosen, sequences));
-    std::vector<size_t> kept;
-    for (size_t place = 0; place < chosen.size(); ++place) {
-      if (std::find(with_room.begin(), with_room.end(), place) != with_room.end()) {
-        kept.push_back(chosen[place]);
-      } else {
-        pending.left_out.push_back({static_cast<int32_t>(chosen[place]),
-                                    command.entries[chosen[place]].sequence, Reason::kPoolFull});
-      }
+  // What was given up comes back by itself, and soon.
+  const bool more_comes = core_.cache.reclaim_pending() || core_.cache.pool_bytes().retired > 0;
+  if (missing > 0 && more_comes) return Outcome::kWaitsForMemory;
+  if (!command.leave_out && !attempt.expired) return Outcome::kWaitsForMemory;
+  if (missing == 0) return Open(pending, chosen, sequences);
+  if (command.leave_out) {
+    chosen = LeaveOutWithoutRoom(pending, sequences, chosen);
+    if (!chosen.empty()) return Open(pending, chosen, sequences);
+  }
+  return Refused(pending,
+                 Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "entries",
+                        absl::StrCat("the step needs ", missing, " bytes more than are free"),
+                        kRetryAfterMs),
+                 sequences[0]->model, missing);
+}
+
+std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
+                                               const std::vector<SequenceState*>& sequences,
+                                               const std::vector<size_t>& chosen) {
+  const std::vector<size_t> places =
+      core_.cache.EntriesWithRoom(RequestsOf(pending.command, chosen, sequences));
+  std::vector<size_t> kept;
+  for (size_t place = 0; place < chosen.size(); ++place) {
+    const size_t entry = chosen[place];
+    if (std::find(places.begin(), places.end(), place) != places.end()) {
+      kept.push_back(entry);
+    } else {
+      pending.left_out.push_back(
+          {static_cast<int32_t>(entry), sequences[entry]->id, Reason::kPoolFull});
     }
-    chosen = std::move(kept);
-    if (!chosen.empty()) missing = 0;
   }
-  if (missing > 0 || chosen.empty()) {
-    return refuse(Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
-                         chosen.empty() && missing == 0
-                             ? "every entry waits for a job"
-                             : absl::StrCat("the step needs ", missing,
-                                            " bytes more than are free"),
-                         kRetryAfterMs),
-                  model, missing);
-  }
-  return Open(pending, chosen, sequences);
+  return kept;
 }
 
 absl::StatusOr<std::vector<SequenceState*>> Steps::Check(const BeginStep& command) {
@@ -386,114 +411,6 @@ void Steps::WriteView(StepState& step) {
     entries[i] = entry;
   }
   step.view = {entries, static_cast<int32_t>(step.entries.size()), first_token};
-}
-
-void Steps::End(EndStep command) {
-  const auto step = core_.FindStep(command.caller, command.step);
-  absl::Status status = step.status();
-  if (status.ok() && !command.abort) {
-    status = Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion, "abort",
-                    "must be set: a step that is not mapped closes by itself");
-  }
-  if (!status.ok()) {
-    ++core_.totals.refused_calls;
-    return command.done(std::move(status));
-  }
-  (*step)->undo_answers.push_back(std::move(command.done));
-  Undo(**step);
-}
-
-void Steps::Undo(StepState& step) {
-  if (step.undoing) return;
-  step.undoing = true;
-  for (const auto& call : std::exchange(step.waiting_calls, {})) call->Dropped();
-  if (!step.call_running) FinishUndo(step);
-}
-
-void Steps::AddCall(StepState& step, std::unique_ptr<Call> call) {
-  core_.leases.Set(step.id, core_.now() + core_.options.step_time_limit);
-  step.waiting_calls.push_back(std::move(call));
-  if (!step.call_running) StartNextCall(step);
-}
-
-void Steps::StartNextCall(StepState& step) {
-  step.call_running = true;
-  std::unique_ptr<Call> call = std::move(step.waiting_calls.front());
-  step.waiting_calls.pop_front();
-  core_.dispatcher.Add(step.tenant, std::move(call));
-}
-
-bool Steps::CallFinished(StepState& step) {
-  step.call_running = false;
-  if (step.undoing) {
-    FinishUndo(step);
-    return false;
-  }
-  if (!step.waiting_calls.empty()) {
-    StartNextCall(step);
-    return false;
-  }
-  if (step.layers_left > 0) return false;
-  Close(step);
-  return true;
-}
-
-void Steps::ReaderFinished(SequenceState& sequence) {
-  --sequence.readers;
-  core_.waiting.Changed();
-  if (sequence.readers == 0 && sequence.free_when_idle) on_idle_(sequence);
-}
-
-void Steps::Close(StepState& step) {
-  ++core_.totals.closed_steps;
-  core_.totals.tokens += step.view.total_tokens;
-  for (OpenEntry& entry : step.entries) {
-    core_.cache.CloseStep(entry.sequence->handle);
-    CountClosed(entry);
-  }
-  Release(step);
-}
-
-void Steps::CountClosed(OpenEntry& entry) {
-  SequenceState& sequence = *entry.sequence;
-  if (entry.request.phase == Phase::kPrefill) {
-    sequence.in_prefill = !entry.request.prefill_end;
-    sequence.prefill_end_due = sequence.prefill_end_due || entry.request.prefill_end;
-  } else {
-    sequence.decoded_tokens += entry.request.token_count;
-    sequence.every_due = true;
-  }
-  // With drafts the triggers come after the next step's rollback.
-  if (sequence.draft_tokens == 0 && !sequence.free_when_idle) jobs_.LookAtTriggers(sequence);
-}
-
-void Steps::FinishUndo(StepState& step) {
-  ++core_.totals.undone_steps;
-  for (const OpenEntry& entry : step.entries) {
-    SequenceState& sequence = *entry.sequence;
-    core_.cache.UndoStep(sequence.handle);
-    const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
-    core_.tables.AssignFrom(sequence.list, blocks, static_cast<int64_t>(blocks.size()));
-  }
-  const auto answers = std::exchange(step.undo_answers, {});
-  Release(step);
-  for (const auto& answer : answers) answer(std::vector<uint64_t>());
-}
-
-void Steps::Release(StepState& step) {
-  core_.leases.Remove(step.id);
-  core_.tables.Free(step.view_range);
-  if (const auto session = core_.sessions.find(step.session); session != core_.sessions.end()) {
-    --session->second->open_steps;
-  }
-  const std::vector<OpenEntry> entries = std::move(step.entries);
-  core_.steps.erase(step.id);
-  for (const OpenEntry& entry : entries) {
-    entry.sequence->step = nullptr;
-    core_.RenewLease(*entry.sequence);
-    if (entry.sequence->free_when_idle && entry.sequence->readers == 0) on_idle_(*entry.sequence);
-  }
-  core_.waiting.Changed();
 }
 
 }  // namespace sluice

@@ -42,6 +42,16 @@ class Steps {
   struct Pending;
 
   WaitList::Outcome Attempt(Pending& pending, const WaitList::Attempt& attempt);
+  WaitList::Outcome Refused(const Pending& pending, absl::Status status, ModelState* model,
+                            int64_t missing_bytes);
+  bool PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,
+                  std::vector<size_t>& chosen);
+  WaitList::Outcome FindRoom(Pending& pending, const WaitList::Attempt& attempt,
+                             const std::vector<SequenceState*>& sequences,
+                             std::vector<size_t> chosen);
+  std::vector<size_t> LeaveOutWithoutRoom(Pending& pending,
+                                          const std::vector<SequenceState*>& sequences,
+                                          const std::vector<size_t>& chosen);
   absl::StatusOr<std::vector<SequenceState*>> Check(const BeginStep& command);
   absl::Status CheckEntry(const BeginStep& command, size_t index, SequenceState& sequence);
   absl::Status CheckLength(const StepEntry& entry, size_t index, const SequenceState& sequence);
