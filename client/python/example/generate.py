@@ -22,12 +22,11 @@ def prefill(
     size = len(prompt) if chunk_tokens is None else chunk_tokens
     if size < 1:
         raise ValueError(f"chunk_tokens: {size}; must be positive")
-    logits = None
+    logits = np.empty(0, np.float32)
     for first in range(0, len(prompt), size):
         last = first + size >= len(prompt)
         chunk = prompt[first : first + size]
-        logits = model.step(chunk, attention, prefill=True, prefill_end=last, want_logits=last)
-    assert logits is not None
+        logits = model.step(chunk, attention, prefill=True, prefill_end=last)
     return logits
 
 

@@ -27,9 +27,7 @@ class InProcessAttention:
     def begin_step(self, token_ids: Sequence[int], *, prefill: bool, prefill_end: bool) -> None:
         """Nothing to prepare: nothing is ever dropped and the cache has its full size."""
 
-    def attend(
-        self, layer: int, q: Float32Array, k: Float32Array, v: Float32Array
-    ) -> Float32Array:
+    def attend(self, layer: int, q: Float32Array, k: Float32Array, v: Float32Array) -> Float32Array:
         config = self._config
         tokens = q.shape[0]
         end = self._length + tokens

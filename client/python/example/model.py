@@ -22,9 +22,7 @@ class Attention(Protocol):
     def begin_step(self, token_ids: Sequence[int], *, prefill: bool, prefill_end: bool) -> None:
         """Announces the tokens that the next calls of `attend` bring."""
 
-    def attend(
-        self, layer: int, q: Float32Array, k: Float32Array, v: Float32Array
-    ) -> Float32Array:
+    def attend(self, layer: int, q: Float32Array, k: Float32Array, v: Float32Array) -> Float32Array:
         """Stores k and v `[tokens, kv_heads, head_dim]` and returns the attention of
         q `[tokens, q_heads, head_dim]` over all stored tokens up to each query's own, in q's
         shape. q and k are already rotated."""
@@ -48,12 +46,11 @@ class Model:
         *,
         prefill: bool = False,
         prefill_end: bool = False,
-        want_logits: bool = True,
-    ) -> Float32Array | None:
+    ) -> Float32Array:
         """Runs the tokens through all layers.
 
-        Returns the logits `[vocabulary]` after the last token, or None without `want_logits`.
-        Raises ValueError when a token would stand beyond the model's last position.
+        Returns the logits `[vocabulary]` after the last token. Raises ValueError when a token
+        would stand beyond the model's last position.
         """
         first = attention.length
         if first + len(token_ids) > self.config.max_positions:
@@ -67,9 +64,8 @@ class Model:
         for number, layer in enumerate(weights.layers):
             x = x + self._attention(number, layer, x, first, attention)
             x = x + self._mlp(layer, x)
-        if not want_logits:
-            return None
-        return self._norm(x[-1:], weights.final_norm)[0] @ weights.unembedding
+        logits: Float32Array = self._norm(x[-1:], weights.final_norm)[0] @ weights.unembedding
+        return logits
 
     def _attention(
         self, number: int, layer: Layer, x: Float32Array, first: int, attention: Attention
@@ -82,7 +78,9 @@ class Model:
         q = rotated[:, : config.q_heads]
         k = rotated[:, config.q_heads :]
         v = heads[:, config.q_heads + config.kv_heads :]
-        return attention.attend(number, q, k, v).reshape(tokens, -1) @ layer.attention_out
+        out = attention.attend(number, q, k, v).reshape(tokens, -1)
+        mixed: Float32Array = out @ layer.attention_out
+        return mixed
 
     def _rotate(self, heads: Float32Array, first: int) -> Float32Array:
         """Rotates `[tokens, heads, head_dim]` to positions `first` and up; dim j pairs with
@@ -100,16 +98,21 @@ class Model:
         gate, up = np.split(self._norm(x, layer.mlp_norm) @ layer.gate_up, 2, axis=-1)
         # exp overflows to inf for very negative gates, where the quotient is rightly 0.
         with np.errstate(over="ignore"):
-            return (gate / (1 + np.exp(-gate)) * up) @ layer.down
+            hidden = gate / (1 + np.exp(-gate)) * up
+        out: Float32Array = hidden @ layer.down
+        return out
 
     def _norm(self, x: Float32Array, weight: Float32Array) -> Float32Array:
         mean_square = np.mean(x * x, axis=-1, keepdims=True)
-        return x / np.sqrt(mean_square + np.float32(self.config.rms_norm_eps)) * weight
+        scaled: Float32Array = x / np.sqrt(mean_square + np.float32(self.config.rms_norm_eps))
+        return scaled * weight
 
 
 def _rotation(config: Config) -> tuple[Float32Array, Float32Array]:
     """Cosine and sine of every position and pair, `[max_positions, head_dim / 2]`."""
-    angles = np.outer(np.arange(config.max_positions, dtype=np.float32), inverse_frequencies(config))
+    angles = np.outer(
+        np.arange(config.max_positions, dtype=np.float32), inverse_frequencies(config)
+    )
     return np.cos(angles), np.sin(angles)
 
 

@@ -2,6 +2,7 @@
 """Loads a Hugging Face Llama folder (config.json, model.safetensors) as fp32 arrays."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Config:
 
     @property
     def scale(self) -> float:
-        return self.head_dim**-0.5
+        return 1 / math.sqrt(self.head_dim)
 
 
 @dataclass(frozen=True)
