@@ -55,6 +55,9 @@ class FakeService(kv_cache_pb2_grpc.KvCacheServicer):
         self.inline_tensor_bytes = inline_tensor_bytes
         self.heartbeat_limit_s = 10.0
         self.delay_s = 0.0
+        # Share of the tokens that a sequence says it keeps, by preset; 1 where none is named.
+        self.kept_share: dict[str, float] = {}
+        self.value_error = np.float32(0)
         self.refuse: dict[str, types_pb2.Error] = {}
         self.requests: list[tuple[str, Any]] = []
         self.heartbeats = threading.Semaphore(0)
@@ -63,6 +66,7 @@ class FakeService(kv_cache_pb2_grpc.KvCacheServicer):
         self._geometries: dict[int, types_pb2.ModelGeometry] = {}
         # By sequence: its model, its closed length and the keys and values of each layer.
         self._models: dict[int, int] = {}
+        self._presets: dict[int, str] = {}
         self._lengths: dict[int, int] = {}
         self._rows: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         # By step: its one entry and how many tokens each layer has.
@@ -100,7 +104,8 @@ class FakeService(kv_cache_pb2_grpc.KvCacheServicer):
             self._models[sequence_id] = request.model_id
             self._lengths[sequence_id] = 0
             answer = sequence_pb2.CreateSequenceResponse(sequence_id=sequence_id)
-            answer.policy.preset = request.policy.preset or "full"
+            self._presets[sequence_id] = request.policy.preset or "full"
+            answer.policy.preset = self._presets[sequence_id]
             answer.policy.parameters.CopyFrom(request.policy.parameters)
             return answer
 
@@ -112,6 +117,7 @@ class FakeService(kv_cache_pb2_grpc.KvCacheServicer):
             for parent in request.parents:
                 child = next(self._ids)
                 self._models[child] = self._models[parent]
+                self._presets[child] = self._presets[parent]
                 self._lengths[child] = self._lengths[parent]
                 for (owner, layer), rows in list(self._rows.items()):
                     if owner == parent:
@@ -133,13 +139,14 @@ class FakeService(kv_cache_pb2_grpc.KvCacheServicer):
     def GetSequence(self, request: Any, context: Any) -> Any:
         def get(request: Any) -> Any:
             length = self._length(request.sequence_id)
+            kept = int(length * self.kept_share.get(self._presets[request.sequence_id], 1))
             answer = sequence_pb2.GetSequenceResponse(
-                sequence_id=request.sequence_id, length=length, held_bytes=100 * length
+                sequence_id=request.sequence_id, length=length, held_bytes=100 * kept
             )
             geometry = self._geometries[self._models[request.sequence_id]]
             for number, layer in enumerate(geometry.layers):
                 heads = layer.kv_head_count
-                answer.layers.add(layer=number, kept_tokens=[length] * heads)
+                answer.layers.add(layer=number, kept_tokens=[kept] * heads)
             return answer
 
         return self._unary("GetSequence", request, context, get)
@@ -280,6 +287,7 @@ class FakeService(kv_cache_pb2_grpc.KvCacheServicer):
         group = q.shape[1] // keys.shape[1]
         keys, values = (np.repeat(rows, group, axis=1) for rows in (keys, values))
         logits = np.einsum("thd,shd->hts", q, keys) / np.float32(np.sqrt(q.shape[2]))
+        values = values + self.value_error
         first = entry.base_length + request.first_token
         logits += np.triu(np.full(logits.shape[1:], -np.inf, np.float32), first + 1)
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
