@@ -22,7 +22,7 @@ constexpr std::array<absl::string_view, kReasonCount> kNames = {
     "STEP_OPEN",        "LENGTH_MISMATCH", "BELOW_FLOOR",    "FINGERPRINT_MISMATCH",
     "RANGE_REPEATED",   "SEQUENCE_LOST",   "LEASE_EXPIRED",  "TENANT_QUOTA",
     "POOL_FULL",        "QUEUE_FULL",      "DRAINING",       "OVERLOADED",
-    "DEVICE_LOST",
+    "DEVICE_LOST",      "JOB_DUE",
 };
 
 }  // namespace

@@ -14,8 +14,8 @@ namespace sluice {
 // without `k` in UPPER_SNAKE goes over the wire and labels the metric.
 enum class Reason {
   kFieldInvalid,    // INVALID_ARGUMENT: a field is missing or out of range
-  kPolicyNeeds,     // INVALID_ARGUMENT: a policy lacks an input it needs
-  kNotInVersion,    // UNIMPLEMENTED: known, but this daemon cannot do it
+  kPolicyNeeds,     // FAILED_PRECONDITION: a policy lacks an input it needs
+  kNotInVersion,    // INVALID_ARGUMENT: known, but this daemon cannot do it
   kUnknownSession,  // NOT_FOUND, like the next three: also what is another tenant's
   kUnknownSequence,
   kUnknownStep,
@@ -34,9 +34,10 @@ enum class Reason {
   kDraining,             // UNAVAILABLE: the daemon is about to stop
   kOverloaded,           // UNAVAILABLE: the daemon protects itself
   kDeviceLost,           // UNAVAILABLE: the GPU is gone
+  kJobDue,               // no refusal: why `leave_out` left an entry out
 };
 
-inline constexpr int kReasonCount = static_cast<int>(Reason::kDeviceLost) + 1;
+inline constexpr int kReasonCount = static_cast<int>(Reason::kJobDue) + 1;
 
 // The name on the wire, e.g. "FIELD_INVALID". REQUIRES: a value of the enum.
 absl::string_view ReasonName(Reason reason);

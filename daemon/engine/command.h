@@ -1,0 +1,377 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What can be asked of the engine: one struct a call, with its answer.
+//
+// A command brings a `done` that is called exactly once, on the engine
+// thread, and must neither block nor call the engine's owner-thread methods.
+// Tensors must stay as they are until then. A refused command changes nothing.
+// Ids are the wire's: they carry the daemon's epoch in their high 32 bits.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/base/reason.h"
+#include "daemon/engine/model.h"
+#include "daemon/engine/refusal_details.h"
+#include "daemon/engine/tensor_ref.h"
+#include "daemon/policy/policy.h"
+
+namespace sluice {
+
+// Who asks. Tenants are numbered in the order of the configuration.
+struct Caller {
+  int32_t tenant = 0;
+  uint64_t session = 0;  // the session stream that the call came by; 0: unary
+};
+
+template <class Result>
+using Done = std::function<void(absl::StatusOr<Result>)>;
+
+struct Empty {};
+
+// Sets once the caller has given up; the engine then drops or undoes the call.
+using CancelFlag = std::shared_ptr<std::atomic<bool>>;
+
+// ---- sessions ----------------------------------------------------------------
+
+struct OpenSession {
+  Caller caller;
+  std::string client_name;
+  Done<uint64_t> done;  // the session's id
+};
+
+// The stream ended: undoes the session's open steps and frees its sequences.
+struct CloseSession {
+  uint64_t session = 0;
+};
+
+// ---- models and sequences ------------------------------------------------------
+
+struct ModelInfo {
+  uint64_t model_id = 0;
+  std::string fingerprint;
+  int64_t block_bytes = 0;
+};
+
+struct RegisterModel {
+  Caller caller;
+  ModelGeometry geometry;
+  std::string expected_fingerprint;  // empty: none
+  Done<ModelInfo> done;
+};
+
+struct SequenceCreated {
+  uint64_t sequence = 0;
+  int64_t matched_length = 0;
+  std::shared_ptr<const Policy> policy;
+  absl::Duration lease;  // zero: lives by its session
+};
+
+struct CreateSequence {
+  Caller caller;
+  uint64_t model_id = 0;
+  PolicySpec policy;
+  int64_t draft_tokens = 0;
+  int32_t priority = 0;
+  absl::Duration lease;     // zero: the default
+  uint64_t session = 0;     // owner; 0: lives by its lease
+  std::string request_id;   // empty: none
+  Done<SequenceCreated> done;
+};
+
+struct ForkSequences {
+  Caller caller;
+  std::vector<uint64_t> parents;
+  uint64_t session = 0;  // owner; 0: the parents' owner
+  std::string request_id;
+  absl::Duration max_wait;
+  CancelFlag cancelled;
+  Done<std::vector<uint64_t>> done;
+};
+
+struct FreeSequences {
+  Caller caller;
+  std::vector<uint64_t> sequences;
+  Done<Empty> done;
+};
+
+enum class JobOutcome : uint8_t { kCommitted, kNothingToEvict, kCancelled, kSkipped, kDryRun, kRunning };
+
+struct JobReport {
+  std::string preset;
+  Trigger trigger = Trigger::kRequest;
+  JobOutcome outcome = JobOutcome::kCommitted;
+  int64_t snapshot_tokens = 0;
+  int64_t kept_slots = 0;
+  int64_t evicted_slots = 0;
+  int64_t freed_bytes = 0;
+  absl::Duration duration;
+};
+
+struct RowUsage {
+  int64_t kept_tokens = 0;
+  int64_t held_bytes = 0;
+};
+
+struct SequenceInfo {
+  uint64_t sequence = 0;
+  uint64_t model_id = 0;
+  std::shared_ptr<const Model> model;
+  int32_t tenant = 0;
+  int64_t length = 0;
+  int64_t rollback_floor = 0;
+  std::vector<RowUsage> rows;  // [model rows]
+  int64_t held_bytes = 0;
+  int64_t bytes_alone = 0;
+  std::shared_ptr<const Policy> policy;
+  std::optional<JobReport> last_job;
+  uint64_t open_step = 0;
+  uint64_t session = 0;
+  absl::Duration lease_left;
+  bool lost = false;
+};
+
+struct GetSequence {
+  Caller caller;
+  uint64_t sequence = 0;
+  Done<SequenceInfo> done;
+};
+
+struct MatchPrefix {
+  Caller caller;
+  uint64_t model_id = 0;
+  PolicySpec policy;
+  Done<int64_t> done;  // matched length
+};
+
+// ---- steps ---------------------------------------------------------------------
+
+enum class Phase : uint8_t { kPrefill, kDecode };
+
+struct StepEntry {
+  uint64_t sequence = 0;
+  int64_t base_length = 0;
+  int64_t token_count = 0;
+  Phase phase = Phase::kPrefill;
+  bool prefill_end = false;
+  bool rollback = false;
+};
+
+struct StepEntryState {
+  uint64_t sequence = 0;
+  int64_t length = 0;  // before the step, after any rollback
+  int64_t rollback_floor = 0;
+};
+
+struct LeftOut {
+  int32_t entry_index = 0;
+  uint64_t sequence = 0;
+  Reason reason = Reason::kPoolFull;
+};
+
+struct StepBegun {
+  uint64_t step = 0;
+  std::vector<StepEntryState> entries;
+  std::vector<LeftOut> left_out;
+  Room room;
+};
+
+struct BeginStep {
+  Caller caller;
+  std::vector<StepEntry> entries;
+  bool append_only = false;
+  absl::Duration max_wait;
+  bool leave_out = false;
+  CancelFlag cancelled;
+  Done<StepBegun> done;
+};
+
+struct EndStep {
+  Caller caller;
+  uint64_t step = 0;
+  bool abort = false;
+  Done<std::vector<uint64_t>> done;  // lost sequences
+};
+
+struct AppendLayer {
+  int32_t layer = 0;
+  TensorRef k;  // [rows, kv_heads, k_dim]
+  TensorRef v;  // [rows, kv_heads, v_dim]
+};
+
+struct AppendResult {
+  int64_t non_finite_rows = 0;  // (token, kv head) pairs stored as zeros
+  bool step_closed = false;
+  std::optional<StepEntryState> entry;
+};
+
+struct Append {
+  Caller caller;
+  uint64_t step = 0;                // 0: `entry` opens a step of its own
+  std::optional<StepEntry> entry;
+  std::vector<AppendLayer> layers;
+  int64_t first_token = 0;
+  CancelFlag cancelled;
+  Done<AppendResult> done;
+};
+
+struct SequenceRows {
+  uint64_t sequence = 0;
+  int64_t row_count = 0;
+};
+
+struct AttendResult {
+  std::string out;  // [rows, query_heads, v_dim] in q's dtype
+  std::string lse;  // fp32 [rows, query_heads]; empty unless asked for
+  int64_t rows = 0;
+  int64_t query_heads = 0;
+  int64_t v_dim = 0;
+  Dtype dtype = Dtype::kF32;
+  int64_t non_finite_query_rows = 0;
+  int64_t non_finite_key_value_rows = 0;
+  bool step_closed = false;
+};
+
+struct Attend {
+  Caller caller;
+  uint64_t step = 0;                     // 0: `sequences`
+  std::vector<SequenceRows> sequences;   // without a step
+  int32_t layer = 0;
+  int64_t first_token = 0;
+  TensorRef q;  // [rows, query_heads, k_dim]
+  TensorRef k;  // [rows, kv_heads, k_dim], or absent together with v
+  TensorRef v;  // [rows, kv_heads, v_dim]
+  bool want_lse = false;
+  Done<AttendResult> done;
+};
+
+// ---- policies --------------------------------------------------------------------
+
+struct SetPolicy {
+  Caller caller;
+  uint64_t sequence = 0;
+  PolicySpec policy;
+  absl::Duration max_wait;
+  CancelFlag cancelled;
+  Done<std::shared_ptr<const Policy>> done;
+};
+
+struct Compressed {
+  std::shared_ptr<const Model> model;
+  std::vector<int64_t> kept_tokens;  // [model rows]
+  int64_t freed_now_bytes = 0;
+  int64_t freed_later_bytes = 0;  // held by forks or other bodies until they go
+  JobReport job;
+};
+
+struct Compress {
+  Caller caller;
+  uint64_t sequence = 0;
+  std::optional<PolicySpec> policy;      // absent: the sequence's own
+  std::optional<int64_t> budget_tokens;  // replaces the policy's budget
+  bool dry_run = false;
+  absl::Duration max_wait;
+  CancelFlag cancelled;
+  Done<Compressed> done;
+};
+
+struct Explained {
+  std::vector<int64_t> kept_positions;
+  int64_t body_tokens = 0;
+  int64_t length = 0;
+  std::vector<float> scores;  // [kept_positions], or empty
+};
+
+struct ExplainSequence {
+  Caller caller;
+  uint64_t sequence = 0;
+  int32_t layer = 0;
+  int32_t kv_head = 0;
+  Done<Explained> done;
+};
+
+// ---- operators -------------------------------------------------------------------
+
+struct PoolBytes {
+  int64_t total = 0;
+  int64_t free = 0;
+  int64_t reserved = 0;
+  int64_t in_use = 0;
+  int64_t cached = 0;
+  int64_t retired = 0;
+};
+
+struct SessionInfo {
+  uint64_t session = 0;
+  int32_t tenant = 0;
+  std::string client_name;
+  absl::Duration age;
+  int64_t sequence_count = 0;
+  int64_t open_step_count = 0;
+};
+
+// Counts since the start.
+struct EngineTotals {
+  int64_t closed_steps = 0;
+  int64_t undone_steps = 0;
+  int64_t tokens = 0;
+  int64_t attended_rows = 0;
+  int64_t refused_calls = 0;
+  int64_t non_finite_rows = 0;
+  int64_t evicted_slots = 0;
+  int64_t kept_slots = 0;
+  int64_t job_freed_bytes = 0;
+  int64_t jobs_by_outcome[6] = {};  // indexed by JobOutcome
+};
+
+struct EngineStatus {
+  PoolBytes pool;
+  int64_t table_bytes = 0;       // the table segment, and what is used of it
+  int64_t table_used_bytes = 0;
+  int64_t models = 0;
+  int64_t sessions = 0;
+  int64_t sequences = 0;
+  int64_t open_steps = 0;
+  int64_t running_jobs = 0;
+  int64_t queued_commands = 0;
+  std::vector<int64_t> tenant_used_bytes;  // [tenants]
+  std::vector<std::pair<std::string, EngineTotals>> by_preset;  // jobs' counts by policy preset
+  EngineTotals totals;
+};
+
+struct GetStatus {
+  Done<EngineStatus> done;
+};
+
+struct ListSequences {
+  std::optional<int32_t> tenant;  // absent: all
+  uint64_t after = 0;             // ids greater than this
+  int64_t limit = 100;
+  Done<std::vector<SequenceInfo>> done;
+};
+
+struct ListSessions {
+  Done<std::vector<SessionInfo>> done;
+};
+
+// Refuses new sessions, sequences and steps from now on; `done` comes when no
+// step is open.
+struct Drain {
+  Done<Empty> done;
+};
+
+using Command =
+    std::variant<OpenSession, CloseSession, RegisterModel, CreateSequence, ForkSequences,
+                 FreeSequences, GetSequence, MatchPrefix, BeginStep, EndStep, Append, Attend,
+                 SetPolicy, Compress, ExplainSequence, GetStatus, ListSequences, ListSessions, Drain>;
+
+}  // namespace sluice

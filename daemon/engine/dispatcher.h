@@ -1,0 +1,72 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace sluice {
+
+// Work of one call for the foreground lane, handed out piece by piece.
+class Call {
+ public:
+  virtual ~Call() = default;
+
+  // Writes the next piece, and what it costs in bytes of keys and values read
+  // (or the like of it in arithmetic). False: there are no more.
+  virtual bool Next(Operation& operation, int64_t& cost_bytes) = 0;
+
+  // Every piece has passed. Called once, last.
+  virtual void Finished() = 0;
+};
+
+// Feeds the foreground lane: deficit round robin over tenants by cost, and
+// within a tenant one piece of each call in turn, so that a decode step waits
+// for one piece of somebody's prefill at most.
+//
+// Not thread-safe: owned by the engine thread. No method waits.
+class Dispatcher {
+ public:
+  Dispatcher(Backend& backend, int32_t tenant_count);
+
+  // Takes a call. It is destroyed after its Finished.
+  void Add(int32_t tenant, std::unique_ptr<Call> call);
+
+  // Submits an operation ahead of everything that still waits: what the
+  // engine itself needs between calls (copies on write, score moves).
+  Ticket SubmitNow(const Operation& operation);
+
+  // Finishes what has passed and submits what there is room for. True if
+  // anything was finished or submitted.
+  bool Pump();
+
+  bool idle() const { return in_flight_.empty() && waiting_ == 0; }
+
+ private:
+  struct InFlight {
+    Ticket ticket;
+    int64_t cost_bytes;
+    std::shared_ptr<Call> call;  // freed, and finished, with its last piece
+  };
+  struct Tenant {
+    std::deque<std::shared_ptr<Call>> calls;
+    int64_t deficit_bytes = 0;
+  };
+
+  bool HasRoom() const;
+  bool FinishPassed();
+  bool SubmitNext();
+  void SubmitPieceOf(Tenant& tenant);
+
+  Backend& backend_;
+  std::vector<Tenant> tenants_;
+  size_t next_tenant_ = 0;
+  int64_t waiting_ = 0;  // calls with pieces left
+  std::deque<InFlight> in_flight_;
+  int64_t in_flight_bytes_ = 0;
+};
+
+}  // namespace sluice

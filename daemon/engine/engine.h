@@ -1,0 +1,72 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/base/clock.h"
+#include "daemon/engine/command.h"
+#include "kernels/make_backend.h"
+
+namespace sluice {
+
+struct EngineOptions {
+  struct Tenant {
+    std::string name;
+    int64_t maximum_bytes = 0;  // 0: the whole pool
+  };
+  int64_t pool_bytes = int64_t{256} << 20;
+  int64_t slab_bytes = int64_t{2} << 20;
+  int64_t job_reserve_bytes = -1;  // -1: 2 % of the pool, at least 16 MiB
+  int64_t max_sequences = 4096;         // of a tenant
+  int64_t max_sequence_tokens = 1 << 20;
+  int64_t max_models = 64;              // of a tenant
+  int64_t max_sessions = 256;
+  int64_t max_step_entries = 4096;
+  int64_t queue_length = 4096;          // commands that wait
+  absl::Duration step_time_limit = absl::Seconds(60);
+  absl::Duration default_lease = absl::Minutes(10);
+  BackendKind backend = BackendKind::kCpu;
+  int32_t worker_threads = 0;  // 0: one a core
+  std::vector<Tenant> tenants;  // at least one
+};
+
+// Owns the pool and everything in it: one thread that turns commands into
+// state and operations.
+//
+// Post is thread-safe; everything else belongs to the owner. The engine thread
+// runs no kernel and never waits for one.
+class Engine {
+ public:
+  // Takes and touches the memory, starts backend and thread. `progress` is
+  // called with the bytes touched so far, from this thread.
+  // RESOURCE_EXHAUSTED: the memory cannot be had. INVALID_ARGUMENT: an option
+  // is out of range.
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(
+      EngineOptions options, const Clock& clock,
+      std::function<void(int64_t touched_bytes)> progress = nullptr);
+
+  // Undoes what is open and stops the thread. Waiting commands end with UNAVAILABLE.
+  ~Engine();
+
+  // Queues `command`. RESOURCE_EXHAUSTED (QUEUE_FULL): the queue is full; UNAVAILABLE
+  // (DRAINING): the engine stops. Then `done` has not been and will not be called.
+  // CloseSession is never refused.
+  absl::Status Post(Command command);
+
+  uint32_t epoch() const;
+  const EngineOptions& options() const;
+  const Backend& backend() const;  // its constant facts only
+
+ private:
+  class Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,61 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a policy is asked to be: a preset and what is to differ from it. Plain
+// values, a mirror of the wire's `Policy`; absent means the preset's default.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice {
+
+// A share of a number of slots, turned into a count in double precision exactly
+// as the papers' code does (KeptOf in budget.h).
+struct Ratio {
+  enum class Of : uint8_t { kKept, kRemoved };
+  enum class Rounding : uint8_t { kFloor, kCeil };
+
+  double value = 1.0;  // kKept: above 0, at most 1; kRemoved: at least 0, below 1
+  Of of = Of::kKept;
+  Rounding rounding = Rounding::kCeil;
+
+  bool operator==(const Ratio&) const = default;
+};
+
+// When a policy acts by itself. On request it always does.
+struct TriggerSpec {
+  bool prefill_end = false;
+  bool once = false;                            // only the first end of prefill; needs prefill_end
+  std::optional<int64_t> every_tokens;          // absent: never; at least 1 token
+  std::optional<int64_t> hysteresis_tokens;     // of `every`; at least 0; resolved where it applies
+  bool pressure = false;
+
+  bool operator==(const TriggerSpec&) const = default;
+};
+
+// Whether a sequence's next step waits for its job.
+enum class Visible : uint8_t { kWhenDue, kWhenReady };
+
+// What happens to tokens that a sequence adopted, or had when it was forked.
+enum class SharedPrefix : uint8_t { kCompress, kKeep };
+
+struct PolicySpec {
+  std::string preset;  // empty: full
+  std::optional<int64_t> sink_tokens;
+  std::optional<int64_t> recent_tokens;
+  std::optional<int64_t> budget_tokens;
+  std::optional<Ratio> ratio;
+  std::optional<int64_t> prune_after_tokens;
+  std::optional<std::vector<int32_t>> skip_layers;
+  std::optional<int64_t> protect_first_tokens;
+  std::optional<int64_t> protect_last_tokens;
+  std::optional<TriggerSpec> triggers;
+  std::optional<Visible> visible;
+  std::optional<SharedPrefix> shared_prefix;
+
+  bool operator==(const PolicySpec&) const = default;
+};
+
+}  // namespace sluice

@@ -1,0 +1,52 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/completion_signal.h"
+#include "kernels/ops.h"
+
+namespace sluice {
+
+enum class Lane : uint8_t { kForeground = 0, kBackground = 1 };
+
+// Number of an operation in its lane, from 1 up.
+using Ticket = uint64_t;
+
+// Runs operations over one pool on two lanes.
+//
+// A lane runs its operations in order; the lanes run beside each other, the
+// foreground first. Nothing here blocks, allocates or calls back. All methods
+// but Completed and WaitIdle: owned by one thread (the engine's). Completed
+// and WaitIdle: thread-safe.
+class Backend {
+ public:
+  // Operations that a lane's ring holds.
+  static constexpr int64_t kLaneCapacity = 1024;
+
+  virtual ~Backend() = default;
+
+  // Queues an operation; what it points to must live until its ticket passed.
+  // REQUIRES: fewer than kLaneCapacity operations are under way in the lane.
+  virtual Ticket Submit(Lane lane, const Operation& operation) = 0;
+
+  // Operations submitted to `lane` from now on start after `ticket` of the
+  // other lane has passed.
+  virtual void After(Lane lane, Ticket ticket) = 0;
+
+  // The newest ticket given, and the newest that has passed, with all before it.
+  virtual Ticket Submitted(Lane lane) const = 0;
+  virtual Ticket Completed(Lane lane) const = 0;
+
+  // Returns when every operation submitted so far has passed. For tests,
+  // benchmarks and shutdown.
+  virtual void WaitIdle() = 0;
+
+  // "reference", "cpu", ...; the layout of page bytes; what arithmetic it does
+  // and on which instruction set, for people ("fp32, AVX3, 2 threads").
+  virtual const char* name() const = 0;
+  virtual const char* page_layout() const = 0;
+  virtual const char* description() const = 0;
+};
+
+}  // namespace sluice

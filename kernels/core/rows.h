@@ -1,0 +1,104 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Derives a row (what one query group attends over) from a step's view.
+
+#include "kernels/core/view.h"
+
+namespace sluice {
+
+// A run of slots of one row in one format, addressed through a list of pages.
+//
+// Slot i of the span (0 <= i < slots) lies in page `Page(i / page_size)` after
+// adding first_slot. A scattered span reads positions from the side array
+// (they ascend); a contiguous one has slot i at first_position + i.
+struct Span {
+  const uint32_t* page_ids = nullptr;    // body: the row's page ids; null for a tail
+  const uint32_t* block_list = nullptr;  // tail: word index of each block's page ids in tables
+  const uint32_t* table_words = nullptr; // tail: the table segment as words
+  int32_t row = 0;                       // of the model: (layer, kv head)
+  int32_t first_slot = 0;                // dead slots before the span in its first page
+  int64_t slots = 0;
+  int64_t first_position = 0;            // of slot 0, contiguous spans only
+  const SpanFormat* format = nullptr;
+  bool contiguous = true;                // positions ascend by 1 from first_position
+
+  // The id of the span's page number `index` (counted from its first page).
+  SLUICE_HD uint32_t Page(int64_t index) const {
+    return page_ids != nullptr ? page_ids[index] : table_words[block_list[index] + static_cast<uint32_t>(row)];
+  }
+};
+
+// Body first, then tail; slots of a row are numbered through both, and their
+// positions ascend.
+struct Row {
+  Span spans[2];
+  int32_t span_count = 0;
+  int64_t slots = 0;
+};
+
+// The row of `row` (its number in the model) for an entry, holding every slot
+// with a true position below `end_position`; REQUIRES end_position >=
+// tail_first_position, so that the whole body is in it. Empty spans are left
+// out.
+SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32_t row,
+                             int64_t end_position) {
+  Row result;
+  const auto* words = reinterpret_cast<const uint32_t*>(pool.tables);
+  if (entry.bodies_offset != kNoOffset) {
+    const auto* bodies =
+        reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
+    const auto* rows = reinterpret_cast<const BodyRow*>(bodies + 1);
+    const auto* page_ids = reinterpret_cast<const uint32_t*>(rows + bodies->row_count);
+    if (rows[row].slots > 0) {
+      Span& span = result.spans[result.span_count++];
+      span.page_ids = page_ids + rows[row].first_page;
+      span.row = row;
+      span.slots = rows[row].slots;
+      span.format = pool.formats + entry.body_format;
+      span.contiguous = false;
+      result.slots += span.slots;
+    }
+  }
+  if (end_position > entry.tail_first_position) {
+    Span& span = result.spans[result.span_count++];
+    span.block_list = reinterpret_cast<const uint32_t*>(pool.tables + entry.block_list_offset);
+    span.table_words = words;
+    span.row = row;
+    span.first_slot = entry.tail_start;
+    span.slots = end_position - entry.tail_first_position;
+    span.first_position = entry.tail_first_position;
+    span.format = pool.formats + entry.tail_format;
+    result.slots += span.slots;
+  }
+  return result;
+}
+
+// True position of slot `slot` of `span`.
+SLUICE_HD inline int64_t SlotPosition(const PoolView& pool, const Span& span, int64_t slot) {
+  if (span.contiguous) return span.first_position + slot;
+  const int64_t index = span.first_slot + slot;
+  const int32_t page_size = span.format->page.page_size;
+  return PagePositions(pool, span.format->slab, span.Page(index / page_size))[index % page_size];
+}
+
+// How many slots of `span` have a true position below `position`.
+SLUICE_HD inline int64_t SlotsBelow(const PoolView& pool, const Span& span, int64_t position) {
+  if (span.contiguous) {
+    const int64_t count = position - span.first_position;
+    return count < 0 ? 0 : (count > span.slots ? span.slots : count);
+  }
+  int64_t low = 0;
+  int64_t high = span.slots;
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (SlotPosition(pool, span, middle) < position) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+}  // namespace sluice

@@ -1,0 +1,206 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One plain struct per batch operation: pointers and shapes, nothing owned.
+//
+// Everything a struct points to must stay as it is until the ticket of its
+// operation has passed; outputs are valid from then on. Operations trust their
+// inputs. Tensors are dense and row-major. "Row" is a (layer, kv head) of the
+// model; a layer's rows are `first_row .. first_row + kv_heads`.
+
+#include <cstdint>
+#include <variant>
+
+#include "kernels/core/view.h"
+#include "kernels/dtype.h"
+
+namespace sluice {
+
+// Angles of a layer's rotary embedding, as the engine computed them.
+struct RopeTable {
+  const float* inv_freq = nullptr;  // [rotary_dim / 2]; null: none
+  int32_t rotary_dim = 0;
+  RopePairing pairing = RopePairing::kNone;
+  float attention_factor = 1.0f;  // multiplies cos and sin
+};
+
+// What attention of one layer looks like. Owned by the model, immutable.
+struct LayerShape {
+  int32_t first_row = 0;  // of the layer whose cache is read
+  int32_t kv_heads = 0;
+  int32_t q_heads = 0;  // a multiple of kv_heads, at most 16 a kv head; a kv head's are adjacent
+  int32_t k_dim = 0;
+  int32_t v_dim = 0;
+  float scale = 1.0f;
+  float soft_cap = 0.0f;              // 0: none; else logits become cap * tanh(logit / cap)
+  int32_t window = 0;                 // 0: none; a row at p sees p - window + 1 .. p
+  const float* sink_logits = nullptr;  // [q_heads]: an extra term of the softmax's sum; null: none
+  RopeTable rope;
+};
+
+// Writes k and v of a range of a step's tokens into the layer's tail pages.
+//
+// A key or value that is not finite in the stored dtype stores zeros, log_mass
+// -inf and key_norm +inf for its slot. A page whose first slot is written is
+// cleared beyond what the call writes.
+struct AppendArgs {
+  const StepView* view = nullptr;
+  const LayerShape* layer = nullptr;
+  const void* k = nullptr;  // [token_count, kv_heads, k_dim]
+  const void* v = nullptr;  // [token_count, kv_heads, v_dim]
+  Dtype k_dtype = Dtype::kF32;
+  Dtype v_dtype = Dtype::kF32;
+  int64_t first_token = 0;  // of the step's tokens
+  int64_t token_count = 0;
+  int64_t* non_finite_count = nullptr;  // += (token, kv head) pairs stored as zeros; null: not wanted
+};
+
+// How the query heads of a kv head become one number.
+enum class GroupReduce : uint8_t { kMean = 0, kMax = 1, kSum = 2, kMedian = 3 };
+
+// Accumulated attention mass (compute: "Mass"). With q rows in the call,
+//   score[t] <- decay^q * score[t] + reduce_g(sum_j decay^(q-1-j) * f(p[g, j, t]))
+// where p is the softmax over everything row j sees and f(p) is p or p^2.
+struct MassRule {
+  float decay = 1.0f;    // 1: sum (H2O); 0 < decay < 1: moving average; 0: the last row (TOVA)
+  bool squared = false;  // f(p) = p^2
+  GroupReduce reduce = GroupReduce::kMean;  // kMean or kSum
+};
+
+// softmax(q k^T * scale + log_mass) v for the query rows of a range of a
+// step's tokens, each at its own true position, causal, GQA.
+//
+// The query row of token j of an entry stands at base_length + j and sees
+// every slot of its row with a position up to its own (and within the window).
+// A query row with a non-finite element, or with nothing to see, is answered
+// with 0 and log-sum-exp -inf and adds no mass.
+struct AttendArgs {
+  const StepView* view = nullptr;
+  const LayerShape* layer = nullptr;
+  const void* q = nullptr;  // [token_count, q_heads, k_dim]
+  void* out = nullptr;      // [token_count, q_heads, v_dim], of q's dtype
+  float* lse = nullptr;     // [token_count, q_heads], natural, with log_mass and sinks; null: not wanted
+  Dtype dtype = Dtype::kF32;
+  int64_t first_token = 0;  // of the step's tokens
+  int64_t token_count = 0;
+  bool accumulate_mass = false;  // into the entries' scores, by `mass`
+  MassRule mass;
+  int64_t* non_finite_count = nullptr;  // += query rows that were not finite; null: not wanted
+};
+
+// A set of rows of one sequence whose slots lie below a snapshot.
+//
+// Used by the background operations. `entry.base_length` is the snapshot: rows
+// hold the slots with a true position below it; `row_offsets[r]` is where row
+// `first_row + r` starts in dense arrays of one value a slot, in slots.
+struct RowSet {
+  const ViewEntry* entry = nullptr;
+  int32_t first_row = 0;
+  int32_t row_count = 0;
+  const int64_t* row_offsets = nullptr;  // [row_count + 1], each row rounded up to 32 slots
+};
+
+// Minus the key norm of every slot; -inf where the norm is not finite.
+struct KeyNormScoreArgs {
+  RowSet rows;
+  float* scores = nullptr;  // [row_offsets[row_count]]
+};
+
+// One ranking: the slots of a run of rows compete for `k` places.
+struct SelectSegment {
+  int32_t first_row = 0;  // within the RowSet
+  int32_t row_count = 0;
+  int64_t k = 0;  // slots kept, protected ones included; >= the slots: all are kept
+  int64_t protect_below_position = 0;           // slots with position < this come first
+  int64_t protect_from_position = INT64_MAX;    // slots with position >= this come first
+  int64_t drop_below_position = 0;              // slots with position < this never stay (sliding window)
+};
+
+enum class RowCombine : uint8_t {
+  kNone = 0,  // the rows of a segment compete with each other
+  kMean = 1,  // the rows of a segment share one mask: scores are the mean, or the
+  kMax = 2,   // maximum, over the rows (all of one length); k counts slots of one row
+};
+
+// Chooses the slots that stay.
+//
+// Order within a segment: protected slots, then score descending, NaN last;
+// ties by row order, then by position. Without scores only protected slots and
+// then the lowest positions count. at_least and at_most bound a row's kept
+// slots within its segment's order.
+struct SelectArgs {
+  RowSet rows;
+  const float* scores = nullptr;             // [row_offsets[row_count]]; null: all equal
+  const SelectSegment* segments = nullptr;   // [segment_count], disjoint unless only counts are wanted
+  int32_t segment_count = 0;
+  RowCombine combine = RowCombine::kNone;
+  int64_t at_least = 0;
+  int64_t at_most = INT64_MAX;
+  uint32_t* masks = nullptr;   // [row_offsets[row_count] / 32], bit i of a row: slot i stays; null: not wanted
+  int32_t* counts = nullptr;   // [segment_count, row_count of the RowSet]; rows outside a segment: 0; null: not wanted
+};
+
+// Copies the kept slots of rows, in order, into fresh pages with side arrays.
+//
+// A destination page whose content would be exactly one full source page,
+// wholly kept, in the same format, is not written: `reused` names the source.
+struct CompactArgs {
+  RowSet rows;
+  const uint32_t* masks = nullptr;              // as Select wrote them
+  const uint32_t* destination_pages = nullptr;  // page ids, row by row
+  const int64_t* destination_offsets = nullptr; // [row_count + 1], in pages
+  uint16_t destination_format = 0;
+  uint32_t* reused = nullptr;  // [destination_offsets[row_count]]: source page id, or kNoPage
+};
+
+// Gathers accumulated scores of rows: the slots of a mask, or all.
+struct MoveScoresArgs {
+  RowSet rows;
+  const uint32_t* masks = nullptr;              // null: all slots
+  const int64_t* destination_offsets = nullptr; // [row_count + 1], in slots
+  float* destination = nullptr;
+};
+
+// One page copied to another of the same format.
+struct PageCopy {
+  uint32_t source = kNoPage;
+  uint32_t destination = kNoPage;
+};
+
+// Copies the first `slots` slots of pages with their side arrays; slots beyond
+// become zero bytes. Copy-on-write.
+struct CopyPagesArgs {
+  const PageCopy* pages = nullptr;  // [page_count]
+  int64_t page_count = 0;
+  int32_t slots = 0;  // the same for all
+  uint16_t format = 0;
+};
+
+// Canonical form of slots of one row: [slots, dim] and the side arrays.
+struct ExportArgs {
+  RowSet rows;             // one row
+  int64_t first_slot = 0;  // of the row
+  int64_t slots = 0;
+  void* k = nullptr;           // [slots, k_dim] in the stored dtype; each output may be null
+  void* v = nullptr;           // [slots, v_dim]
+  int32_t* positions = nullptr;
+  float* log_mass = nullptr;
+  float* key_norms = nullptr;
+};
+
+// The inverse of Export: writes slots of given pages, whole rows of a body or
+// of a tail, with their side arrays. Pages are cleared first.
+struct ImportArgs {
+  const uint32_t* page_ids = nullptr;  // [ceil(slots / page_size)]
+  int64_t slots = 0;
+  uint16_t format = 0;
+  const void* k = nullptr;             // [slots, k_dim] in the stored dtype
+  const void* v = nullptr;             // [slots, v_dim]
+  const int32_t* positions = nullptr;  // [slots]
+  const float* log_mass = nullptr;     // [slots]; null: 0
+};
+
+using Operation = std::variant<AppendArgs, AttendArgs, KeyNormScoreArgs, SelectArgs, CompactArgs,
+                               MoveScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs>;
+
+}  // namespace sluice
