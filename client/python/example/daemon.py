@@ -45,7 +45,11 @@ class Daemon:
         self.address = f"unix:{self._folder.name}/sluice.sock"
         self._log_path = Path(self._folder.name) / "sluiced.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self.start(binary)
+        try:
+            self.start(binary)
+        except BaseException:
+            self._folder.cleanup()
+            raise
 
     def start(self, binary: Path | None = None) -> None:
         """Starts it again, after `stop` or `kill`, at the same address. Raises DaemonError."""
