@@ -16,9 +16,6 @@ from sluice.tensors import Array, fill_tensor, token_ranges
 if TYPE_CHECKING:
     from sluice.sequence import KvSequence
 
-# Calls with fewer tensor bytes are sent without asking for the daemon's limit, which is higher.
-_SURELY_INLINE_BYTES = 1 << 20
-
 
 class Phase(Enum):
     """Whether an entry reads a prompt or generates."""
@@ -93,8 +90,10 @@ class LayerRows:
             fill_tensor(wire.observation_queries, self.observation_queries, "observation_queries")
 
     def pieces(self, limit_bytes: int) -> Iterator[tuple[int, "LayerRows"]]:
-        """The rows cut by tokens, each piece with its first token."""
-        for first, end in token_ranges([self.k, self.v], limit_bytes):
+        """The rows cut by tokens, each piece with its first token; the last has the queries."""
+        rows_bytes = self.k.nbytes + self.v.nbytes
+        rows_limit = limit_bytes - (self.tensor_bytes - rows_bytes)
+        for first, end in token_ranges([self.k, self.v], rows_limit):
             observed = self.observation_queries if end == len(self.k) else None
             yield first, LayerRows(self.layer, self.k[first:end], self.v[first:end], observed)
 
@@ -141,7 +140,7 @@ class Step:
         """
         arrays = {"q": q, "k": k, "v": v}
         given = {name: array for name, array in arrays.items() if array is not None}
-        limit = _limit_bytes(self._transport, sum(array.nbytes for array in given.values()))
+        limit = self._transport.inline_tensor_bytes()
         pieces = []
         for first, end in token_ranges(list(given.values()), limit):
             request = step_pb2.AttendRequest(
@@ -161,9 +160,8 @@ class Step:
 
     def append_rows(self, layers: Sequence[LayerRows]) -> None:
         """As `append`, with the queries that policies with an observation window need."""
-        size = sum(rows.tensor_bytes for rows in layers)
-        limit = _limit_bytes(self._transport, size)
-        if size <= limit:
+        limit = self._transport.inline_tensor_bytes()
+        if sum(rows.tensor_bytes for rows in layers) <= limit:
             self._append(0, layers)
             return
         for rows in layers:
@@ -207,10 +205,3 @@ class Step:
 
 def abort_step(transport: Transport, step_id: int) -> None:
     transport.call("EndStep", step_pb2.EndStepRequest(step_id=step_id, abort=True))
-
-
-def _limit_bytes(transport: Transport, wanted_bytes: int) -> int:
-    """What one request may carry, asked for only when it could matter."""
-    if wanted_bytes <= _SURELY_INLINE_BYTES:
-        return _SURELY_INLINE_BYTES
-    return transport.inline_tensor_bytes()
