@@ -10,7 +10,7 @@ namespace {
 // dry between them, or many small ones. A quarter of a millisecond of reading.
 constexpr size_t kPiecesInFlight = 2;
 constexpr int64_t kBytesInFlight = int64_t{8} << 20;
-// The lane's ring has other users (SubmitNow), who find room below this.
+// The lane's ring has other users (copies, jobs), who find room beyond this.
 constexpr size_t kMostInFlight = Backend::kLaneCapacity / 2;
 // A tenant's turn: about what the lane reads in half a millisecond.
 constexpr int64_t kQuantumBytes = int64_t{16} << 20;
@@ -25,8 +25,14 @@ void Dispatcher::Add(int32_t tenant, std::unique_ptr<Call> call) {
   ++waiting_;
 }
 
-Ticket Dispatcher::SubmitNow(const Operation& operation) {
-  return backend_.Submit(Lane::kForeground, operation);
+void Dispatcher::SubmitCopy(std::vector<PageCopy> pages, int32_t slots, uint16_t format) {
+  CopyPagesArgs copy;
+  copy.pages = pages.data();
+  copy.page_count = static_cast<int64_t>(pages.size());
+  copy.slots = slots;
+  copy.format = format;
+  const Ticket ticket = backend_.Submit(Lane::kForeground, copy);
+  copies_.emplace_back(ticket, std::move(pages));
 }
 
 bool Dispatcher::Pump() {
@@ -42,6 +48,7 @@ bool Dispatcher::HasRoom() const {
 
 bool Dispatcher::FinishPassed() {
   const Ticket completed = backend_.Completed(Lane::kForeground);
+  while (!copies_.empty() && copies_.front().first <= completed) copies_.pop_front();
   bool worked = false;
   while (!in_flight_.empty() && in_flight_.front().ticket <= completed) {
     const InFlight passed = std::move(in_flight_.front());

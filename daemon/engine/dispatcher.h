@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -21,6 +22,9 @@ class Call {
 
   // Every piece has passed. Called once, last.
   virtual void Finished() = 0;
+
+  // It will not be run: what it belongs to is gone. Called instead of the others.
+  virtual void Dropped() = 0;
 };
 
 // Feeds the foreground lane: deficit round robin over tenants by cost, and
@@ -35,15 +39,15 @@ class Dispatcher {
   // Takes a call. It is destroyed after its Finished.
   void Add(int32_t tenant, std::unique_ptr<Call> call);
 
-  // Submits an operation ahead of everything that still waits: what the
-  // engine itself needs between calls (copies on write, score moves).
-  Ticket SubmitNow(const Operation& operation);
+  // Submits a copy on write ahead of everything that still waits, and keeps the
+  // list of pages until it has passed.
+  void SubmitCopy(std::vector<PageCopy> pages, int32_t slots, uint16_t format);
 
   // Finishes what has passed and submits what there is room for. True if
   // anything was finished or submitted.
   bool Pump();
 
-  bool idle() const { return in_flight_.empty() && waiting_ == 0; }
+  bool idle() const { return in_flight_.empty() && copies_.empty() && waiting_ == 0; }
 
  private:
   struct InFlight {
@@ -62,6 +66,7 @@ class Dispatcher {
   void SubmitPieceOf(Tenant& tenant);
 
   Backend& backend_;
+  std::deque<std::pair<Ticket, std::vector<PageCopy>>> copies_;  // in flight
   std::vector<Tenant> tenants_;
   size_t next_tenant_ = 0;
   int64_t waiting_ = 0;  // calls with pieces left
