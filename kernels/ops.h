@@ -60,7 +60,10 @@ enum class GroupReduce : uint8_t { kMean = 0, kMax = 1, kSum = 2, kMedian = 3 };
 
 // Accumulated attention mass (compute: "Mass"). With q rows in the call,
 //   score[t] <- decay^q * score[t] + reduce_g(sum_j decay^(q-1-j) * f(p[g, j, t]))
-// where p is the softmax over everything row j sees and f(p) is p or p^2.
+// where p is the softmax over everything row j sees, f(p) is p or p^2, q counts
+// the entry's rows in the call and decay^0 is 1. A slot at or beyond the
+// position of the entry's first row in the call starts from 0, whatever its
+// score memory held. Entries without score memory are passed over.
 struct MassRule {
   float decay = 1.0f;    // 1: sum (H2O); 0 < decay < 1: moving average; 0: the last row (TOVA)
   bool squared = false;  // f(p) = p^2
@@ -72,8 +75,9 @@ struct MassRule {
 //
 // The query row of token j of an entry stands at base_length + j and sees
 // every slot of its row with a position up to its own (and within the window).
-// A query row with a non-finite element, or with nothing to see, is answered
-// with 0 and log-sum-exp -inf and adds no mass.
+// A query row with a non-finite element, or with nothing to see (no slot, or
+// only slots whose log_mass is -inf), is answered with 0 and log-sum-exp -inf,
+// sink logits or not, and adds no mass.
 struct AttendArgs {
   const StepView* view = nullptr;
   const LayerShape* layer = nullptr;
@@ -125,9 +129,12 @@ enum class RowCombine : uint8_t {
 // Chooses the slots that stay.
 //
 // Order within a segment: protected slots, then score descending, NaN last;
-// ties by row order, then by position. Without scores only protected slots and
-// then the lowest positions count. at_least and at_most bound a row's kept
-// slots within its segment's order.
+// ties (among protected slots too, and everywhere without scores) by row order,
+// then by position. Every row keeps its own first min(at_least, at_most, slots)
+// slots in that order, even beyond k; the places left go down the segment's
+// order to rows that hold fewer than at_most. Slots dropped by position count
+// nowhere. Combined rows take the first row's positions; a mean with a NaN is
+// NaN, a maximum passes over NaN.
 struct SelectArgs {
   RowSet rows;
   const float* scores = nullptr;             // [row_offsets[row_count]]; null: all equal
@@ -136,7 +143,9 @@ struct SelectArgs {
   RowCombine combine = RowCombine::kNone;
   int64_t at_least = 0;
   int64_t at_most = INT64_MAX;
-  uint32_t* masks = nullptr;   // [row_offsets[row_count] / 32], bit i of a row: slot i stays; null: not wanted
+  // [row_offsets[row_count] / 32], bit i of a row: slot i stays. Rows of no segment
+  // are left as they are. Null: not wanted.
+  uint32_t* masks = nullptr;
   int32_t* counts = nullptr;   // [segment_count, row_count of the RowSet]; rows outside a segment: 0; null: not wanted
 };
 
@@ -189,7 +198,9 @@ struct ExportArgs {
 };
 
 // The inverse of Export: writes slots of given pages, whole rows of a body or
-// of a tail, with their side arrays. Pages are cleared first.
+// of a tail, with their side arrays. Pages are cleared first. A slot whose key
+// or value is not finite, or whose log_mass is -inf, is stored as Append stores
+// a non-finite one.
 struct ImportArgs {
   const uint32_t* page_ids = nullptr;  // [ceil(slots / page_size)]
   int64_t slots = 0;

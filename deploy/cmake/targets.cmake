@@ -1,0 +1,120 @@
+# Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#
+# The helpers with which every folder declares its targets.
+
+# sluice_add_folders(<folder>...): adds those that have a CMakeLists.txt.
+function(sluice_add_folders)
+  foreach(folder IN LISTS ARGN)
+    if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
+      add_subdirectory(${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_BINARY_DIR}/${folder})
+    endif()
+  endforeach()
+endfunction()
+
+function(sluice_set_warnings target)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${SLUICE_WARNINGS}>")
+endfunction()
+
+# sluice_library(<target> [SRCS ..] [HDRS ..] [DEPS ..] [PRIVATE_DEPS ..] [GENERATED])
+#
+# A static library, or an interface one where there are no sources. Includes are
+# written from the repository root. GENERATED: sources not written by us, which
+# are compiled without warnings.
+function(sluice_library target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "GENERATED" "" "SRCS;HDRS;DEPS;PRIVATE_DEPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "sluice_library(${target}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(arg_SRCS)
+    add_library(${target} STATIC ${arg_SRCS} ${arg_HDRS})
+    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${target} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
+    if(arg_GENERATED)
+      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-w>)
+    else()
+      sluice_set_warnings(${target})
+    endif()
+  else()
+    add_library(${target} INTERFACE)
+    target_sources(${target} INTERFACE FILE_SET HEADERS
+      BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${arg_HDRS})
+    target_include_directories(${target} INTERFACE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${target} INTERFACE ${arg_DEPS})
+  endif()
+endfunction()
+
+# sluice_executable(<target> SRCS .. [DEPS ..])
+function(sluice_executable target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "sluice_executable(${target}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  add_executable(${target} ${arg_SRCS})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE ${arg_DEPS})
+  sluice_set_warnings(${target})
+endfunction()
+
+# Gives a test its labels (default: unit), a time limit in seconds (default 120)
+# and environment (NAME=value ..).
+function(sluice_set_test_properties name labels timeout env)
+  if(NOT labels)
+    set(labels unit)
+  endif()
+  if(NOT timeout)
+    set(timeout 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout}
+    SKIP_RETURN_CODE 77)
+  if(env)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${env}")
+  endif()
+endfunction()
+
+# sluice_test(<name> SRCS .. [DEPS ..] [LABELS ..] [TIMEOUT seconds] [ENV NAME=value ..])
+#
+# A GoogleTest binary (with GoogleMock and a main) and one ctest entry for it.
+function(sluice_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SRCS;DEPS;LABELS;ENV")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "sluice_test(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  sluice_executable(${name} SRCS ${arg_SRCS} DEPS ${arg_DEPS} GTest::gmock_main Threads::Threads)
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")
+endfunction()
+
+# The checkout's virtual environment where deploy/bootstrap has made it.
+set(SLUICE_PYTHON ${PROJECT_SOURCE_DIR}/.venv/bin/python)
+if(NOT EXISTS ${SLUICE_PYTHON})
+  find_program(SLUICE_SYSTEM_PYTHON python3 REQUIRED)
+  set(SLUICE_PYTHON ${SLUICE_SYSTEM_PYTHON})
+endif()
+
+# sluice_python_test(<name> SCRIPT file.py [PYTEST] [ARGS ..] [LABELS ..] [TIMEOUT s] [ENV ..])
+#
+# Runs a Python file from the repository root; with PYTEST under pytest.
+function(sluice_python_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "PYTEST" "SCRIPT;TIMEOUT" "ARGS;LABELS;ENV")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "sluice_python_test(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  cmake_path(ABSOLUTE_PATH arg_SCRIPT BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  set(module "")
+  if(arg_PYTEST)
+    set(module -m pytest -q -p no:cacheprovider)
+  endif()
+  add_test(NAME ${name} COMMAND ${SLUICE_PYTHON} ${module} ${arg_SCRIPT} ${arg_ARGS}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")
+endfunction()
+
+# sluice_fuzz_target(<target> SRCS .. [DEPS ..]): a libFuzzer binary; nothing
+# without SLUICE_FUZZ.
+function(sluice_fuzz_target target)
+  if(NOT SLUICE_FUZZ)
+    return()
+  endif()
+  sluice_executable(${target} ${ARGN})
+  target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+endfunction()
