@@ -1,0 +1,144 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/reference/attend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "kernels/core/number.h"
+#include "kernels/reference/mass.h"
+#include "kernels/reference/slot.h"
+#include "kernels/reference/step_tokens.h"
+
+namespace sluice::reference {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Key {
+  SlotContent content;
+  int64_t position = 0;
+};
+
+// What one query row gives.
+struct Answer {
+  std::vector<double> out;      // [v_dim]
+  std::vector<double> weights;  // [slots]: the softmax
+  double lse = -kInfinity;
+};
+
+std::vector<Key> ReadRow(const PoolView& pool, const Row& row) {
+  std::vector<Key> keys;
+  for (int64_t slot = 0; slot < row.slots; ++slot) {
+    keys.push_back(Key{ReadSlot(pool, PlaceInRow(row, slot)), PositionInRow(pool, row, slot)});
+  }
+  return keys;
+}
+
+bool Sees(const LayerShape& layer, int64_t query_position, int64_t key_position) {
+  if (key_position > query_position) return false;
+  return layer.window == 0 || key_position > query_position - layer.window;
+}
+
+double Logit(const LayerShape& layer, const Vector& q, const SlotContent& key) {
+  double dot = 0.0;
+  for (int32_t dim = 0; dim < layer.k_dim; ++dim) dot += double{q[dim]} * double{key.k[dim]};
+  double logit = dot * double{layer.scale};
+  if (layer.soft_cap != 0.0f) {
+    logit = double{layer.soft_cap} * std::tanh(logit / double{layer.soft_cap});
+  }
+  return logit + double{key.log_mass};
+}
+
+// Turns logits into the softmax's weights; `sink` is one more term of its sum.
+void Softmax(const std::vector<double>& logits, double sink, Answer* answer) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  if (largest == -kInfinity) return;
+  const double top = std::max(largest, sink);
+  double sum = std::exp(sink - top);
+  for (const double logit : logits) sum += std::exp(logit - top);
+  for (size_t i = 0; i < logits.size(); ++i) answer->weights[i] = std::exp(logits[i] - top) / sum;
+  answer->lse = top + std::log(sum);
+}
+
+Answer AttendRow(const LayerShape& layer, const std::vector<Key>& keys, const Vector& q,
+                 int64_t position, int32_t head) {
+  Answer answer;
+  answer.out.resize(static_cast<size_t>(layer.v_dim));
+  answer.weights.resize(keys.size());
+  if (keys.empty() || !std::all_of(q.begin(), q.end(), IsFinite)) return answer;
+  std::vector<double> logits;
+  for (const Key& key : keys) {
+    logits.push_back(Sees(layer, position, key.position) ? Logit(layer, q, key.content)
+                                                         : -kInfinity);
+  }
+  Softmax(logits, layer.sink_logits != nullptr ? double{layer.sink_logits[head]} : -kInfinity,
+          &answer);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    for (int32_t dim = 0; dim < layer.v_dim; ++dim) {
+      answer.out[dim] += answer.weights[i] * double{keys[i].content.v[dim]};
+    }
+  }
+  return answer;
+}
+
+Vector LoadQuery(const AttendArgs& args, int64_t query_row) {
+  Vector q;
+  for (int32_t dim = 0; dim < args.layer->k_dim; ++dim) {
+    q.push_back(LoadAsFloat(args.q, args.dtype, query_row * args.layer->k_dim + dim));
+  }
+  return q;
+}
+
+// Writes what the query row `query_row` of the call gave.
+void StoreAnswer(const AttendArgs& args, int64_t query_row, const Answer& answer) {
+  const int32_t v_dim = args.layer->v_dim;
+  for (int32_t dim = 0; dim < v_dim; ++dim) {
+    StoreFloat(args.out, args.dtype, query_row * v_dim + dim, static_cast<float>(answer.out[dim]));
+  }
+  if (args.lse != nullptr) args.lse[query_row] = static_cast<float>(answer.lse);
+}
+
+// The tokens of one entry against one kv head.
+void AttendHead(const PoolView& pool, const AttendArgs& args, const std::vector<EntryToken>& tokens,
+                int32_t kv_head) {
+  const LayerShape& layer = *args.layer;
+  const ViewEntry& entry = *tokens.front().entry;
+  const int32_t group = layer.q_heads / layer.kv_heads;
+  const Row row = MakeRow(pool, entry, layer.first_row + kv_head,
+                          entry.base_length + tokens.back().index + 1);
+  const std::vector<Key> keys = ReadRow(pool, row);
+  MassSums mass(args.mass, group, row.slots);
+  for (const EntryToken& token : tokens) {
+    for (int32_t g = 0; g < group; ++g) {
+      const int32_t head = kv_head * group + g;
+      const int64_t query_row = (token.step_token - args.first_token) * layer.q_heads + head;
+      const Vector q = LoadQuery(args, query_row);
+      const Answer answer = AttendRow(layer, keys, q, entry.base_length + token.index, head);
+      StoreAnswer(args, query_row, answer);
+      mass.Add(g, answer.weights);
+      const bool finite = std::all_of(q.begin(), q.end(), IsFinite);
+      if (!finite && args.non_finite_count != nullptr) ++*args.non_finite_count;
+    }
+  }
+  if (args.accumulate_mass) {
+    const auto rows = static_cast<int64_t>(tokens.size());
+    AddToScores(pool, entry, row, mass, rows, entry.base_length + tokens.front().index);
+  }
+}
+
+}  // namespace
+
+void RunAttend(const PoolView& pool, const AttendArgs& args) {
+  for (int32_t e = 0; e < args.view->entry_count; ++e) {
+    const StepView one{args.view->entries + e, 1, args.view->total_tokens};
+    const std::vector<EntryToken> tokens = TokensOf(one, args.first_token, args.token_count);
+    if (tokens.empty()) continue;
+    for (int32_t head = 0; head < args.layer->kv_heads; ++head) {
+      AttendHead(pool, args, tokens, head);
+    }
+  }
+}
+
+}  // namespace sluice::reference

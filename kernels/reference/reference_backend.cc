@@ -1,0 +1,54 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/reference/reference_backend.h"
+
+#include "kernels/core/layout.h"
+#include "kernels/reference/append.h"
+#include "kernels/reference/attend.h"
+#include "kernels/reference/compact.h"
+#include "kernels/reference/select.h"
+#include "kernels/reference/transfer.h"
+
+namespace sluice {
+namespace {
+
+// Runs whichever operation it is given.
+struct Runner {
+  const PoolView& pool;
+
+  void operator()(const AppendArgs& args) const { reference::RunAppend(pool, args); }
+  void operator()(const AttendArgs& args) const { reference::RunAttend(pool, args); }
+  void operator()(const KeyNormScoreArgs& args) const { reference::RunKeyNormScore(pool, args); }
+  void operator()(const SelectArgs& args) const { reference::RunSelect(pool, args); }
+  void operator()(const CompactArgs& args) const { reference::RunCompact(pool, args); }
+  void operator()(const MoveScoresArgs& args) const { reference::RunMoveScores(pool, args); }
+  void operator()(const CopyPagesArgs& args) const { reference::RunCopyPages(pool, args); }
+  void operator()(const ExportArgs& args) const { reference::RunExport(pool, args); }
+  void operator()(const ImportArgs& args) const { reference::RunImport(pool, args); }
+};
+
+}  // namespace
+
+ReferenceBackend::ReferenceBackend(const PoolView& pool, CompletionSignal* signal)
+    : pool_(pool), signal_(signal) {}
+
+Ticket ReferenceBackend::Submit(Lane lane, const Operation& operation) {
+  std::visit(Runner{pool_}, operation);
+  const Ticket ticket = passed_[static_cast<size_t>(lane)].fetch_add(1) + 1;
+  if (signal_ != nullptr) signal_->Raise();
+  return ticket;
+}
+
+// Whatever was submitted has passed, so there is nothing to wait for.
+void ReferenceBackend::After(Lane, Ticket) {}
+
+Ticket ReferenceBackend::Submitted(Lane lane) const {
+  return passed_[static_cast<size_t>(lane)].load(std::memory_order_acquire);
+}
+
+Ticket ReferenceBackend::Completed(Lane lane) const { return Submitted(lane); }
+
+void ReferenceBackend::WaitIdle() {}
+
+const char* ReferenceBackend::page_layout() const { return kPageLayoutName; }
+
+}  // namespace sluice
