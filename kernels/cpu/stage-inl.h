@@ -1,0 +1,206 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+
+// Rows of single slots and of groups of 16, between canonical order and the
+// bytes of a page. Compiled once per SIMD target: include it only from a file
+// that foreach_target.h compiles, after hwy/highway.h.
+
+#if defined(SLUICE_KERNELS_CPU_STAGE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SLUICE_KERNELS_CPU_STAGE_INL_H_
+#undef SLUICE_KERNELS_CPU_STAGE_INL_H_
+#else
+#define SLUICE_KERNELS_CPU_STAGE_INL_H_
+#endif
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "hwy/highway.h"
+#include "kernels/core/layout.h"
+#include "kernels/core/number.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice::cpu {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Row lengths are multiples of 16, so vectors of at most 32 bytes leave no rest.
+
+// Rounds as FloatToBf16 does; a NaN may become another one.
+inline void ConvertToBf16(const float* HWY_RESTRICT from, int64_t count,
+                          uint16_t* HWY_RESTRICT to) {
+  const hn::CappedTag<uint32_t, 8> du;
+  const hn::Rebind<uint16_t, decltype(du)> d16;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(du));
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto bits = hn::LoadU(du, reinterpret_cast<const uint32_t*>(from + i));
+    const auto last = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
+    const auto rounded = hn::Add(bits, hn::Add(last, hn::Set(du, 0x7fffu)));
+    const auto magnitude = hn::And(bits, hn::Set(du, 0x7fffffffu));
+    const auto is_nan = hn::Gt(magnitude, hn::Set(du, 0x7f800000u));
+    const auto result = hn::IfThenElse(is_nan, hn::Set(du, 0x7fc00000u), rounded);
+    hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(result)), d16, to + i);
+  }
+  for (; i < count; ++i) to[i] = FloatToBf16(from[i]);
+}
+
+// Element by element as StoreFloat(LoadAsFloat()).
+inline void ConvertRow(const std::byte* from, Dtype from_dtype, Dtype to_dtype, int32_t count,
+                       std::byte* to) {
+  if (from_dtype == Dtype::kF32 && to_dtype == Dtype::kBf16) {
+    ConvertToBf16(reinterpret_cast<const float*>(from), count, reinterpret_cast<uint16_t*>(to));
+    return;
+  }
+  for (int32_t i = 0; i < count; ++i) StoreFloat(to, to_dtype, i, LoadAsFloat(from, from_dtype, i));
+}
+
+// Sum of squares in fp32, in an order that depends on the count alone.
+inline float SumOfSquares(const std::byte* row, Dtype dtype, int32_t count) {
+  const hn::CappedTag<float, 8> df;
+  const hn::RebindToUnsigned<decltype(df)> du;
+  const hn::Rebind<hwy::float16_t, decltype(df)> d16;
+  const auto lanes = static_cast<int32_t>(hn::Lanes(df));
+  auto even = hn::Zero(df);
+  auto odd = hn::Zero(df);
+  if (dtype == Dtype::kBf16) {
+    const auto* words = reinterpret_cast<const uint32_t*>(row);
+    for (int32_t i = 0; i < count / 2; i += lanes) {
+      const auto bits = hn::LoadU(du, words + i);
+      const auto low = hn::BitCast(df, hn::ShiftLeft<16>(bits));
+      const auto high = hn::BitCast(df, hn::And(bits, hn::Set(du, 0xffff0000u)));
+      even = hn::MulAdd(low, low, even);
+      odd = hn::MulAdd(high, high, odd);
+    }
+  } else if (dtype == Dtype::kF16) {
+    const auto* halves = reinterpret_cast<const hwy::float16_t*>(row);
+    for (int32_t i = 0; i < count; i += lanes) {
+      const auto value = hn::PromoteTo(df, hn::LoadU(d16, halves + i));
+      even = hn::MulAdd(value, value, even);
+    }
+  } else {
+    const auto* values = reinterpret_cast<const float*>(row);
+    for (int32_t i = 0; i < count; i += lanes) {
+      const auto value = hn::LoadU(df, values + i);
+      even = hn::MulAdd(value, value, even);
+    }
+  }
+  return hn::GetLane(hn::SumOfLanes(df, hn::Add(even, odd)));
+}
+
+// L2 norm of a row of numbers that are all finite; +inf if one is not.
+inline float NormOrInfinity(const std::byte* row, Dtype dtype, int32_t count) {
+  const float sum = SumOfSquares(row, dtype, count);
+  if (sum > 1e-30f && sum < std::numeric_limits<float>::infinity()) return std::sqrt(sum);
+  double exact = 0.0;  // the squares over- or underflowed, or there is nothing finite to sum
+  for (int32_t i = 0; i < count; ++i) {
+    const float value = LoadAsFloat(row, dtype, i);
+    if (!IsFinite(value)) return std::numeric_limits<float>::infinity();
+    exact += double{value} * double{value};
+  }
+  return static_cast<float>(std::sqrt(exact));
+}
+
+template <typename T>
+inline bool BitsAreFinite(const T* bits, int32_t count, T exponent) {
+  const hn::CappedTag<T, 32 / sizeof(T)> d;
+  const auto lanes = static_cast<int32_t>(hn::Lanes(d));
+  const auto mask = hn::Set(d, exponent);
+  auto largest = hn::Zero(d);
+  for (int32_t i = 0; i < count; i += lanes) {
+    largest = hn::Max(largest, hn::And(hn::LoadU(d, bits + i), mask));
+  }
+  return hn::AllFalse(d, hn::Eq(largest, mask));
+}
+
+inline bool RowIsFinite(const std::byte* row, Dtype dtype, int32_t count) {
+  if (dtype == Dtype::kF32) {
+    return BitsAreFinite<uint32_t>(reinterpret_cast<const uint32_t*>(row), count, 0x7f800000u);
+  }
+  return BitsAreFinite<uint16_t>(reinterpret_cast<const uint16_t*>(row), count,
+                                 dtype == Dtype::kBf16 ? 0x7f80 : 0x7c00);
+}
+
+// to[2 i] = first[i], to[2 i + 1] = second[i].
+template <typename T>
+inline void Interleave(const T* first, const T* second, int32_t count, T* HWY_RESTRICT to) {
+  const hn::CappedTag<T, 32 / sizeof(T)> d;
+  const auto lanes = static_cast<int32_t>(hn::Lanes(d));
+  int32_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    hn::StoreInterleaved2(hn::LoadU(d, first + i), hn::LoadU(d, second + i), d, to + 2 * i);
+  }
+  for (; i < count; ++i) {
+    to[2 * i] = first[i];
+    to[2 * i + 1] = second[i];
+  }
+}
+
+// A key in the order of a page's lanes: `row` itself where that is its order,
+// else a copy in `room`.
+inline const std::byte* InLaneOrder(const PageFormat& format, const std::byte* row,
+                                    std::byte* room) {
+  if (format.pairing != RopePairing::kHalfSplit) return row;
+  const int32_t half = format.rotary_dim / 2;
+  const int64_t element_bytes = DtypeBytes(format.dtype);
+  const std::byte* second = row + half * element_bytes;
+  if (format.dtype == Dtype::kF32) {
+    Interleave(reinterpret_cast<const uint32_t*>(row), reinterpret_cast<const uint32_t*>(second),
+               half, reinterpret_cast<uint32_t*>(room));
+  } else {
+    Interleave(reinterpret_cast<const uint16_t*>(row), reinterpret_cast<const uint16_t*>(second),
+               half, reinterpret_cast<uint16_t*>(room));
+  }
+  const int64_t rotated_bytes = format.rotary_dim * element_bytes;
+  std::memcpy(room + rotated_bytes, row + rotated_bytes,
+              static_cast<size_t>(format.k_dim * element_bytes - rotated_bytes));
+  return room;
+}
+
+// Turns 16 rows of `units` words, a multiple of 4, into `units` lines of 16.
+inline void TransposeGroup(const std::byte* const* rows, int64_t units,
+                           uint32_t* HWY_RESTRICT lines) {
+  const hn::FixedTag<uint32_t, 4> d;
+  const hn::FixedTag<uint64_t, 2> d64;
+  const auto load = [&](int64_t row, int64_t unit) {
+    return hn::LoadU(d, reinterpret_cast<const uint32_t*>(rows[row]) + unit);
+  };
+  for (int64_t unit = 0; unit < units; unit += 4) {
+    for (int64_t row = 0; row < kGroupSlots; row += 4) {
+      const auto a = load(row, unit);
+      const auto b = load(row + 1, unit);
+      const auto c = load(row + 2, unit);
+      const auto e = load(row + 3, unit);
+      const auto ab01 = hn::BitCast(d64, hn::InterleaveLower(d, a, b));
+      const auto ab23 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
+      const auto ce01 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
+      const auto ce23 = hn::BitCast(d64, hn::InterleaveUpper(d, c, e));
+      uint32_t* to = lines + unit * kGroupSlots + row;
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d64, ab01, ce01)), d, to);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d64, ab01, ce01)), d, to + kGroupSlots);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d64, ab23, ce23)), d, to + 2 * kGroupSlots);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d64, ab23, ce23)), d, to + 3 * kGroupSlots);
+    }
+  }
+}
+
+// Puts one row of words into a lane of its group's lines.
+inline void ScatterSlot(const std::byte* row, int64_t units, uint32_t* lane) {
+  const auto* words = reinterpret_cast<const uint32_t*>(row);
+  for (int64_t unit = 0; unit < units; ++unit) lane[unit * kGroupSlots] = words[unit];
+}
+
+// Puts a value of a 2-byte type into its half of a pair of slots.
+inline void StoreHalfPair(const std::byte* row, int32_t count, uint16_t* half) {
+  const auto* values = reinterpret_cast<const uint16_t*>(row);
+  for (int32_t i = 0; i < count; ++i) half[2 * i] = values[i];
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif
