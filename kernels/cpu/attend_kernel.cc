@@ -311,6 +311,27 @@ void AddMassOfKeysImpl(const PackedRows& queries, const PageFormat& format,
   }
 }
 
+void UpdateScoresImpl(const ScoreTile& tile, float decay, const float* sums) {
+  const DF d;
+  for (int group = 0; group < kTileGroups; ++group) {
+    float* scores = tile.scores[group];
+    if (scores == nullptr) continue;
+    const int first = group * kGroupSlots;
+    if (tile.begin <= first && first + kGroupSlots <= HWY_MIN(tile.end, tile.fresh)) {
+      for (int i = 0; i < kGroupSlots; i += kLanes) {
+        const VF kept = hn::Mul(hn::LoadU(d, scores + i), hn::Set(d, decay));
+        hn::StoreU(hn::Add(kept, hn::LoadU(d, sums + first + i)), d, scores + i);
+      }
+      continue;
+    }
+    for (int slot = HWY_MAX(first, tile.begin); slot < HWY_MIN(first + kGroupSlots, tile.end);
+         ++slot) {
+      const float kept = slot >= tile.fresh ? 0.0f : decay * scores[slot - first];
+      scores[slot - first] = kept + sums[slot];
+    }
+  }
+}
+
 }  // namespace sluice::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -324,6 +345,7 @@ HWY_EXPORT(ClearStateImpl);
 HWY_EXPORT(StoreOutputImpl);
 HWY_EXPORT(AddMassImpl);
 HWY_EXPORT(AddMassOfKeysImpl);
+HWY_EXPORT(UpdateScoresImpl);
 
 void PackQueries(const PackArgs& args) { HWY_DYNAMIC_DISPATCH(PackQueriesImpl)(args); }
 
@@ -349,6 +371,10 @@ void AddMass(const MassTile& tile, float* sums) { HWY_DYNAMIC_DISPATCH(AddMassIm
 void AddMassOfKeys(const PackedRows& queries, const PageFormat& format, const AttendTile& tile,
                    const MassTile& mass, float* logits, float* sums) {
   HWY_DYNAMIC_DISPATCH(AddMassOfKeysImpl)(queries, format, tile, mass, logits, sums);
+}
+
+void UpdateScores(const ScoreTile& tile, float decay, const float* sums) {
+  HWY_DYNAMIC_DISPATCH(UpdateScoresImpl)(tile, decay, sums);
 }
 
 }  // namespace sluice::cpu

@@ -95,4 +95,14 @@ void AddMass(const MassTile& tile, float* sums);
 void AddMassOfKeys(const PackedRows& queries, const PageFormat& format, const AttendTile& tile,
                    const MassTile& mass, float* logits, float* sums);
 
+// scores <- decay * scores + sums, for the slots [begin, end) of a tile; those
+// from `fresh` on start from 0.
+struct ScoreTile {
+  float* scores[kTileGroups] = {};  // [16] each; null: none in this group
+  int32_t begin = 0;
+  int32_t end = 0;
+  int32_t fresh = kTileSlots;
+};
+void UpdateScores(const ScoreTile& tile, float decay, const float* sums);
+
 }  // namespace sluice::cpu
