@@ -26,7 +26,8 @@ float Norm(const Vector& values) {
 SlotPlace PlaceInSpan(const Span& span, int64_t slot) {
   const int64_t index = span.first_slot + slot;
   const int32_t page_size = span.format->page.page_size;
-  return SlotPlace{span.format, span.Page(index / page_size), static_cast<int32_t>(index % page_size)};
+  return SlotPlace{span.format, span.Page(index / page_size),
+                   static_cast<int32_t>(index % page_size)};
 }
 
 SlotPlace PlaceInRow(const Row& row, int64_t slot) {
@@ -50,8 +51,8 @@ SlotContent ReadSlot(const PoolView& pool, const SlotPlace& place) {
     content.k.push_back(LoadAsFloat(page, format.dtype, KOffset(format, place.slot, dim)));
   }
   for (int32_t dim = 0; dim < format.v_dim; ++dim) {
-    content.v.push_back(LoadAsFloat(page + KTileBytes(format), format.dtype,
-                                    VOffset(format, place.slot, dim)));
+    content.v.push_back(
+        LoadAsFloat(page + KTileBytes(format), format.dtype, VOffset(format, place.slot, dim)));
   }
   content.position = PagePositions(pool, slab, place.page)[place.slot];
   content.log_mass = PageLogMass(pool, slab, place.page)[place.slot];

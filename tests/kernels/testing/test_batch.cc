@@ -1,0 +1,186 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "tests/kernels/testing/test_batch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "kernels/reference/mass.h"
+#include "kernels/reference/slot.h"
+
+namespace sluice::kernels_testing {
+namespace {
+
+using reference::SlotPlace;
+
+reference::SlotContent RandomContent(const PageFormat& format, const FillOptions& fill,
+                                     int64_t position, Random random) {
+  reference::Vector k;
+  reference::Vector v;
+  for (int32_t dim = 0; dim < format.k_dim; ++dim) k.push_back(random.Normal());
+  for (int32_t dim = 0; dim < format.v_dim; ++dim) v.push_back(random.Normal());
+  const float log_mass = random.Chance(fill.log_mass) ? random.Normal() : 0.0f;
+  if (random.Chance(fill.non_finite)) k[0] = std::numeric_limits<float>::infinity();
+  return reference::MakeContent(format, std::move(k), std::move(v), position, log_mass);
+}
+
+reference::SlotContent DeadContent(const PageFormat& format) {
+  return reference::MakeContent(
+      format, reference::Vector(static_cast<size_t>(format.k_dim), 1000.0f),
+      reference::Vector(static_cast<size_t>(format.v_dim), 1000.0f), 0, 0.0f);
+}
+
+// `count` positions below `end`, ascending.
+std::vector<int64_t> AscendingPositions(int64_t count, int64_t end, Random random) {
+  std::vector<int64_t> positions;
+  for (int64_t position = 0; position < end; ++position) {
+    const int64_t wanted = count - static_cast<int64_t>(positions.size());
+    if (random.Below(end - position) < wanted) positions.push_back(position);
+  }
+  return positions;
+}
+
+}  // namespace
+
+TestBatch::TestBatch(const PageFormat& format, int32_t rows, int64_t seed, FillOptions fill)
+    : world_(seed), format_(world_.AddFormat(format)), rows_(rows), seed_(seed), fill_(fill) {}
+
+void TestBatch::AddSequence(const SequenceShape& shape, int64_t identity) {
+  if (identity < 0) identity = static_cast<int64_t>(entries_.size());
+  ViewEntry entry;
+  entry.tail_first_position = shape.tail_first_position >= 0
+                                  ? shape.tail_first_position
+                                  : shape.body_slots + shape.body_slots / 2;
+  entry.tail_start =
+      shape.tail_start >= 0
+          ? shape.tail_start
+          : static_cast<int32_t>(entry.tail_first_position % page_format().page_size);
+  entry.base_length = entry.tail_first_position + shape.stored_tokens;
+  entry.token_count = shape.step_tokens;
+  entry.first_token = total_tokens_;
+  entry.tail_format = format_;
+  entry.body_format = format_;
+  if (shape.body_slots > 0) AddBodies(shape, &entry, identity);
+  AddTail(shape, &entry, identity);
+  StoreTail(entry, identity, entry.tail_first_position, entry.base_length);
+  total_tokens_ += shape.step_tokens;
+  entries_.push_back(entry);
+  identities_.push_back(identity);
+}
+
+void TestBatch::AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t identity) {
+  const int32_t page_size = page_format().page_size;
+  std::vector<BodyRow> rows(static_cast<size_t>(rows_));
+  uint32_t pages = 0;
+  for (int32_t r = 0; r < rows_; ++r) {
+    Random random({seed_, identity, r, 2});
+    rows[r].slots =
+        static_cast<int32_t>(r == 0 ? shape.body_slots : random.Below(shape.body_slots + 1));
+    if (r > 0 && random.Chance(0.1)) rows[r].slots = 0;
+    rows[r].first_page = pages;
+    pages += static_cast<uint32_t>(RoundUp(rows[r].slots, page_size) / page_size);
+  }
+  const int64_t row_bytes =
+      static_cast<int64_t>(sizeof(BodiesRecord) + rows.size() * sizeof(BodyRow));
+  entry->bodies_offset = world_.TakeTable(row_bytes + 4 * int64_t{pages});
+  *world_.Table<BodiesRecord>(entry->bodies_offset) = BodiesRecord{rows_, pages};
+  std::copy(rows.begin(), rows.end(),
+            world_.Table<BodyRow>(entry->bodies_offset + sizeof(BodiesRecord)));
+  for (uint32_t page = 0; page < pages; ++page) {
+    const uint32_t id = world_.TakePage(format_);
+    reference::ClearPage(pool(), world_.format(format_), id);
+    world_.Table<uint32_t>(entry->bodies_offset + static_cast<uint64_t>(row_bytes))[page] = id;
+  }
+  if (fill_.scores)
+    entry->body_scores_offset = world_.TakePoolBytes(int64_t{pages} * page_size * 4);
+  for (int32_t r = 0; r < rows_; ++r) {
+    const std::vector<int64_t> positions = AscendingPositions(
+        rows[r].slots, entry->tail_first_position, Random({seed_, identity, r, 3}));
+    const Row row = MakeRow(pool(), *entry, r, entry->tail_first_position);
+    for (size_t slot = 0; slot < positions.size(); ++slot) {
+      reference::WriteSlot(pool(), reference::PlaceInRow(row, static_cast<int64_t>(slot)),
+                           RandomContent(page_format(), fill_, positions[slot],
+                                         Random({seed_, identity, r, positions[slot], 4})));
+    }
+  }
+}
+
+void TestBatch::AddTail(const SequenceShape& shape, ViewEntry* entry, int64_t identity) {
+  (void)identity;
+  const int32_t page_size = page_format().page_size;
+  const int64_t blocks =
+      RoundUp(entry->tail_start + shape.stored_tokens + shape.step_tokens, page_size) / page_size;
+  entry->block_list_offset = world_.TakeTable(4 * blocks);
+  if (fill_.scores) entry->score_list_offset = world_.TakeTable(8 * blocks);
+  for (int64_t block = 0; block < blocks; ++block) {
+    const uint64_t words = world_.TakeTable(4 * int64_t{rows_});
+    world_.Table<uint32_t>(entry->block_list_offset)[block] = static_cast<uint32_t>(words / 4);
+    for (int32_t r = 0; r < rows_; ++r) {
+      const uint32_t page = world_.TakePage(format_);
+      world_.Table<uint32_t>(words)[r] = page;
+      for (int32_t slot = 0; block == 0 && slot < entry->tail_start; ++slot) {
+        if (slot == 0) reference::ClearPage(pool(), world_.format(format_), page);
+        reference::WriteSlot(pool(), SlotPlace{&world_.format(format_), page, slot},
+                             DeadContent(page_format()));
+      }
+    }
+    if (!fill_.scores) continue;
+    const uint64_t scores = world_.TakePoolBytes(int64_t{rows_} * page_size * 4);
+    world_.Table<uint64_t>(entry->score_list_offset)[block] = scores;
+  }
+}
+
+void TestBatch::StoreTail(const ViewEntry& entry, int64_t identity, int64_t begin, int64_t end) {
+  for (int32_t r = 0; r < rows_; ++r) {
+    const Row row = MakeRow(pool(), entry, r, end);
+    for (int64_t slot = 0; slot < row.slots; ++slot) {
+      const int64_t position = reference::PositionInRow(pool(), row, slot);
+      if (position < begin) continue;
+      const SlotPlace place = reference::PlaceInRow(row, slot);
+      if (place.slot == 0) reference::ClearPage(pool(), *place.format, place.page);
+      reference::WriteSlot(
+          pool(), place,
+          RandomContent(page_format(), fill_, position, Random({seed_, identity, r, position, 4})));
+    }
+  }
+}
+
+void TestBatch::StoreStepTokens() {
+  for (size_t e = 0; e < entries_.size(); ++e) {
+    const ViewEntry& entry = entries_[e];
+    StoreTail(entry, identities_[e], entry.base_length, entry.base_length + entry.token_count);
+  }
+}
+
+StepView TestBatch::View() const {
+  return StepView{entries_.data(), static_cast<int32_t>(entries_.size()), total_tokens_};
+}
+
+void TestBatch::FillScores() {
+  for (size_t e = 0; e < entries_.size(); ++e) {
+    for (int32_t r = 0; r < rows_; ++r) {
+      const Row row = MakeRow(pool(), entries_[e], r, entries_[e].base_length);
+      for (int64_t slot = 0; slot < row.slots; ++slot) {
+        const int64_t position = reference::PositionInRow(pool(), row, slot);
+        Random random({seed_, identities_[e], r, position, 5});
+        float* score = reference::ScoreAt(pool(), entries_[e], row, slot);
+        if (score != nullptr) *score = std::abs(random.Normal());
+      }
+    }
+  }
+}
+
+double TestBatch::LargestValue(size_t entry, int32_t row) const {
+  const ViewEntry& e = entries_[entry];
+  const Row slots = MakeRow(pool(), e, row, e.base_length + e.token_count);
+  double largest = 0.0;
+  for (int64_t slot = 0; slot < slots.slots; ++slot) {
+    for (const float value : reference::ReadSlot(pool(), reference::PlaceInRow(slots, slot)).v) {
+      largest = std::max(largest, std::abs(double{value}));
+    }
+  }
+  return largest;
+}
+
+}  // namespace sluice::kernels_testing

@@ -1,0 +1,76 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/ops.h"
+#include "tests/kernels/testing/test_world.h"
+
+namespace sluice::kernels_testing {
+
+// What a sequence of a batch holds before the step.
+struct SequenceShape {
+  int64_t body_slots = 0;            // of the longest row; the others are ragged, some empty
+  int64_t tail_first_position = -1;  // -1: a little more than body_slots
+  int32_t tail_start = -1;           // -1: tail_first_position mod page_size
+  int64_t stored_tokens = 0;         // in the tail
+  int32_t step_tokens = 1;           // that the step adds
+};
+
+// How the sequences of a batch are filled.
+struct FillOptions {
+  double non_finite = 0.0;  // share of slots whose key was not finite
+  double log_mass = 0.0;    // share of slots with a log_mass other than 0
+  bool scores = false;      // give the sequences score memory
+};
+
+// Sequences with random content in a world, and the step over them. Copyable.
+//
+// A slot's content depends on the seed, the sequence's number, the row and the
+// position alone: not on the page size, the dtype or what else is there. Dead
+// slots hold large finite values. Not thread-safe.
+class TestBatch {
+ public:
+  // Sequences of `rows` rows each, in pages of `format`.
+  TestBatch(const PageFormat& format, int32_t rows, int64_t seed, FillOptions fill = {});
+
+  // Adds a sequence with its content; its number is `identity` (-1: the next).
+  // The slots of the step's tokens are left as new pages are.
+  void AddSequence(const SequenceShape& shape, int64_t identity = -1);
+
+  // Writes the step's tokens, as an append would.
+  void StoreStepTokens();
+
+  // The step; entries count as if all its tokens had been added so.
+  StepView View() const;
+  PoolView pool() const { return world_.View(); }
+  TestWorld& world() { return world_; }
+  const TestWorld& world() const { return world_; }
+  const std::vector<ViewEntry>& entries() const { return entries_; }
+  uint16_t format() const { return format_; }
+  const PageFormat& page_format() const { return world_.format(format_).page; }
+  int32_t rows() const { return rows_; }
+
+  // Random scores in every slot before the step, where there is score memory.
+  void FillScores();
+
+  // Largest |value| of a row of an entry, the step's tokens included.
+  double LargestValue(size_t entry, int32_t row) const;
+
+ private:
+  void AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t identity);
+  void AddTail(const SequenceShape& shape, ViewEntry* entry, int64_t identity);
+  void StoreTail(const ViewEntry& entry, int64_t identity, int64_t begin, int64_t end);
+
+  TestWorld world_;
+  uint16_t format_ = 0;
+  int32_t rows_ = 0;
+  int64_t seed_ = 0;
+  FillOptions fill_;
+  int64_t total_tokens_ = 0;
+  std::vector<ViewEntry> entries_;
+  std::vector<int64_t> identities_;
+};
+
+}  // namespace sluice::kernels_testing
