@@ -23,8 +23,8 @@ struct SlotRange {
   SLUICE_HD int64_t size() const { return end - begin; }
 };
 
-// A row seen by a segment: slots [0, ranked... ) in order are dropped,
-// protected (`low`), ranked by score, protected (`high`).
+// A row seen by a segment: its slots in order are dropped, protected (`low`),
+// ranked by score, protected again (`high`).
 struct SelectRow {
   SlotRange low;
   SlotRange ranked;
@@ -60,14 +60,7 @@ SLUICE_HD inline int64_t BoundedCount(int64_t above, int64_t slots, int64_t at_l
   return above < least ? least : (above > most ? most : above);
 }
 
-// The radix search for the k-th largest of 32-bit keys: three digits, the
-// most significant first.
-inline constexpr int32_t kDigitCount = 3;
-inline constexpr int32_t kDigitBits[kDigitCount] = {11, 11, 10};
-inline constexpr int32_t kDigitShift[kDigitCount] = {21, 10, 0};
-inline constexpr int32_t kMaxBins = 1 << 11;
-
-// Where the k-th largest key is found in a histogram.
+// Where the k-th largest key is found in a histogram of one of its digits.
 struct DigitPlace {
   int32_t digit = 0;
   int64_t above = 0;  // keys with a larger digit
