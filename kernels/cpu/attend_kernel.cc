@@ -145,7 +145,7 @@ HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
     const bool last = index + 1 == range.last_tile;
     range.reader->PrefetchTable(index, 6);
     const AttendTile next = !last ? range.reader->At(index + 1, range.begin, range.end)
-                                  : (range.after != nullptr ? *range.after : tile);
+                                  : (range.after != nullptr && range.after->end > 0 ? *range.after : tile);
     UnitLogits<kDtype>(queries, range.format->k_dim, tile, next, logits);
     for (int row = 0; row < queries.rows; ++row) {
       float* row_logits = logits + row * kTileSlots;

@@ -40,7 +40,7 @@ struct TileRange {
   int64_t last_tile = 0;  // one past
   int64_t begin = 0;      // the slots that any row sees
   int64_t end = 0;
-  const AttendTile* after = nullptr;  // what will be read next, for prefetching; may be null
+  const AttendTile* after = nullptr;  // what will be read next, for prefetching; null, or end 0: unknown
 };
 
 // Where probabilities go: exp2(logit - base), per tile and row.
