@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
@@ -28,7 +29,7 @@ enum class LogFormat {
   kJson,  // {"time":"…","level":"info","event":"session_opened","session":7}
 };
 
-// A named value of an event; numbers and booleans stay unquoted.
+// A named value of an event; finite numbers and booleans stay unquoted.
 class LogField {
  public:
   LogField(absl::string_view name, absl::string_view value)
@@ -39,13 +40,20 @@ class LogField {
   LogField(absl::string_view name, bool value) : name_(name), value_(value ? "true" : "false") {}
   template <typename T>
     requires(std::integral<T> || std::floating_point<T>)
-  LogField(absl::string_view name, T value) : name_(name), value_(absl::StrCat(value)) {}
+  LogField(absl::string_view name, T value)
+      : name_(name), value_(absl::StrCat(value)), is_text_(!IsFinite(value)) {}
 
   absl::string_view name() const { return name_; }
   absl::string_view value() const { return value_; }
   bool is_text() const { return is_text_; }
 
  private:
+  template <typename T>
+  static bool IsFinite(T value) {
+    if constexpr (std::floating_point<T>) return std::isfinite(value);
+    return true;
+  }
+
   absl::string_view name_;
   std::string value_;
   bool is_text_ = false;

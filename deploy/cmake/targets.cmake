@@ -18,22 +18,25 @@ endfunction()
 # sluice_library(<target> [SRCS ..] [HDRS ..] [DEPS ..] [PRIVATE_DEPS ..] [GENERATED])
 #
 # A static library, or an interface one where there are no sources. Includes are
-# written from the repository root. GENERATED: sources not written by us, which
-# are compiled without warnings.
+# written from the repository root. Each header in HDRS must compile by itself
+# (tests/style checks that all are listed). GENERATED: sources not written by us,
+# which are compiled without warnings.
 function(sluice_library target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "GENERATED" "" "SRCS;HDRS;DEPS;PRIVATE_DEPS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "sluice_library(${target}): unknown ${arg_UNPARSED_ARGUMENTS}")
   endif()
   if(arg_SRCS)
-    add_library(${target} STATIC ${arg_SRCS} ${arg_HDRS})
+    add_library(${target} STATIC ${arg_SRCS})
     target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(${target} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
     if(arg_GENERATED)
       target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-w>)
-    else()
-      sluice_set_warnings(${target})
+      return()
     endif()
+    sluice_set_warnings(${target})
+    target_sources(${target} PUBLIC FILE_SET HEADERS
+      BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${arg_HDRS})
   else()
     add_library(${target} INTERFACE)
     target_sources(${target} INTERFACE FILE_SET HEADERS
@@ -109,12 +112,29 @@ function(sluice_python_test name)
   sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")
 endfunction()
 
-# sluice_fuzz_target(<target> SRCS .. [DEPS ..]): a libFuzzer binary; nothing
-# without SLUICE_FUZZ.
+# sluice_fuzz_target(<target> SRCS .. [DEPS ..] [CORPUS folder])
+#
+# A libFuzzer binary and a ctest entry that runs it for a minute, from the files
+# in CORPUS where given; nothing without SLUICE_FUZZ.
 function(sluice_fuzz_target target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SRCS;DEPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "sluice_fuzz_target(${target}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
   if(NOT SLUICE_FUZZ)
     return()
   endif()
-  sluice_executable(${target} ${ARGN})
+  sluice_executable(${target} SRCS ${arg_SRCS} DEPS ${arg_DEPS})
   target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(sluice_fuzz_targets ${target})
+  set(found ${CMAKE_CURRENT_BINARY_DIR}/${target}_corpus)
+  file(MAKE_DIRECTORY ${found})
+  set(corpus ${found})
+  if(arg_CORPUS)
+    cmake_path(ABSOLUTE_PATH arg_CORPUS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+    list(APPEND corpus ${arg_CORPUS})
+  endif()
+  add_test(NAME ${target}
+    COMMAND ${target} -max_total_time=60 -timeout=10 -print_final_stats=1 ${corpus})
+  sluice_set_test_properties(${target} fuzz 180 "")
 endfunction()

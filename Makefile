@@ -1,0 +1,45 @@
+# Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+
+JOBS ?= $(shell nproc)
+export JOBS
+# Everything but `fuzz`, whose targets run for as long as one lets them.
+PRESETS := default clang-all asan-all tsan-all
+
+.PHONY: help run build test test-all bench clean
+
+help:
+	@echo "make run            install what is missing, build, run the example engine against sluiced"
+	@echo "make test           install what is missing, build, run every test"
+	@echo "make bench          benchmarks; PEERS=1 also installs PyTorch and measures it"
+	@echo "make build          install what is missing and build everything"
+	@echo "make test-all       every test under: $(PRESETS)"
+	@echo "make clean          remove the build folder"
+	@echo
+	@echo "Figures are left in build/report/. Presets: cmake --list-presets=workflow"
+
+run:
+	@deploy/run-example
+
+build:
+	@deploy/bootstrap
+	@deploy/build
+
+test: build
+	@ctest --preset default
+
+test-all:
+	@deploy/bootstrap --checks
+	@set -e; for preset in $(PRESETS); do \
+	  echo "== $$preset"; \
+	  PRESET=$$preset deploy/build; \
+	  ctest --preset $$preset; \
+	done
+
+bench:
+	@deploy/bootstrap $(if $(filter 1,$(PEERS)),--peers)
+	@deploy/build
+	@mkdir -p build/report
+	@SLUICE_BUILD_DIR=build/default .venv/bin/python -u tests/bench/run_bench.py $(if $(filter 1,$(PEERS)),--peers)
+
+clean:
+	rm -rf build
