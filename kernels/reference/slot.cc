@@ -85,10 +85,11 @@ SlotContent MakeContent(const PageFormat& format, Vector k, Vector v, int64_t po
   for (float& value : k) value = RoundTo(format.dtype, value);
   for (float& value : v) value = RoundTo(format.dtype, value);
   SlotContent content{std::move(k), std::move(v), static_cast<int32_t>(position), log_mass, 0.0f};
-  content.key_norm =
-      AllFinite(content.k) ? Norm(content.k) : std::numeric_limits<float>::infinity();
   const float infinity = std::numeric_limits<float>::infinity();
-  if (content.key_norm < infinity && AllFinite(content.v) && log_mass != -infinity) return content;
+  if (AllFinite(content.k) && AllFinite(content.v) && log_mass != -infinity) {
+    content.key_norm = Norm(content.k);
+    return content;
+  }
   std::fill(content.k.begin(), content.k.end(), 0.0f);
   std::fill(content.v.begin(), content.v.end(), 0.0f);
   content.log_mass = -infinity;
