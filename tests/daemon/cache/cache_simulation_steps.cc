@@ -79,7 +79,7 @@ void CacheSimulation::ApplyEntry(const StepEntryGrant& entry) {
   sequence.step_tokens = entry.token_count;
   while (sequence.tail.size() < blocks.size()) {
     const std::span<const PageId> pages = cache_.BlockPages(blocks[sequence.tail.size()]);
-    TakeOver(sequence.tenant, pages);
+    TakeOver(sequence, pages);
     sequence.tail.push_back(std::make_shared<ModelBlock>());
     sequence.tail.back()->pages.assign(pages.begin(), pages.end());
   }
@@ -101,7 +101,7 @@ void CacheSimulation::ApplyCopy(SequenceId id, const StepEntryGrant& entry) {
   const ModelBlockPtr source = sequence.tail.back();
   ++events_[source.use_count() > 2 ? "copy of a shared block" : "copy of a block with body pages"];
   const std::span<const PageId> pages = cache_.BlockPages(entry.copy->destination);
-  TakeOver(sequence.tenant, pages);
+  TakeOver(sequence, pages);
   for (size_t row = 0; row < pages.size(); ++row) {
     memory_.CopyPage(source->pages[row], pages[row], entry.copy->slots);
   }
@@ -155,10 +155,12 @@ void CacheSimulation::ClearSlabs(const std::vector<SlabId>& slabs) {
 }
 
 // A new page may hold old bytes of its tenant, never those of another.
-void CacheSimulation::TakeOver(TenantId tenant, std::span<const PageId> pages) {
+void CacheSimulation::TakeOver(const ModelSequence& sequence, std::span<const PageId> pages) {
   for (const PageId page : pages) {
+    page_bytes_[page] = cache_.BlockBytes(sequence.geometry) / sequence.geometry.row_count;
     for (const TokenUid token : memory_.Tokens(page)) {
-      Expect(token == 0 || token_tenants_.at(token) == tenant, "a page shows another tenant's bytes");
+      Expect(token == 0 || token_tenants_.at(token) == sequence.tenant,
+             "a page shows another tenant's bytes");
     }
   }
 }
