@@ -24,8 +24,18 @@ void CacheSimulation::BeginStep() {
   const std::vector<size_t> with_room = cache_.EntriesWithRoom(entries);
   Expect((with_room.size() == entries.size()) == (missing_bytes == 0), "room differs");
   const PoolBytes before = cache_.pool_bytes();
+  std::vector<int64_t> allowed_bytes;
+  for (const TenantId tenant : tenants_) {
+    const int64_t used_bytes = cache_.tenants().usage(tenant).bytes;
+    allowed_bytes.push_back(std::max(cache_.tenants().limits(tenant).max_bytes, used_bytes));
+  }
   absl::StatusOr<StepGrant> grant = cache_.BeginStep(entries);
   Expect(grant.ok() == (missing_bytes == 0), "room and refusal differ");
+  Expect(cache_.pool_bytes().reserved == before.reserved, "an append took from the reserve");
+  for (size_t i = 0; i < tenants_.size(); ++i) {
+    Expect(cache_.tenants().usage(tenants_[i]).bytes <= allowed_bytes[i],
+           "a tenant holds more than its maximum");
+  }
   if (grant.ok()) return ApplyGrant(*grant);
   ++events_[std::string(ReasonName(RefusalOf(grant.status())->reason))];
   Expect(absl::IsResourceExhausted(grant.status()), grant.status().ToString());
