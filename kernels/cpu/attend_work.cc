@@ -194,7 +194,7 @@ TileRange AttendWork::TilesOf(int32_t chunk, const UnitView& view) const {
   return range;
 }
 
-ProbabilityRows AttendWork::WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
+WeightRows AttendWork::WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
                                       AttendScratch* scratch) {
   const AttendUnit& unit = view.unit;
   float* base = nullptr;
@@ -204,7 +204,7 @@ ProbabilityRows AttendWork::WeightsOf(const TileRange& range, int32_t chunk, con
   const int64_t tiles = int64_t{unit.last_chunk - unit.first_chunk} * view.row.chunk_tiles();
   const int64_t tile = view.TileNumber(view.row.SpanOf(chunk), range.first_tile);
   return {base + tile * unit.rows * kTileSlots,
-          base + tiles * unit.rows * kTileSlots + tile * unit.rows};
+          base + tiles * unit.rows * kTileSlots + tile * kMaxKeptRows};
 }
 
 void AttendWork::ReduceChunk(int32_t chunk, const UnitView& view, const AttendTile* after,
@@ -350,6 +350,7 @@ void AttendWork::RunMassPiece(const MassPiece& piece, AttendScratch* scratch) {
   for (int64_t first = piece.first_tile; first < piece.last_tile; first += kBatch) {
     const int64_t last = std::min(first + kBatch, piece.last_tile);
     std::fill_n(sums, (last - first) * kTileSlots, 0.0f);
+    for (int64_t tile = first; tile < last; ++tile) scores.Prefetch(PlaceOf(head.row, tile));
     for (int32_t i = 0; i < piece.unit_count; ++i) {
       const UnitView view(pool_, *args_.layer, plan_, piece.first_unit + i);
       WeighRows(view, scratch);
@@ -388,7 +389,7 @@ void AttendWork::AddMassOfTile(const UnitView& view, int32_t span, int64_t tile,
   const int64_t tiles = int64_t{unit.last_chunk - unit.first_chunk} * view.row.chunk_tiles();
   const int64_t number = view.TileNumber(span, tile);
   mass.values = base + number * unit.rows * kTileSlots;
-  mass.bases = base + tiles * unit.rows * kTileSlots + number * unit.rows;
+  mass.bases = base + tiles * unit.rows * kTileSlots + number * kMaxKeptRows;
   AddMass(mass, sums);
 }
 

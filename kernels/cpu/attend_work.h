@@ -61,7 +61,7 @@ class AttendWork : public Work {
   void ReduceChunk(int32_t chunk, const UnitView& view, const AttendTile* after,
                    const AttendState& state, AttendScratch* scratch);
   TileRange TilesOf(int32_t chunk, const UnitView& view) const;
-  ProbabilityRows WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
+  WeightRows WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
                             AttendScratch* scratch);
   PackedRows QueriesOf(const UnitView& view, int32_t span, const AttendScratch& scratch) const;
   AttendTile FirstTile(const AttendSegment& segment) const;
