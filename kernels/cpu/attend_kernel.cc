@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/attend_kernel.cc"
 #include "hwy/foreach_target.h"  // must come before highway.h
 #include "hwy/highway.h"
+#include "hwy/cache_control.h"
 #include "kernels/cpu/attend_math-inl.h"
 #include "kernels/cpu/attend_products-inl.h"
 
@@ -134,12 +135,28 @@ HWY_INLINE float SoftmaxRow(float* HWY_RESTRICT logits, float* max, float* sum, 
   return factor;
 }
 
+// Keeps a tile's weights and bases for the mass.
+HWY_INLINE void KeepWeights(const float* HWY_RESTRICT values, const float* HWY_RESTRICT bases,
+                            int rows, int64_t tile, const WeightRows& weights) {
+  const DF d;
+  float* kept = weights.kept + tile * rows * kTileSlots;
+  for (int i = 0; i < rows * kTileSlots; i += kLanes) {
+    const VF value = hn::LoadU(d, values + i);
+    if (weights.past_caches) {
+      hn::Stream(value, d, kept + i);
+    } else {
+      hn::StoreU(value, d, kept + i);
+    }
+  }
+  for (int row = 0; row < rows; ++row) weights.bases[tile * kMaxKeptRows + row] = bases[row];
+}
+
 template <Dtype kDtype>
 HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
                             const WeightRows& weights, const AttendState& state) {
   HWY_ALIGN float scales[kMaxUnitRows];
   HWY_ALIGN float bases[kMaxUnitRows];
-  float* logits = weights.values;
+  float* logits = weights.logits;
   AttendTile tile = range.reader->At(range.first_tile, range.begin, range.end);
   for (int64_t index = range.first_tile; index < range.last_tile; ++index) {
     const bool last = index + 1 == range.last_tile;
@@ -153,13 +170,12 @@ HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
       scales[row] = SoftmaxRow(row_logits, state.max + row, state.sum + row, bases + row);
     }
     UnitValues<kDtype>(logits, scales, queries.rows, range.format->v_dim, tile, next, state.out);
-    if (weights.bases != nullptr) {
-      float* kept = weights.bases + (index - range.first_tile) * kMaxKeptRows;
-      for (int row = 0; row < queries.rows; ++row) kept[row] = bases[row];
-      logits += queries.rows * kTileSlots;
+    if (weights.kept != nullptr) {
+      KeepWeights(logits, bases, queries.rows, index - range.first_tile, weights);
     }
     tile = next;
   }
+  if (weights.past_caches) hwy::FlushStream();
 }
 
 void ClearStateImpl(int32_t rows, int32_t v_dim, const AttendState& state) {

@@ -48,8 +48,10 @@ inline constexpr int32_t kMaxKeptRows = 16;
 
 // Where the weights exp2(logit - base) of query rows go, tile by tile.
 struct WeightRows {
-  float* values = nullptr;  // [tiles or 1, rows, 64]
-  float* bases = nullptr;   // [tiles, kMaxKeptRows]; null: only one tile's values are kept
+  float* logits = nullptr;   // scratch, [rows, 64]
+  float* kept = nullptr;     // [tiles, rows, 64], 64-byte aligned; null: not wanted
+  float* bases = nullptr;    // [tiles, kMaxKeptRows]; with `kept`
+  bool past_caches = false;  // kept weights are many and read late
 };
 
 // Converts query rows to fp32, times `factor`, dims as in K lanes, for the kernel.

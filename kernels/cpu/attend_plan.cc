@@ -10,7 +10,7 @@ namespace {
 // What the cut reckons with: a worker's share of memory bandwidth and of
 // arithmetic. They decide how evenly work is dealt, never a result.
 constexpr double kNsPerByte = 0.05;
-constexpr double kNsPerFlop = 1.0 / 60;
+constexpr double kNsPerFlop = 1.0 / 85;
 
 constexpr int64_t kMaxItemNs = 450'000;
 constexpr int64_t kMinItemNs = 50'000;
