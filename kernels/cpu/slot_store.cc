@@ -162,17 +162,36 @@ namespace sluice::cpu {
 HWY_EXPORT(StoreSlotsImpl);
 
 int64_t StoreSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
-                   int32_t first_slot, int32_t count, bool clear_others, const SlotSource& source,
+                   int32_t first_slot, int32_t count, const SlotSource& source,
                    WorkerScratch& scratch) {
-  if (clear_others) {
-    if (count < format.page.page_size) {
-      ClearPage(pool, format, page);
-    } else {
-      *PageFlags(pool, format.slab, page) = 0;
-    }
-  }
   return HWY_DYNAMIC_DISPATCH(StoreSlotsImpl)(pool, format, page, first_slot, count, source,
                                               scratch);
+}
+
+void OpenPage(const PoolView& pool, const SpanFormat& format, uint32_t page, int64_t slots) {
+  if (slots < format.page.page_size) {
+    ClearPage(pool, format, page);
+  } else {
+    *PageFlags(pool, format.slab, page) = 0;
+  }
+}
+
+void PrefetchSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot, int32_t count) {
+  constexpr int64_t kLineBytes = 64;
+  const auto prefetch = [](const std::byte* data, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += kLineBytes) __builtin_prefetch(data + i, 1, 3);
+  };
+  const int64_t element_bytes = DtypeBytes(format.page.dtype);
+  const std::byte* data = PageData(pool, format.slab, page);
+  const int64_t group_bytes = format.page.k_dim * element_bytes * kGroupSlots;
+  const int64_t row_bytes = format.page.v_dim * element_bytes;
+  prefetch(data + first_slot / kGroupSlots * group_bytes, group_bytes);
+  prefetch(data + KTileBytes(format.page) + first_slot / 2 * 2 * row_bytes,
+           RoundUp(count, 2) * row_bytes);
+  __builtin_prefetch(PagePositions(pool, format.slab, page) + first_slot, 1, 3);
+  __builtin_prefetch(PageLogMass(pool, format.slab, page) + first_slot, 1, 3);
+  __builtin_prefetch(PageKeyNorms(pool, format.slab, page) + first_slot, 1, 3);
 }
 
 void ClearPage(const PoolView& pool, const SpanFormat& format, uint32_t page) {
