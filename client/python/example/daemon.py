@@ -53,7 +53,7 @@ class Daemon:
 
     def start(self, binary: Path | None = None) -> None:
         """Starts it again, after `stop` or `kill`, at the same address. Raises DaemonError."""
-        command = [str(binary or find_binary()), f"--listen={self.address}", "--metrics_address="]
+        command = [str(binary or find_binary()), f"--listen={self.address}", "--metrics_address=off"]
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
