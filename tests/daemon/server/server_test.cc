@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/server/server.h"
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include <future>
@@ -122,6 +123,34 @@ TEST_F(ServerTest, DrainLetsRunningStepsFinishAndEndsSessions) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   drained.get();
   engine_.Take<CloseSession>();
+}
+
+// What grpc.health.v1 answers: 1 SERVING, 2 NOT_SERVING; 0 without an answer.
+int Health(const std::string& address, const std::string& service) {
+  grpc::GenericStub stub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::Slice field(absl::StrCat("\n", std::string(1, static_cast<char>(service.size())), service));
+  grpc::ByteBuffer request(&field, 1);
+  grpc::ByteBuffer response;
+  grpc::ClientContext context;
+  std::promise<bool> done;
+  stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request,
+                 &response, [&](const grpc::Status& status) { done.set_value(status.ok()); });
+  grpc::Slice bytes;
+  if (!done.get_future().get() || !response.DumpToSingleSlice(&bytes).ok()) return 0;
+  return bytes.size() == 2 ? bytes.begin()[1] : 0;  // field 1, a varint
+}
+
+TEST_F(ServerTest, HealthTurnsFirstWhenTheDaemonDrains) {
+  const auto server = *Start();
+  const std::string address = absl::StrCat("unix:", directory_.File("a.sock"));
+  EXPECT_EQ(Health(address, ""), 1);
+  EXPECT_EQ(Health(address, "sluice.v1.KvCache"), 1);
+  auto drained = std::async(std::launch::async, [&] { server->Drain(absl::Seconds(20)); });
+  const Drain drain = engine_.Take<Drain>();
+  EXPECT_EQ(Health(address, ""), 2);
+  EXPECT_EQ(Health(address, "sluice.v1.KvCache"), 2);
+  EXPECT_EQ(Health(address, "liveness"), 1);
+  drain.done(Empty());
 }
 
 TEST_F(ServerTest, DrainDoesNotWaitForEver) {
