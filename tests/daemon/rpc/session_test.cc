@@ -66,7 +66,7 @@ TEST_F(SessionTest, HeartbeatsSayWhetherTheDaemonDrains) {
   Open();
   Send(2, "heartbeat {}");
   EXPECT_FALSE(Receive().heartbeat().draining());
-  context_.draining = true;
+  context_->draining = true;
   Send(3, "heartbeat {}");
   EXPECT_TRUE(Receive().heartbeat().draining());
 }
