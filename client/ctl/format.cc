@@ -37,7 +37,7 @@ std::string FormatCount(int64_t count) {
   return digits;
 }
 
-std::string FormatDuration(absl::Duration duration) {
+std::string FormatUptime(absl::Duration duration) {
   const int64_t seconds = std::max<int64_t>(0, absl::ToInt64Seconds(duration));
   const int64_t minutes = seconds / 60;
   const int64_t hours = minutes / 60;

@@ -18,7 +18,7 @@ std::string FormatBytes(int64_t bytes);
 std::string FormatCount(int64_t count);
 
 // The two largest units: "3 d 4 h", "12 min 5 s", "5 s".
-std::string FormatDuration(absl::Duration duration);
+std::string FormatUptime(absl::Duration duration);
 
 // A share in percent, "25.0 %"; "0.0 %" of nothing.
 std::string FormatShare(int64_t part, int64_t total);

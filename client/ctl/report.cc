@@ -60,7 +60,7 @@ std::string StatusReport(const DaemonStatus& status, const std::string& address)
   return absl::StrCat(
       Line("sluiced", absl::StrCat(Printable(status.version), ", ",
                                    status.draining ? "shutting down" : "serving", " at ", address)),
-      Line("up", FormatDuration(status.uptime)),
+      Line("up", FormatUptime(status.uptime)),
       Line("backend", absl::StrCat(Printable(status.backend), ", ", Printable(status.arithmetic),
                                    " arithmetic")),
       PoolReport(status.pool), Line("models", FormatCount(status.model_count)),

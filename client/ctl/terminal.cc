@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace sluice::client {
@@ -82,11 +83,9 @@ size_t Terminal::columns() const { return Size().ws_col; }
 void Terminal::Draw(const std::vector<std::string>& lines) {
   std::string screen(kHome);
   for (size_t i = 0; i < lines.size(); ++i) {
-    if (i > 0) screen += "\r\n";
-    screen += lines[i];
-    screen += kClearLine;
+    absl::StrAppend(&screen, i > 0 ? "\r\n" : "", lines[i], kClearLine);
   }
-  screen += kClearBelow;
+  absl::StrAppend(&screen, kClearBelow);
   Write(screen);
 }
 

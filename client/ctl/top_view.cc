@@ -89,7 +89,7 @@ std::vector<std::string> TopView(const TopSnapshot& now, const TopSnapshot* befo
   const size_t bar_width = std::min(columns > 2 ? columns - 2 : 0, kMaxBarWidth);
   std::vector<std::string> lines = {
       absl::StrCat("sluiced ", Printable(status.version), " (", Printable(status.backend), ", ",
-                   Printable(status.arithmetic), ")   up ", FormatDuration(status.uptime),
+                   Printable(status.arithmetic), ")   up ", FormatUptime(status.uptime),
                    status.draining ? "   SHUTTING DOWN" : ""),
       CountsLine(status),
       RatesLine(now, before),

@@ -17,8 +17,10 @@ TEST(AddressTest, TheDefaultIsInTheUsersRuntimeFolder) {
 TEST(AddressTest, TheDefaultWithoutARuntimeFolderIsTheSystems) {
   unsetenv("XDG_RUNTIME_DIR");
   EXPECT_EQ(DefaultAddress(), "unix:/run/sluice/sluice.sock");
-  setenv("XDG_RUNTIME_DIR", "", 1);
-  EXPECT_EQ(DefaultAddress(), "unix:/run/sluice/sluice.sock");
+  for (const char* not_absolute : {"", "run"}) {
+    setenv("XDG_RUNTIME_DIR", not_absolute, 1);
+    EXPECT_EQ(DefaultAddress(), "unix:/run/sluice/sluice.sock");
+  }
 }
 
 TEST(AddressTest, SocketsAndPortsAreTaken) {

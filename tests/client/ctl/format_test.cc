@@ -27,11 +27,11 @@ TEST(FormatTest, CountsHaveSeparators) {
 }
 
 TEST(FormatTest, DurationsHaveTwoUnits) {
-  EXPECT_EQ(FormatDuration(absl::Milliseconds(900)), "0 s");
-  EXPECT_EQ(FormatDuration(absl::Seconds(65)), "1 min 5 s");
-  EXPECT_EQ(FormatDuration(absl::Hours(2)), "2 h 0 min");
-  EXPECT_EQ(FormatDuration(absl::Hours(76)), "3 d 4 h");
-  EXPECT_EQ(FormatDuration(absl::Seconds(-1)), "0 s");
+  EXPECT_EQ(FormatUptime(absl::Milliseconds(900)), "0 s");
+  EXPECT_EQ(FormatUptime(absl::Seconds(65)), "1 min 5 s");
+  EXPECT_EQ(FormatUptime(absl::Hours(2)), "2 h 0 min");
+  EXPECT_EQ(FormatUptime(absl::Hours(76)), "3 d 4 h");
+  EXPECT_EQ(FormatUptime(absl::Seconds(-1)), "0 s");
 }
 
 TEST(FormatTest, SharesOfNothingAreZero) {

@@ -20,10 +20,10 @@ class TopTest(unittest.TestCase):
     def setUp(self):
         self.ours, theirs = pty.openpty()
         self.addCleanup(os.close, self.ours)
+        self.addCleanup(os.close, theirs)
         self.mode = termios.tcgetattr(self.ours)
         self.process = subprocess.Popen(
             [HARNESS], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
-        os.close(theirs)
         self.addCleanup(self.process.wait)
         self.addCleanup(self.process.kill)
         self.text = b""
@@ -39,6 +39,7 @@ class TopTest(unittest.TestCase):
         self.read_until(LEAVE)
         self.assertEqual(self.process.wait(TIME_LIMIT_S), 0)
         self.assertLess(self.text.index(ENTER), self.text.index(LEAVE))
+        self.assertEqual(termios.tcgetattr(self.ours), self.mode)
 
     def test_q_ends_it(self):
         self.assertIn(b"[", self.text)
@@ -47,6 +48,7 @@ class TopTest(unittest.TestCase):
         self.check_restored()
 
     def test_ctrl_c_ends_it(self):
+        self.assertNotEqual(termios.tcgetattr(self.ours), self.mode)
         self.process.send_signal(signal.SIGINT)
         self.check_restored()
 
