@@ -93,8 +93,8 @@ Threshold ThresholdOfFew(const float* scores, const RowRange& range, int64_t k, 
   std::nth_element(keys, keys + (k - 1), keys + count, std::greater<>());
   const uint32_t threshold = keys[k - 1];
   // What the partition left before place k - 1 is at least the threshold.
-  const int64_t above =
-      std::count_if(keys, keys + (k - 1), [&](uint32_t key) { return key > threshold; });
+  int64_t above = 0;
+  for (int64_t i = 0; i + 1 < k; ++i) above += keys[i] > threshold ? 1 : 0;
   return {threshold, k - above};
 }
 
@@ -167,10 +167,24 @@ int64_t KeepBracket(const float* scores, const RowRange& range, const Bracket& b
   return to - keys;
 }
 
+// Keeps, in place, the keys whose digits up to `digit` are `prefix`.
 int64_t KeepDigit(uint32_t* keys, int64_t count, uint32_t prefix, int32_t digit) {
-  return std::remove_if(keys, keys + count,
-                        [&](uint32_t key) { return key >> kRankShift[digit] != prefix; }) -
-         keys;
+  const Words d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto wanted = hn::Set(d, prefix);
+  uint32_t* to = keys;
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto key = hn::LoadU(d, keys + i);
+    const auto equal = hn::Eq(hn::ShiftRightSame(key, kRankShift[digit]), wanted);
+    // The store may write a whole vector: no further than what has been read.
+    hn::StoreU(hn::Compress(key, equal), d, to);
+    to += hn::CountTrue(d, equal);
+  }
+  for (; i < count; ++i) {
+    if (keys[i] >> kRankShift[digit] == prefix) *to++ = keys[i];
+  }
+  return to - keys;
 }
 
 Threshold ThresholdOfKeys(int64_t count, int64_t k, RankRoom* room) {
