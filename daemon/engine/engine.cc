@@ -27,6 +27,12 @@ namespace {
 constexpr int64_t kPagesPerSlice = 1024;
 constexpr int64_t kCommandsPerTurn = 64;
 
+std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const PoolView& pool,
+                                       CompletionSignal& signal) {
+  const BackendOptions backend{options.backend, pool, options.worker_threads, &signal};
+  return options.make_backend ? options.make_backend(backend) : MakeBackend(backend);
+}
+
 uint32_t RandomEpoch() {
   std::random_device random;
   return (random() & 0x7fffffffu) | 1u;
@@ -39,8 +45,7 @@ class Engine::Impl {
   Impl(EngineOptions options, const Clock& clock, EngineMemory memory)
       : options_(std::move(options)),
         memory_(std::move(memory)),
-        backend_(MakeBackend({options_.backend, memory_.view().pool, options_.worker_threads,
-                              &signal_})),
+        backend_(MakeBackendOf(options_, memory_.view().pool, signal_)),
         queue_(static_cast<int32_t>(options_.tenants.size()), options_.queue_length, signal_),
         core_(options_, clock, *backend_, memory_.view(), RandomEpoch()),
         jobs_(core_),
