@@ -127,7 +127,7 @@ absl::StatusOr<StepOutcome> RunStep(EngineDriver& driver, const TestModel& model
 
 std::string Difference(const TestModel& model, int32_t layer, const AttendResult& got, int64_t row,
                        const TestSequence& sequence, int64_t position, const HeldPositions& held) {
-  const PlainAttention want = Attend(model.geometry, layer, sequence.tags, position, held);
+  const PlainAttention want = AttendPlainly(model.geometry, layer, sequence.tags, position, held);
   const auto width = static_cast<int64_t>(want.out.size());
   const auto heads = static_cast<int64_t>(want.lse.size());
   for (int64_t i = 0; i < width + heads; ++i) {

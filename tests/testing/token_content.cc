@@ -72,9 +72,9 @@ std::vector<float> TokenVectors(const std::vector<int64_t>& tags, int32_t layer,
   return all;
 }
 
-PlainAttention Attend(const ModelGeometry& geometry, int32_t layer,
-                      const std::vector<int64_t>& tags, int64_t position,
-                      const HeldPositions& held) {
+PlainAttention AttendPlainly(const ModelGeometry& geometry, int32_t layer,
+                             const std::vector<int64_t>& tags, int64_t position,
+                             const HeldPositions& held) {
   const LayerGeometry& shape = geometry.layers[static_cast<size_t>(layer)];
   const int32_t group = geometry.query_heads / shape.kv_heads;
   const int32_t source = SourceOf(geometry, layer);

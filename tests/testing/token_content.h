@@ -32,8 +32,8 @@ struct PlainAttention {
 };
 
 // What the token at `position` of a sequence with `tags` gets at `layer`.
-PlainAttention Attend(const ModelGeometry& geometry, int32_t layer,
-                      const std::vector<int64_t>& tags, int64_t position,
-                      const HeldPositions& held = {});
+PlainAttention AttendPlainly(const ModelGeometry& geometry, int32_t layer,
+                             const std::vector<int64_t>& tags, int64_t position,
+                             const HeldPositions& held = {});
 
 }  // namespace sluice
