@@ -62,8 +62,9 @@ void StageSlot(const PageFormat& format, const SlotSource& source, int64_t index
   const std::byte* v = AsStored(source.v + index * source.v_stride_bytes, source.v_dtype,
                                 format.dtype, format.v_dim, room->converted_v[slot]);
   const float log_mass = source.log_mass == nullptr ? 0.0f : source.log_mass[index];
-  const float norm = NormOrInfinity(k, format.dtype, format.k_dim);
-  if (norm < kInfinity && log_mass != -kInfinity && RowIsFinite(v, format.dtype, format.v_dim)) {
+  float norm = 0.0f;
+  if (FiniteNorm(k, format.dtype, format.k_dim, &norm) &&
+      RowIsFinite(v, format.dtype, format.v_dim) && log_mass != -kInfinity) {
     group->k[slot] = InLaneOrder(format, k, room->ordered_k[slot]);
     group->v[slot] = v;
     group->log_mass[slot] = log_mass;

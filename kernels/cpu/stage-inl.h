@@ -91,19 +91,6 @@ inline float SumOfSquares(const std::byte* row, Dtype dtype, int32_t count) {
   return hn::GetLane(hn::SumOfLanes(df, hn::Add(even, odd)));
 }
 
-// L2 norm of a row of numbers that are all finite; +inf if one is not.
-inline float NormOrInfinity(const std::byte* row, Dtype dtype, int32_t count) {
-  const float sum = SumOfSquares(row, dtype, count);
-  if (sum > 1e-30f && sum < std::numeric_limits<float>::infinity()) return std::sqrt(sum);
-  double exact = 0.0;  // the squares over- or underflowed, or there is nothing finite to sum
-  for (int32_t i = 0; i < count; ++i) {
-    const float value = LoadAsFloat(row, dtype, i);
-    if (!IsFinite(value)) return std::numeric_limits<float>::infinity();
-    exact += double{value} * double{value};
-  }
-  return static_cast<float>(std::sqrt(exact));
-}
-
 template <typename T>
 inline bool BitsAreFinite(const T* bits, int32_t count, T exponent) {
   const hn::CappedTag<T, 32 / sizeof(T)> d;
@@ -122,6 +109,26 @@ inline bool RowIsFinite(const std::byte* row, Dtype dtype, int32_t count) {
   }
   return BitsAreFinite<uint16_t>(reinterpret_cast<const uint16_t*>(row), count,
                                  dtype == Dtype::kBf16 ? 0x7f80 : 0x7c00);
+}
+
+// Whether a row is finite, and if so its L2 norm.
+inline bool FiniteNorm(const std::byte* row, Dtype dtype, int32_t count, float* norm) {
+  // Without an instruction for it fp16 infinities are promoted to numbers; the
+  // other types carry what is not finite into the sum.
+  if (dtype == Dtype::kF16 && !RowIsFinite(row, dtype, count)) return false;
+  const float sum = SumOfSquares(row, dtype, count);
+  if (sum > 1e-30f && sum < std::numeric_limits<float>::infinity()) {
+    *norm = std::sqrt(sum);
+    return true;
+  }
+  if (!RowIsFinite(row, dtype, count)) return false;
+  double exact = 0.0;  // the squares over- or underflow in fp32
+  for (int32_t i = 0; i < count; ++i) {
+    const double value = LoadAsFloat(row, dtype, i);
+    exact += value * value;
+  }
+  *norm = static_cast<float>(std::sqrt(exact));
+  return true;
 }
 
 // to[2 i] = first[i], to[2 i + 1] = second[i].

@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "tests/kernels/conformance/backends.h"
 
+#include "kernels/cpu/simd_target.h"
 #include "kernels/make_backend.h"
 
 namespace sluice::kernels_testing {
@@ -16,6 +17,14 @@ std::vector<BackendUnderTest> ListBackends() {
   backends.push_back({"reference", [](const PoolView& pool, int32_t threads, CompletionSignal* s) {
                         return MakeOfKind(BackendKind::kReference, pool, threads, s);
                       }});
+  // The CPU backend, once for every instruction set that this machine has.
+  for (const cpu::SimdTarget target : cpu::SimdTargets()) {
+    const std::string name = std::string("cpu_") + cpu::SimdTargetName(target);
+    backends.push_back({name, [target](const PoolView& pool, int32_t threads, CompletionSignal* s) {
+                          cpu::UseSimdTarget(target);
+                          return MakeOfKind(BackendKind::kCpu, pool, threads, s);
+                        }});
+  }
   return backends;
 }
 
