@@ -1,8 +1,9 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/lane_works.h"
 
-#include <cstdlib>
 #include <variant>
+
+#include "kernels/cpu/worker_pool.h"
 
 namespace sluice::cpu {
 namespace {
@@ -25,9 +26,7 @@ Overloaded(Functions...) -> Overloaded<Functions...>;
 
 LaneWorks::LaneWorks(const PoolView& pool)
     : append_(pool),
-#ifdef SLUICE_CPU_HAS_ATTEND
-      attend_(pool),
-#endif
+      attend_(pool, kWorkerScratchBytes),
       key_norm_score_(pool),
       select_(pool),
       compact_(pool),
@@ -40,11 +39,7 @@ Work* LaneWorks::Prepare(const Operation& operation) {
   return std::visit(
       Overloaded{
           [&](const AppendArgs& args) { return Set(append_, args); },
-#ifdef SLUICE_CPU_HAS_ATTEND
           [&](const AttendArgs& args) { return Set(attend_, args); },
-#else
-          [&](const AttendArgs&) -> Work* { std::abort(); },
-#endif
           [&](const KeyNormScoreArgs& args) { return Set(key_norm_score_, args); },
           [&](const SelectArgs& args) { return Set(select_, args); },
           [&](const CompactArgs& args) { return Set(compact_, args); },

@@ -2,10 +2,7 @@
 #pragma once
 
 #include "kernels/cpu/append_work.h"
-#if __has_include("kernels/cpu/attend_work.h")
 #include "kernels/cpu/attend_work.h"
-#define SLUICE_CPU_HAS_ATTEND 1
-#endif
 #include "kernels/cpu/compact_work.h"
 #include "kernels/cpu/lane_queue.h"
 #include "kernels/cpu/score_work.h"
@@ -24,9 +21,7 @@ class LaneWorks : public WorkSource {
 
  private:
   AppendWork append_;
-#ifdef SLUICE_CPU_HAS_ATTEND
   AttendWork attend_;
-#endif
   KeyNormScoreWork key_norm_score_;
   SelectWork select_;
   CompactWork compact_;
