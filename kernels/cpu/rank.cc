@@ -62,7 +62,7 @@ inline hn::Vec<Words> Keys(const float* scores) {
 
 // Calls `body(keys)` on whole vectors of keys of a range, `rest(key)` on the others.
 template <class Body, class Rest>
-HWY_INLINE void ForEachKey(const float* scores, const SlotRange& range, const Body& body,
+HWY_INLINE void ForEachKey(const float* scores, const RowRange& range, const Body& body,
                            const Rest& rest) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(Words()));
   int64_t slot = range.begin;
@@ -70,7 +70,7 @@ HWY_INLINE void ForEachKey(const float* scores, const SlotRange& range, const Bo
   for (; slot < range.end; ++slot) rest(OrderedKey(scores[slot]));
 }
 
-int64_t StoreKeys(const float* scores, const SlotRange& range, uint32_t* keys) {
+int64_t StoreKeys(const float* scores, const RowRange& range, uint32_t* keys) {
   uint32_t* to = keys;
   ForEachKey(
       scores, range,
@@ -82,7 +82,7 @@ int64_t StoreKeys(const float* scores, const SlotRange& range, uint32_t* keys) {
   return to - keys;
 }
 
-Threshold ThresholdOfFew(const float* scores, const SlotRange& range, int64_t k, uint32_t* keys) {
+Threshold ThresholdOfFew(const float* scores, const RowRange& range, int64_t k, uint32_t* keys) {
   const int64_t count = StoreKeys(scores, range, keys);
   std::nth_element(keys, keys + (k - 1), keys + count, std::greater<>());
   const uint32_t threshold = keys[k - 1];
@@ -100,7 +100,7 @@ void SumTables(int32_t bins, RankRoom* room) {
   }
 }
 
-void CountFirstDigit(const float* scores, const SlotRange& range, RankRoom* room) {
+void CountFirstDigit(const float* scores, const RowRange& range, RankRoom* room) {
   std::memset(room->tables, 0, sizeof(room->tables));
   HWY_ALIGN uint32_t digits[hn::MaxLanes(Words())];
   ForEachKey(
@@ -123,7 +123,7 @@ void CountDigit(const uint32_t* keys, int64_t count, int32_t digit, RankRoom* ro
 }
 
 // The keys of a range whose first digit is `digit`.
-int64_t KeepFirstDigit(const float* scores, const SlotRange& range, uint32_t digit,
+int64_t KeepFirstDigit(const float* scores, const RowRange& range, uint32_t digit,
                        uint32_t* keys) {
   const Words d;
   const auto wanted = hn::Set(d, digit);
@@ -148,7 +148,7 @@ int64_t KeepDigit(uint32_t* keys, int64_t count, uint32_t prefix, int32_t digit)
          keys;
 }
 
-Threshold FindThresholdImpl(const float* scores, const SlotRange& range, int64_t k,
+Threshold FindThresholdImpl(const float* scores, const RowRange& range, int64_t k,
                             WorkerScratch& scratch) {
   auto* room = reinterpret_cast<RankRoom*>(scratch.data);
   if (range.size() <= kFewKeys) return ThresholdOfFew(scores, range, k, room->keys);
@@ -173,7 +173,7 @@ HWY_INLINE uint32_t BitsOf(Mask mask) {
   return static_cast<uint32_t>(bytes[0]) | static_cast<uint32_t>(bytes[1]) << 8;
 }
 
-int64_t MarkAboveImpl(const float* scores, const SlotRange& range, const Threshold& threshold,
+int64_t MarkAboveImpl(const float* scores, const RowRange& range, const Threshold& threshold,
                       uint32_t* mask) {
   const Words d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -197,7 +197,7 @@ int64_t MarkAboveImpl(const float* scores, const SlotRange& range, const Thresho
   return ties;
 }
 
-void CountDigitsImpl(const float* scores, const SlotRange& range, uint32_t prefix, int32_t digit,
+void CountDigitsImpl(const float* scores, const RowRange& range, uint32_t prefix, int32_t digit,
                      uint32_t* histogram) {
   const Words d;
   const int shift = 24 - 8 * digit;
@@ -236,17 +236,17 @@ HWY_EXPORT(CountDigitsImpl);
 static_assert(sizeof(RankRoom) <= static_cast<size_t>(int64_t{1} << 20),
               "the worker's scratch holds it");
 
-Threshold FindThreshold(const float* scores, const SlotRange& range, int64_t k,
+Threshold FindThreshold(const float* scores, const RowRange& range, int64_t k,
                         WorkerScratch& scratch) {
   return HWY_DYNAMIC_DISPATCH(FindThresholdImpl)(scores, range, k, scratch);
 }
 
-int64_t MarkAbove(const float* scores, const SlotRange& range, const Threshold& threshold,
+int64_t MarkAbove(const float* scores, const RowRange& range, const Threshold& threshold,
                   uint32_t* mask) {
   return HWY_DYNAMIC_DISPATCH(MarkAboveImpl)(scores, range, threshold, mask);
 }
 
-void CountDigits(const float* scores, const SlotRange& range, uint32_t prefix, int32_t digit,
+void CountDigits(const float* scores, const RowRange& range, uint32_t prefix, int32_t digit,
                  uint32_t* histogram) {
   HWY_DYNAMIC_DISPATCH(CountDigitsImpl)(scores, range, prefix, digit, histogram);
 }
