@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference/reference_backend.h"
 
 namespace sluice {
@@ -12,7 +13,8 @@ std::unique_ptr<Backend> MakeBackend(const BackendOptions& options) {
     case BackendKind::kReference:
       return std::make_unique<ReferenceBackend>(options.pool, options.signal);
     case BackendKind::kCpu:
-      break;  // not in this build
+      return std::make_unique<CpuBackend>(
+          CpuBackend::Options{options.pool, options.threads, options.signal});
   }
   std::abort();
 }

@@ -1,6 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/cache/sequence.h"
 
+#include <algorithm>
+
 #include "daemon/base/checked_math.h"
 
 namespace sluice {
@@ -19,7 +21,8 @@ int64_t Sequence::NewBlocksFor(int64_t token_count) const {
 
 bool Sequence::OpenBlockIsFrom(int64_t position) const {
   const int64_t first_slot = (static_cast<int64_t>(blocks_.size()) - 1) * geometry_.page_size;
-  return tail_first_position_ + first_slot - tail_start_ >= position;
+  const int64_t first_live_slot = std::max<int64_t>(first_slot, tail_start_);
+  return tail_first_position_ + first_live_slot - tail_start_ >= position;
 }
 
 Sequence Sequence::ForkAs(SequenceId id) const {

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/base/reason.h"
+#include "daemon/cache/page_pool.h"
 #include "daemon/engine/model.h"
 #include "daemon/engine/refusal_details.h"
 #include "daemon/engine/tensor_ref.h"
@@ -301,15 +302,6 @@ struct ExplainSequence {
 
 // ---- operators -------------------------------------------------------------------
 
-struct PoolBytes {
-  int64_t total = 0;
-  int64_t free = 0;
-  int64_t reserved = 0;
-  int64_t in_use = 0;
-  int64_t cached = 0;
-  int64_t retired = 0;
-};
-
 struct SessionInfo {
   uint64_t session = 0;
   int32_t tenant = 0;
@@ -334,7 +326,7 @@ struct EngineTotals {
 };
 
 struct EngineStatus {
-  PoolBytes pool;
+  PoolBytes pool;  // the job workspace counts as reserved
   int64_t table_bytes = 0;       // the table segment, and what is used of it
   int64_t table_used_bytes = 0;
   int64_t models = 0;

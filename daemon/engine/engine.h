@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/clock.h"
 #include "daemon/engine/command.h"
+#include "daemon/engine/command_sink.h"
 #include "kernels/make_backend.h"
 
 namespace sluice {
@@ -34,6 +36,8 @@ struct EngineOptions {
   BackendKind backend = BackendKind::kCpu;
   int32_t worker_threads = 0;  // 0: one a core
   std::vector<Tenant> tenants;  // at least one
+  // Makes the backend; empty: MakeBackend. For tests.
+  std::function<std::unique_ptr<Backend>(const BackendOptions&)> make_backend;
 };
 
 // Owns the pool and everything in it: one thread that turns commands into
@@ -41,7 +45,7 @@ struct EngineOptions {
 //
 // Post is thread-safe; everything else belongs to the owner. The engine thread
 // runs no kernel and never waits for one.
-class Engine {
+class Engine final : public CommandSink {
  public:
   // Takes and touches the memory, starts backend and thread. `progress` is
   // called with the bytes touched so far, from this thread.
@@ -52,12 +56,9 @@ class Engine {
       std::function<void(int64_t touched_bytes)> progress = nullptr);
 
   // Undoes what is open and stops the thread. Waiting commands end with UNAVAILABLE.
-  ~Engine();
+  ~Engine() override;
 
-  // Queues `command`. RESOURCE_EXHAUSTED (QUEUE_FULL): the queue is full; UNAVAILABLE
-  // (DRAINING): the engine stops. Then `done` has not been and will not be called.
-  // CloseSession is never refused.
-  absl::Status Post(Command command);
+  absl::Status Post(Command command) override;
 
   uint32_t epoch() const;
   const EngineOptions& options() const;

@@ -29,7 +29,7 @@ class TableAllocator {
   std::optional<uint64_t> Allocate(int64_t bytes);
 
   // Gives a range back. REQUIRES: Allocate(bytes) returned `offset`, and it was not
-  // freed since. A range that is partly free already stops the process.
+  // freed since. A range that is free already stops the process.
   void Free(uint64_t offset, int64_t bytes);
 
   int64_t size_bytes() const { return size_bytes_; }
@@ -39,7 +39,8 @@ class TableAllocator {
  private:
   static int64_t RoundedBytes(int64_t bytes);
   void FreeUnits(int64_t first, int64_t count);
-  void FreeBuddy(int64_t first, int order);
+  void FreeRange(int64_t first, int order);
+  void CheckNotFree(int64_t range, int order) const;
 
   int64_t size_bytes_;
   int64_t used_bytes_ = 0;

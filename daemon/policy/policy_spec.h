@@ -42,18 +42,18 @@ enum class Visible : uint8_t { kWhenDue, kWhenReady };
 enum class SharedPrefix : uint8_t { kCompress, kKeep };
 
 struct PolicySpec {
-  std::string preset;  // empty: full
-  std::optional<int64_t> sink_tokens;
-  std::optional<int64_t> recent_tokens;
-  std::optional<int64_t> budget_tokens;
-  std::optional<Ratio> ratio;
-  std::optional<int64_t> prune_after_tokens;
-  std::optional<std::vector<int32_t>> skip_layers;
-  std::optional<int64_t> protect_first_tokens;
-  std::optional<int64_t> protect_last_tokens;
-  std::optional<TriggerSpec> triggers;
-  std::optional<Visible> visible;
-  std::optional<SharedPrefix> shared_prefix;
+  std::string preset = {};  // empty: full
+  std::optional<int64_t> sink_tokens = {};
+  std::optional<int64_t> recent_tokens = {};
+  std::optional<int64_t> budget_tokens = {};
+  std::optional<Ratio> ratio = {};
+  std::optional<int64_t> prune_after_tokens = {};
+  std::optional<std::vector<int32_t>> skip_layers = {};
+  std::optional<int64_t> protect_first_tokens = {};
+  std::optional<int64_t> protect_last_tokens = {};
+  std::optional<TriggerSpec> triggers = {};
+  std::optional<Visible> visible = {};
+  std::optional<SharedPrefix> shared_prefix = {};
 
   bool operator==(const PolicySpec&) const = default;
 };

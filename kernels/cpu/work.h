@@ -19,17 +19,22 @@ struct WorkerScratch {
 // in any order. One object per kind and lane, reused for every operation; its
 // buffers only grow.
 //
-// Plan and Finish are each called by one worker; Run by several at once, every
-// item exactly once, after Plan and before Finish. The results depend on
-// neither the workers' number nor their order.
+// The items form one phase or several: all items of a phase have run before
+// NextPhase is called and the next phase starts. Plan, NextPhase and Finish are
+// each called by one worker; Run by several at once, every item of a phase
+// exactly once. The results depend on neither the workers' number nor their
+// order.
 class Work {
  public:
   virtual ~Work() = default;
 
-  // Reads the operation and returns its number of items (0: nothing to do).
-  // An item takes at most 0.5 ms in the foreground and 0.1 ms in the background.
+  // Reads the operation and returns the items of its first phase; 0: nothing
+  // to do, and nothing else is called. An item takes at most 0.5 ms in the
+  // foreground and 0.1 ms in the background.
   virtual int64_t Plan() = 0;
   virtual void Run(int64_t item, WorkerScratch& scratch) = 0;
+  // The items of the next phase; 0: there is none, and Finish comes.
+  virtual int64_t NextPhase() { return 0; }
   virtual void Finish() {}
 };
 

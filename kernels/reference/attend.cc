@@ -106,8 +106,8 @@ void AttendHead(const PoolView& pool, const AttendArgs& args, const std::vector<
   const LayerShape& layer = *args.layer;
   const ViewEntry& entry = *tokens.front().entry;
   const int32_t group = layer.q_heads / layer.kv_heads;
-  const Row row = MakeRow(pool, entry, layer.first_row + kv_head,
-                          entry.base_length + tokens.back().index + 1);
+  const Row row =
+      MakeRow(pool, entry, layer.first_row + kv_head, entry.base_length + tokens.back().index + 1);
   const std::vector<Key> keys = ReadRow(pool, row);
   MassSums mass(args.mass, group, row.slots);
   for (const EntryToken& token : tokens) {

@@ -56,11 +56,10 @@ void AddCandidates(const PoolView& pool, const SelectArgs& args, const SelectSeg
     Candidate candidate;
     candidate.row = r;
     candidate.slot = slot;
-    candidate.score = args.combine == RowCombine::kNone
-                          ? ScoreOf(args, segment.first_row + r, slot)
-                          : CombinedScore(args, segment, slot);
-    candidate.is_protected = position < segment.protect_below_position ||
-                             position >= segment.protect_from_position;
+    candidate.score = args.combine == RowCombine::kNone ? ScoreOf(args, segment.first_row + r, slot)
+                                                        : CombinedScore(args, segment, slot);
+    candidate.is_protected =
+        position < segment.protect_below_position || position >= segment.protect_from_position;
     candidates->push_back(candidate);
   }
 }

@@ -15,10 +15,13 @@ namespace {
 
 bool AllFinite(const Vector& values) { return std::all_of(values.begin(), values.end(), IsFinite); }
 
+// +inf where it is beyond fp32.
 float Norm(const Vector& values) {
   double sum = 0.0;
   for (const double value : values) sum += value * value;
-  return static_cast<float>(std::sqrt(sum));
+  const double norm = std::sqrt(sum);
+  return norm <= double{std::numeric_limits<float>::max()} ? static_cast<float>(norm)
+                                                           : std::numeric_limits<float>::infinity();
 }
 
 }  // namespace
@@ -26,7 +29,8 @@ float Norm(const Vector& values) {
 SlotPlace PlaceInSpan(const Span& span, int64_t slot) {
   const int64_t index = span.first_slot + slot;
   const int32_t page_size = span.format->page.page_size;
-  return SlotPlace{span.format, span.Page(index / page_size), static_cast<int32_t>(index % page_size)};
+  return SlotPlace{span.format, span.Page(index / page_size),
+                   static_cast<int32_t>(index % page_size)};
 }
 
 SlotPlace PlaceInRow(const Row& row, int64_t slot) {
@@ -50,8 +54,8 @@ SlotContent ReadSlot(const PoolView& pool, const SlotPlace& place) {
     content.k.push_back(LoadAsFloat(page, format.dtype, KOffset(format, place.slot, dim)));
   }
   for (int32_t dim = 0; dim < format.v_dim; ++dim) {
-    content.v.push_back(LoadAsFloat(page + KTileBytes(format), format.dtype,
-                                    VOffset(format, place.slot, dim)));
+    content.v.push_back(
+        LoadAsFloat(page + KTileBytes(format), format.dtype, VOffset(format, place.slot, dim)));
   }
   content.position = PagePositions(pool, slab, place.page)[place.slot];
   content.log_mass = PageLogMass(pool, slab, place.page)[place.slot];

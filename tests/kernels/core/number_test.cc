@@ -24,7 +24,8 @@ double Meaning(uint32_t bits, int exponent_bits, int mantissa_bits) {
   const int exponent = static_cast<int>(bits >> mantissa_bits & ((1u << exponent_bits) - 1u));
   const double sign = (bits & 0x8000u) != 0 ? -1.0 : 1.0;
   if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias - mantissa_bits);
-  return sign * std::ldexp(mantissa + std::ldexp(1.0, mantissa_bits), exponent - bias - mantissa_bits);
+  return sign *
+         std::ldexp(mantissa + std::ldexp(1.0, mantissa_bits), exponent - bias - mantissa_bits);
 }
 
 TEST(Bf16Test, EveryPatternMeansWhatTheFormatSays) {
@@ -79,8 +80,7 @@ void ExpectNearestEven(uint16_t largest, ToFloat to_float, FromFloat from_float)
   for (uint32_t bits = 0; bits < largest; ++bits) {
     const auto low = static_cast<uint16_t>(bits);
     const auto high = static_cast<uint16_t>(bits + 1);
-    const float middle =
-        static_cast<float>((double{to_float(low)} + double{to_float(high)}) / 2.0);
+    const float middle = static_cast<float>((double{to_float(low)} + double{to_float(high)}) / 2.0);
     ASSERT_EQ(from_float(middle), low % 2 == 0 ? low : high) << bits;
     ASSERT_EQ(from_float(std::nextafter(middle, 0.0f)), low) << bits;
     ASSERT_EQ(from_float(std::nextafter(middle, kInfinity)), high) << bits;

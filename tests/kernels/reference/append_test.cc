@@ -22,7 +22,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 class ReferenceAppendTest : public testing::Test {
  protected:
   explicit ReferenceAppendTest(Dtype dtype = Dtype::kF16)
-      : format_{dtype, KeySpace::kRotated, RopePairing::kNone, 16, 16, 16, 0}, batch_(format_, 1, 7) {
+      : format_{dtype, KeySpace::kRotated, RopePairing::kNone, 16, 16, 16, 0},
+        batch_(format_, 1, 7) {
     batch_.AddSequence(SequenceShape{0, 100, 0, 0, 1});
     page_ = *batch_.world().Table<uint32_t>(
         4 * uint64_t{*batch_.world().Table<uint32_t>(batch_.entries()[0].block_list_offset)});
@@ -40,7 +41,7 @@ class ReferenceAppendTest : public testing::Test {
     args.token_count = 1;
     args.non_finite_count = &non_finite;
     ReferenceBackend backend(batch_.pool(), nullptr);
-    kernels_testing::Run(backend, args);
+    kernels_testing::RunOperation(backend, args);
     return non_finite;
   }
 
@@ -58,7 +59,8 @@ TEST_F(ReferenceAppendTest, StoresTheSlotWithItsFacts) {
   k[9] = -4.0f;
   EXPECT_EQ(Append(k, std::vector<float>(16, 0.5f)), 0);
   EXPECT_EQ(LoadAsFloat(page_data(), Dtype::kF16, KOffset(format_, 0, 9)), -4.0f);
-  EXPECT_EQ(LoadAsFloat(page_data() + KTileBytes(format_), Dtype::kF16, VOffset(format_, 0, 15)), 0.5f);
+  EXPECT_EQ(LoadAsFloat(page_data() + KTileBytes(format_), Dtype::kF16, VOffset(format_, 0, 15)),
+            0.5f);
   EXPECT_EQ(PagePositions(batch_.pool(), slab(), page_)[0], 100);
   EXPECT_EQ(PageLogMass(batch_.pool(), slab(), page_)[0], 0.0f);
   EXPECT_EQ(PageKeyNorms(batch_.pool(), slab(), page_)[0], 5.0f);
@@ -70,9 +72,9 @@ TEST_F(ReferenceAppendTest, ClearsTheRestOfAFreshPage) {
   for (int32_t slot = 1; slot < 16; ++slot) {
     for (int32_t dim = 0; dim < 16; ++dim) {
       ASSERT_EQ(LoadAsFloat(page_data(), Dtype::kF16, KOffset(format_, slot, dim)), 0.0f);
-      ASSERT_EQ(LoadAsFloat(page_data() + KTileBytes(format_), Dtype::kF16,
-                            VOffset(format_, slot, dim)),
-                0.0f);
+      ASSERT_EQ(
+          LoadAsFloat(page_data() + KTileBytes(format_), Dtype::kF16, VOffset(format_, slot, dim)),
+          0.0f);
     }
     EXPECT_EQ(PagePositions(batch_.pool(), slab(), page_)[slot], 0);
     EXPECT_EQ(PageKeyNorms(batch_.pool(), slab(), page_)[slot], 0.0f);
@@ -92,6 +94,17 @@ TEST_F(ReferenceAppendTest, WhatIsNotFiniteAsStoredBecomesASlotWithoutWeight) {
   EXPECT_EQ(PageLogMass(batch_.pool(), slab(), page_)[0], -kInfinity);
   EXPECT_EQ(PageKeyNorms(batch_.pool(), slab(), page_)[0], kInfinity);
   EXPECT_EQ(*PageFlags(batch_.pool(), slab(), page_), kPageHasMass);
+}
+
+class ReferenceWideAppendTest : public ReferenceAppendTest {
+ protected:
+  ReferenceWideAppendTest() : ReferenceAppendTest(Dtype::kF32) {}
+};
+
+TEST_F(ReferenceWideAppendTest, AFiniteKeyWhoseNormIsBeyondFp32Stays) {
+  EXPECT_EQ(Append(std::vector<float>(16, 3e38f), std::vector<float>(16, 1.0f)), 0);
+  EXPECT_EQ(PageKeyNorms(batch_.pool(), slab(), page_)[0], kInfinity);
+  EXPECT_EQ(PageLogMass(batch_.pool(), slab(), page_)[0], 0.0f);
 }
 
 TEST_F(ReferenceAppendTest, TheNormIsThatOfTheKeyAsStored) {

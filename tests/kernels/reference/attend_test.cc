@@ -41,7 +41,8 @@ class ReferenceAttendTest : public testing::Test {
       k[0] = keys[slot];
       v[0] = values[slot];
       const reference::SlotPlace place = reference::PlaceInRow(row, slot);
-      reference::WriteSlot(batch_.pool(), place, reference::MakeContent(place.format->page, k, v, slot, 0.0f));
+      reference::WriteSlot(batch_.pool(), place,
+                           reference::MakeContent(place.format->page, k, v, slot, 0.0f));
     }
   }
 
@@ -169,14 +170,17 @@ TEST(ReferenceChunkTest, EachTokenSeesUpToItself) {
   const Row row = MakeRow(batch.pool(), batch.entries()[0], 0, 2);
   for (int64_t slot = 0; slot < 2; ++slot) {
     const reference::SlotPlace place = reference::PlaceInRow(row, slot);
-    reference::WriteSlot(batch.pool(), place,
-              reference::MakeContent(format, reference::Vector(16), reference::Vector(16, 1.0f + 2.0f * static_cast<float>(slot)),
-                          slot, 0.0f));
+    reference::WriteSlot(
+        batch.pool(), place,
+        reference::MakeContent(format, reference::Vector(16),
+                               reference::Vector(16, 1.0f + 2.0f * static_cast<float>(slot)), slot,
+                               0.0f));
   }
   LayerShape layer = MakeLayer(format, 0, 1, 1);
   ReferenceBackend backend(batch.pool(), nullptr);
   const MassRule rule{0.5f, false, GroupReduce::kMean};
-  const AttendResult result = RunAttend(backend, batch, layer, Tensor(Dtype::kF32, 32), 0, 2, &rule);
+  const AttendResult result =
+      RunAttend(backend, batch, layer, Tensor(Dtype::kF32, 32), 0, 2, &rule);
   EXPECT_FLOAT_EQ(result.out.Get(0), 1.0f);
   EXPECT_FLOAT_EQ(result.out.Get(16), 2.0f);
   const float* scores = batch.world().Pool<float>(

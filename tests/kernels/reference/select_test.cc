@@ -23,7 +23,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 class ReferenceSelectTest : public testing::Test {
  protected:
   ReferenceSelectTest()
-      : batch_(PageFormat{Dtype::kF32, KeySpace::kRotated, RopePairing::kNone, 16, 16, 16, 0}, 3, 1) {
+      : batch_(PageFormat{Dtype::kF32, KeySpace::kRotated, RopePairing::kNone, 16, 16, 16, 0}, 3,
+               1) {
     batch_.AddSequence(SequenceShape{0, 0, 0, 8, 1});
     args_.segments = &segment_;
     args_.segment_count = 1;
@@ -44,7 +45,7 @@ class ReferenceSelectTest : public testing::Test {
     args_.masks = masks.data();
     args_.counts = counts_.data();
     ReferenceBackend backend(batch_.pool(), nullptr);
-    kernels_testing::Run(backend, args_);
+    kernels_testing::RunOperation(backend, args_);
     std::vector<std::string> kept;
     for (const uint32_t mask : masks) {
       std::string row;

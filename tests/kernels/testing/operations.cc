@@ -8,7 +8,7 @@
 
 namespace sluice::kernels_testing {
 
-void Run(Backend& backend, const Operation& operation) {
+void RunOperation(Backend& backend, const Operation& operation) {
   backend.Submit(Lane::kForeground, operation);
   backend.WaitIdle();
 }
@@ -53,7 +53,7 @@ AttendResult RunAttend(Backend& backend, const TestBatch& batch, const LayerShap
   args.accumulate_mass = rule != nullptr;
   if (rule != nullptr) args.mass = *rule;
   args.non_finite_count = &result.non_finite;
-  Run(backend, args);
+  RunOperation(backend, args);
   return result;
 }
 

@@ -12,7 +12,7 @@
 namespace sluice::kernels_testing {
 
 // Submits one operation and waits until it has passed.
-void Run(Backend& backend, const Operation& operation);
+void RunOperation(Backend& backend, const Operation& operation);
 
 // A layer of `kv_heads` rows from `first_row` that fits a page format.
 LayerShape MakeLayer(const PageFormat& format, int32_t first_row, int32_t kv_heads, int32_t group);

@@ -26,9 +26,9 @@ reference::SlotContent RandomContent(const PageFormat& format, const FillOptions
 }
 
 reference::SlotContent DeadContent(const PageFormat& format) {
-  return reference::MakeContent(format,
-                                reference::Vector(static_cast<size_t>(format.k_dim), 1000.0f),
-                                reference::Vector(static_cast<size_t>(format.v_dim), 1000.0f), 0, 0.0f);
+  return reference::MakeContent(
+      format, reference::Vector(static_cast<size_t>(format.k_dim), 1000.0f),
+      reference::Vector(static_cast<size_t>(format.v_dim), 1000.0f), 0, 0.0f);
 }
 
 // `count` positions below `end`, ascending.
@@ -52,9 +52,10 @@ void TestBatch::AddSequence(const SequenceShape& shape, int64_t identity) {
   entry.tail_first_position = shape.tail_first_position >= 0
                                   ? shape.tail_first_position
                                   : shape.body_slots + shape.body_slots / 2;
-  entry.tail_start = shape.tail_start >= 0
-                         ? shape.tail_start
-                         : static_cast<int32_t>(entry.tail_first_position % page_format().page_size);
+  entry.tail_start =
+      shape.tail_start >= 0
+          ? shape.tail_start
+          : static_cast<int32_t>(entry.tail_first_position % page_format().page_size);
   entry.base_length = entry.tail_first_position + shape.stored_tokens;
   entry.token_count = shape.step_tokens;
   entry.first_token = total_tokens_;
@@ -74,12 +75,14 @@ void TestBatch::AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t 
   uint32_t pages = 0;
   for (int32_t r = 0; r < rows_; ++r) {
     Random random({seed_, identity, r, 2});
-    rows[r].slots = static_cast<int32_t>(r == 0 ? shape.body_slots : random.Below(shape.body_slots + 1));
+    rows[r].slots =
+        static_cast<int32_t>(r == 0 ? shape.body_slots : random.Below(shape.body_slots + 1));
     if (r > 0 && random.Chance(0.1)) rows[r].slots = 0;
     rows[r].first_page = pages;
     pages += static_cast<uint32_t>(RoundUp(rows[r].slots, page_size) / page_size);
   }
-  const int64_t row_bytes = static_cast<int64_t>(sizeof(BodiesRecord) + rows.size() * sizeof(BodyRow));
+  const int64_t row_bytes =
+      static_cast<int64_t>(sizeof(BodiesRecord) + rows.size() * sizeof(BodyRow));
   entry->bodies_offset = world_.TakeTable(row_bytes + 4 * int64_t{pages});
   *world_.Table<BodiesRecord>(entry->bodies_offset) = BodiesRecord{rows_, pages};
   std::copy(rows.begin(), rows.end(),
@@ -89,7 +92,8 @@ void TestBatch::AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t 
     reference::ClearPage(pool(), world_.format(format_), id);
     world_.Table<uint32_t>(entry->bodies_offset + static_cast<uint64_t>(row_bytes))[page] = id;
   }
-  if (fill_.scores) entry->body_scores_offset = world_.TakePoolBytes(int64_t{pages} * page_size * 4);
+  if (fill_.scores)
+    entry->body_scores_offset = world_.TakePoolBytes(int64_t{pages} * page_size * 4);
   for (int32_t r = 0; r < rows_; ++r) {
     const std::vector<int64_t> positions = AscendingPositions(
         rows[r].slots, entry->tail_first_position, Random({seed_, identity, r, 3}));
@@ -135,9 +139,9 @@ void TestBatch::StoreTail(const ViewEntry& entry, int64_t identity, int64_t begi
       if (position < begin) continue;
       const SlotPlace place = reference::PlaceInRow(row, slot);
       if (place.slot == 0) reference::ClearPage(pool(), *place.format, place.page);
-      reference::WriteSlot(pool(), place,
-                           RandomContent(page_format(), fill_, position,
-                                         Random({seed_, identity, r, position, 4})));
+      reference::WriteSlot(
+          pool(), place,
+          RandomContent(page_format(), fill_, position, Random({seed_, identity, r, position, 4})));
     }
   }
 }
@@ -160,7 +164,8 @@ void TestBatch::FillScores() {
       for (int64_t slot = 0; slot < row.slots; ++slot) {
         const int64_t position = reference::PositionInRow(pool(), row, slot);
         Random random({seed_, identities_[e], r, position, 5});
-        *reference::ScoreAt(pool(), entries_[e], row, slot) = std::abs(random.Normal());
+        float* score = reference::ScoreAt(pool(), entries_[e], row, slot);
+        if (score != nullptr) *score = std::abs(random.Normal());
       }
     }
   }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kLineBytes = 128;
 
-// Bytes that differ beyond the tolerance, as floats; equal bits always pass.
+// Floats that differ beyond the tolerance; equal bits always pass.
 int64_t DifferingFloats(const std::byte* expected, const std::byte* actual, int64_t count,
                         double relative, double absolute) {
   int64_t differing = 0;
@@ -29,7 +29,7 @@ int64_t DifferingFloats(const std::byte* expected, const std::byte* actual, int6
 }
 
 void ExpectSameSlab(const SlabLayout& slab, int64_t number, const std::byte* expected,
-                    const std::byte* actual) {
+                    const std::byte* actual, double key_norm_error) {
   const auto same = [&](int64_t begin, int64_t end) {
     return std::memcmp(expected + begin, actual + begin, static_cast<size_t>(end - begin)) == 0;
   };
@@ -42,7 +42,7 @@ void ExpectSameSlab(const SlabLayout& slab, int64_t number, const std::byte* exp
   EXPECT_TRUE(same(slab.flags_offset, TestWorld::kSlabBytes)) << "flags of slab " << number;
   const int64_t norms = (slab.flags_offset - slab.key_norm_offset) / 4;
   EXPECT_EQ(DifferingFloats(expected + slab.key_norm_offset, actual + slab.key_norm_offset, norms,
-                            1e-6, 0.0),
+                            key_norm_error, 0.0),
             0)
       << "key norms of slab " << number;
 }
@@ -110,7 +110,8 @@ PoolView TestWorld::View() const {
   return view;
 }
 
-void ExpectSamePools(const TestWorld& expected, const TestWorld& actual, double score_error) {
+void ExpectSamePools(const TestWorld& expected, const TestWorld& actual,
+                     const PoolTolerance& tolerance) {
   ASSERT_EQ(expected.slab_formats(), actual.slab_formats());
   for (size_t slab = 0; slab < expected.slab_formats().size(); ++slab) {
     const auto begin = static_cast<int64_t>(slab) * TestWorld::kSlabBytes;
@@ -118,9 +119,12 @@ void ExpectSamePools(const TestWorld& expected, const TestWorld& actual, double 
     const std::byte* a = actual.View().pool + begin;
     const uint16_t format = expected.slab_formats()[slab];
     if (format == TestWorld::kScoreSlab) {
-      EXPECT_EQ(DifferingFloats(e, a, TestWorld::kSlabBytes / 4, 0.0, score_error), 0);
+      EXPECT_EQ(DifferingFloats(e, a, TestWorld::kSlabBytes / 4, tolerance.score, tolerance.score),
+                0)
+          << "scores of slab " << slab;
     } else {
-      ExpectSameSlab(expected.format(format).slab, static_cast<int64_t>(slab), e, a);
+      ExpectSameSlab(expected.format(format).slab, static_cast<int64_t>(slab), e, a,
+                     tolerance.key_norm);
     }
   }
 }

@@ -67,8 +67,18 @@ class TestWorld {
   uint64_t score_slab_end_ = 0;
 };
 
-// Expects the pools of two worlds to hold the same bytes: key norms within 1e-6
-// of their size, scores within `score_error`, all else bit for bit.
-void ExpectSamePools(const TestWorld& expected, const TestWorld& actual, double score_error = 0.0);
+// How far two pools may lie apart: key norms relative to their size, scores
+// relative to 1 + their size.
+struct PoolTolerance {
+  double key_norm = 1e-6;
+  double score = 1e-5;
+};
+
+inline constexpr PoolTolerance kBitForBit{0.0, 0.0};
+
+// Expects the pools of two worlds to hold the same bytes: key norms and scores
+// within the tolerance, all else bit for bit.
+void ExpectSamePools(const TestWorld& expected, const TestWorld& actual,
+                     const PoolTolerance& tolerance = {});
 
 }  // namespace sluice::kernels_testing

@@ -1,0 +1,95 @@
+# Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+"""The channel to the daemon, unary calls on it, and connecting anew after it broke."""
+
+import threading
+from typing import Any, Protocol
+
+import grpc
+
+from sluice import errors
+from sluice._generated import kv_cache_pb2, kv_cache_pb2_grpc
+
+_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # Without this a new channel would inherit the old one's wait before it may reconnect.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+class Transport(Protocol):
+    """A way for a step's calls to reach the daemon."""
+
+    def call(self, name: str, request: Any, timeout_s: float | None = None) -> Any:
+        """Sends the request of the RPC `name` and returns its answer. Raises SluiceError."""
+
+    def inline_tensor_bytes(self) -> int:
+        """The most bytes that the tensors of one request may have together."""
+
+
+class Connection:
+    """One channel at a time; thread-safe. Implements Transport with unary calls."""
+
+    def __init__(self, address: str, timeout_s: float) -> None:
+        self.address = address
+        self.timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._closed = False
+        self._channel: grpc.Channel | None = None
+        self._stub: Any = None
+        self._inline_tensor_bytes: int | None = None
+
+    def call(self, name: str, request: Any, timeout_s: float | None = None) -> Any:
+        stub = self.stub()
+        try:
+            return getattr(stub, name)(request, timeout=timeout_s or self.timeout_s)
+        except grpc.RpcError as error:
+            found = errors.from_rpc(error)
+            self.note_failure(stub, found)
+            raise found from None
+        except ValueError as error:  # what gRPC raises on a channel that another thread closed
+            raise errors.Unavailable(str(error), code="UNAVAILABLE") from None
+
+    def stub(self) -> Any:
+        """The stub of a live channel. Raises FailedPrecondition once closed."""
+        with self._lock:
+            if self._closed:
+                raise errors.FailedPrecondition("the client is closed", code="FAILED_PRECONDITION")
+            if self._channel is None:
+                self._channel = grpc.insecure_channel(self.address, options=_OPTIONS)
+                self._stub = kv_cache_pb2_grpc.KvCacheStub(self._channel)  # type: ignore[no-untyped-call]
+            return self._stub
+
+    def note_failure(self, stub: Any, error: errors.SluiceError) -> None:
+        """Drops the stub's channel if the failure says that nobody is at its other end."""
+        if not isinstance(error, errors.Unavailable) or error.reason:
+            return
+        with self._lock:
+            channel = self._channel if self._stub is stub else None
+            if channel is not None:
+                self._forget_channel()
+        if channel is not None:
+            channel.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            channel = self._channel
+            self._forget_channel()
+        if channel is not None:
+            channel.close()
+
+    def inline_tensor_bytes(self) -> int:
+        with self._lock:
+            known = self._inline_tensor_bytes
+        if known is None:
+            answer = self.call("GetCapabilities", kv_cache_pb2.GetCapabilitiesRequest())
+            known = int(answer.limits.inline_tensor_bytes)
+            with self._lock:
+                self._inline_tensor_bytes = known
+        return known
+
+    def _forget_channel(self) -> None:
+        self._channel = None
+        self._stub = None
+        self._inline_tensor_bytes = None

@@ -1,0 +1,170 @@
+# Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+"""How a sequence is kept inside its budget: a preset, and what is to differ from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from sluice._generated import policy_pb2
+
+_COUNTS = (
+    "sink_tokens",
+    "recent_tokens",
+    "budget_tokens",
+    "prune_after_tokens",
+    "protect_first_tokens",
+    "protect_last_tokens",
+)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A share of a head cache's tokens. `of_removed`: the share that goes, else the one kept."""
+
+    value: float
+    of_removed: bool = False
+    round_up: bool = False
+
+
+@dataclass(frozen=True)
+class Triggers:
+    """When a policy acts by itself; given at all, it replaces the preset's triggers."""
+
+    prefill_end: bool = False
+    once: bool = False
+    every_tokens: int | None = None
+    hysteresis_tokens: int | None = None
+    pressure: bool = False
+
+
+class Visible(Enum):
+    """Whether a step waits for a due job."""
+
+    DEFAULT = policy_pb2.VISIBLE_UNSPECIFIED
+    WHEN_DUE = policy_pb2.VISIBLE_WHEN_DUE
+    WHEN_READY = policy_pb2.VISIBLE_WHEN_READY
+
+
+class SharedPrefix(Enum):
+    """What becomes of tokens that the sequence adopted, or had when it was forked."""
+
+    DEFAULT = policy_pb2.SHARED_PREFIX_UNSPECIFIED
+    COMPRESS = policy_pb2.SHARED_PREFIX_COMPRESS
+    KEEP = policy_pb2.SHARED_PREFIX_KEEP
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A preset and its parameters; None is the preset's default.
+
+    The daemon refuses a parameter that the preset does not have (InvalidArgument, naming it).
+    """
+
+    preset: str = "full"
+    sink_tokens: int | None = None
+    recent_tokens: int | None = None
+    budget_tokens: int | None = None
+    ratio: Ratio | None = None
+    prune_after_tokens: int | None = None
+    skip_layers: Sequence[int] | None = None
+    protect_first_tokens: int | None = None
+    protect_last_tokens: int | None = None
+    triggers: Triggers | None = None
+    visible: Visible = Visible.DEFAULT
+    shared_prefix: SharedPrefix = SharedPrefix.DEFAULT
+
+    def to_wire(self) -> policy_pb2.Policy:
+        wire = policy_pb2.Policy(preset=self.preset)
+        parameters = wire.parameters
+        for name in _COUNTS:
+            if (value := getattr(self, name)) is not None:
+                setattr(parameters, name, value)
+        if self.ratio is not None:
+            parameters.ratio.CopyFrom(_ratio_to_wire(self.ratio))
+        if self.skip_layers is not None:
+            parameters.skip_layers.CopyFrom(policy_pb2.LayerSet(layers=self.skip_layers))
+        if self.triggers is not None:
+            parameters.triggers.CopyFrom(_triggers_to_wire(self.triggers))
+        parameters.visible = self.visible.value
+        parameters.shared_prefix = self.shared_prefix.value
+        return wire
+
+
+@dataclass(frozen=True)
+class ResolvedPolicy:
+    """A policy as the daemon applies it, and what it needs of its client."""
+
+    policy: Policy
+    observation_window_tokens: int
+    every_query_row: bool
+    joint_key_value_query: bool
+    rope_table: bool
+    allows_rollback: bool
+    adopts_prefixes: bool
+
+    @classmethod
+    def from_wire(cls, wire: policy_pb2.ResolvedPolicy) -> "ResolvedPolicy":
+        return cls(
+            policy=_policy_from_wire(wire.preset, wire.parameters),
+            observation_window_tokens=wire.needs.observation_window_tokens,
+            every_query_row=wire.needs.every_query_row,
+            joint_key_value_query=wire.needs.joint_key_value_query,
+            rope_table=wire.needs.rope_table,
+            allows_rollback=wire.allows_rollback,
+            adopts_prefixes=wire.adopts_prefixes,
+        )
+
+
+def _policy_from_wire(preset: str, wire: policy_pb2.Parameters) -> Policy:
+    counts = {name: getattr(wire, name) for name in _COUNTS if wire.HasField(name)}
+    return Policy(
+        preset=preset,
+        ratio=_ratio_from_wire(wire.ratio) if wire.HasField("ratio") else None,
+        skip_layers=tuple(wire.skip_layers.layers) if wire.HasField("skip_layers") else None,
+        triggers=_triggers_from_wire(wire.triggers) if wire.HasField("triggers") else None,
+        visible=Visible(wire.visible),
+        shared_prefix=SharedPrefix(wire.shared_prefix),
+        **counts,
+    )
+
+
+def _ratio_to_wire(ratio: Ratio) -> policy_pb2.Ratio:
+    wire = policy_pb2.Ratio
+    return wire(
+        value=ratio.value,
+        of=wire.OF_REMOVED if ratio.of_removed else wire.OF_KEPT,
+        rounding=wire.ROUNDING_CEIL if ratio.round_up else wire.ROUNDING_FLOOR,
+    )
+
+
+def _ratio_from_wire(wire: policy_pb2.Ratio) -> Ratio:
+    return Ratio(
+        value=wire.value,
+        of_removed=wire.of == policy_pb2.Ratio.OF_REMOVED,
+        round_up=wire.rounding == policy_pb2.Ratio.ROUNDING_CEIL,
+    )
+
+
+def _triggers_to_wire(triggers: Triggers) -> policy_pb2.Triggers:
+    wire = policy_pb2.Triggers(
+        prefill_end=triggers.prefill_end, once=triggers.once, pressure=triggers.pressure
+    )
+    if triggers.every_tokens is not None:
+        wire.every.tokens = triggers.every_tokens
+        if triggers.hysteresis_tokens is not None:
+            wire.every.hysteresis_tokens = triggers.hysteresis_tokens
+    elif triggers.hysteresis_tokens is not None:
+        raise ValueError("triggers.hysteresis_tokens: needs every_tokens")
+    return wire
+
+
+def _triggers_from_wire(wire: policy_pb2.Triggers) -> Triggers:
+    has_every = wire.HasField("every")
+    has_hysteresis = has_every and wire.every.HasField("hysteresis_tokens")
+    return Triggers(
+        prefill_end=wire.prefill_end,
+        once=wire.once,
+        every_tokens=wire.every.tokens if has_every else None,
+        hysteresis_tokens=wire.every.hysteresis_tokens if has_hysteresis else None,
+        pressure=wire.pressure,
+    )

@@ -1,0 +1,263 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/engine/calls.h"
+
+#include <algorithm>
+
+#include "daemon/base/reason.h"
+
+namespace sluice {
+namespace {
+
+absl::Status Undone() {
+  return Refuse(absl::StatusCode::kAborted, Reason::kUnknownStep, "step_id",
+                "the step was undone before the call was finished");
+}
+
+int64_t AppendCost(const LayerShape& shape, int64_t rows, int64_t element_bytes) {
+  return 2 * rows * shape.kv_heads * (shape.k_dim + shape.v_dim) * element_bytes;
+}
+
+// The most slots that a row of each entry holds when its tokens are there.
+std::vector<int64_t> RowSlots(Core& core, const StepView& view,
+                              const std::vector<SequenceState*>& sequences) {
+  std::vector<int64_t> slots;
+  for (int32_t i = 0; i < view.entry_count; ++i) {
+    const ViewEntry& entry = view.entries[i];
+    const Sequence& state = core.cached(*sequences[static_cast<size_t>(i)]);
+    int64_t body = 0;
+    if (state.bodies().has_value()) {
+      for (const RowExtent& row : core.cache.BodiesOf(*state.bodies()).rows) {
+        body = std::max(body, row.slots);
+      }
+    }
+    slots.push_back(body + entry.base_length + entry.token_count - entry.tail_first_position);
+  }
+  return slots;
+}
+
+std::vector<SequenceState*> SequencesOf(const StepState& step) {
+  std::vector<SequenceState*> sequences;
+  for (const OpenEntry& entry : step.entries) sequences.push_back(entry.sequence);
+  return sequences;
+}
+
+AppendArgs MakeAppendArgs(const StepState& step, const LayerShape& shape, const TensorRef& k,
+                          const TensorRef& v, int64_t first_token, int64_t rows) {
+  AppendArgs append;
+  append.view = &step.view;
+  append.layer = &shape;
+  append.k = k.data;
+  append.v = v.data;
+  append.k_dtype = k.dtype;
+  append.v_dtype = v.dtype;
+  append.first_token = first_token;
+  append.token_count = rows;
+  return append;
+}
+
+}  // namespace
+
+AttendResult MakeAttendResult(const Attend& command, const LayerShape& shape, int64_t rows) {
+  AttendResult result;
+  result.rows = rows;
+  result.query_heads = shape.q_heads;
+  result.v_dim = shape.v_dim;
+  result.dtype = command.q.dtype;
+  const int64_t elements = rows * shape.q_heads;
+  result.out.resize(static_cast<size_t>(elements * shape.v_dim * DtypeBytes(command.q.dtype)));
+  if (command.want_lse) {
+    result.lse.resize(static_cast<size_t>(elements) * sizeof(float));
+  }
+  return result;
+}
+
+AttendArgs MakeAttendArgs(const Attend& command, const LayerShape& shape, const StepView& view,
+                          const Piece& piece, int64_t first_row, AttendResult& result) {
+  const int64_t row = piece.first_token - first_row;
+  const int64_t bytes = DtypeBytes(command.q.dtype);
+  AttendArgs attend;
+  attend.view = &view;
+  attend.layer = &shape;
+  attend.q = command.q.data + row * shape.q_heads * shape.k_dim * bytes;
+  attend.out = result.out.data() + row * shape.q_heads * shape.v_dim * bytes;
+  if (!result.lse.empty()) {
+    attend.lse = reinterpret_cast<float*>(result.lse.data()) + row * shape.q_heads;
+  }
+  attend.dtype = command.q.dtype;
+  attend.first_token = piece.first_token;
+  attend.token_count = piece.token_count;
+  attend.non_finite_count = &result.non_finite_query_rows;
+  return attend;
+}
+
+// ---- AppendCall
+
+AppendCall::AppendCall(Core& core, Steps& steps, StepState& step, Append command, int64_t rows)
+    : core_(core), steps_(steps), step_(step), command_(std::move(command)), rows_(rows) {}
+
+bool AppendCall::Next(Operation& operation, int64_t& cost_bytes) {
+  if (step_.undoing || next_layer_ == command_.layers.size()) return false;
+  const AppendLayer& layer = command_.layers[next_layer_++];
+  const LayerShape& shape = step_.model->model->shape(layer.layer);
+  AppendArgs append =
+      MakeAppendArgs(step_, shape, layer.k, layer.v, command_.first_token, rows_);
+  append.non_finite_count = &non_finite_rows_;
+  operation = append;
+  cost_bytes = AppendCost(shape, rows_, DtypeBytes(step_.model->model->geometry().dtype));
+  return true;
+}
+
+void AppendCall::Finished() {
+  if (step_.undoing) {
+    steps_.CallFinished(step_);
+    return command_.done(Undone());
+  }
+  core_.totals.non_finite_rows += non_finite_rows_;
+  AppendResult result;
+  result.non_finite_rows = non_finite_rows_;
+  result.step_closed = steps_.CallFinished(step_);
+  command_.done(std::move(result));
+}
+
+void AppendCall::Dropped() { command_.done(Undone()); }
+
+// ---- StepAttendCall
+
+StepAttendCall::StepAttendCall(Core& core, Steps& steps, StepState& step, Attend command,
+                               int64_t rows)
+    : core_(core),
+      steps_(steps),
+      step_(step),
+      command_(std::move(command)),
+      append_next_(command_.k.present()) {
+  const Model& model = *step.model->model;
+  const LayerShape& shape = model.shape(command_.layer);
+  result_ = MakeAttendResult(command_, shape, rows);
+  pieces_ = CutPieces(step.view, shape, DtypeBytes(model.geometry().dtype),
+                      RowSlots(core, step.view, SequencesOf(step)), command_.first_token, rows);
+}
+
+bool StepAttendCall::Next(Operation& operation, int64_t& cost_bytes) {
+  if (step_.undoing) return false;
+  const Model& model = *step_.model->model;
+  const LayerShape& shape = model.shape(command_.layer);
+  if (append_next_) {
+    append_next_ = false;
+    AppendArgs append = MakeAppendArgs(step_, shape, command_.k, command_.v,
+                                       command_.first_token, result_.rows);
+    append.non_finite_count = &result_.non_finite_key_value_rows;
+    operation = append;
+    cost_bytes = AppendCost(shape, result_.rows, DtypeBytes(model.geometry().dtype));
+    return true;
+  }
+  if (next_piece_ == pieces_.size()) return false;
+  const Piece& piece = pieces_[next_piece_++];
+  operation =
+      MakeAttendArgs(command_, shape, step_.view, piece, command_.first_token, result_);
+  cost_bytes = piece.cost_bytes;
+  return true;
+}
+
+void StepAttendCall::Finished() {
+  if (step_.undoing) {
+    steps_.CallFinished(step_);
+    return command_.done(Undone());
+  }
+  core_.totals.attended_rows += result_.rows;
+  core_.totals.non_finite_rows +=
+      result_.non_finite_query_rows + result_.non_finite_key_value_rows;
+  result_.step_closed = steps_.CallFinished(step_);
+  command_.done(std::move(result_));
+}
+
+void StepAttendCall::Dropped() { command_.done(Undone()); }
+
+// ---- SequenceAttendCall
+
+SequenceAttendCall::SequenceAttendCall(Core& core, Steps& steps,
+                                       std::vector<SequenceState*> sequences,
+                                       TableRange view_range, Attend command, int64_t rows)
+    : core_(core),
+      steps_(steps),
+      sequences_(std::move(sequences)),
+      view_range_(view_range),
+      command_(std::move(command)) {
+  auto* entries = static_cast<ViewEntry*>(core_.tables.At(view_range_));
+  int64_t first_token = 0;
+  for (size_t i = 0; i < sequences_.size(); ++i) {
+    ++sequences_[i]->readers;
+    ViewEntry entry = core_.EntryOf(*sequences_[i]);
+    entry.token_count = static_cast<int32_t>(command_.sequences[i].row_count);
+    entry.base_length -= entry.token_count;
+    entry.first_token = first_token;
+    first_token += entry.token_count;
+    entries[i] = entry;
+  }
+  view_ = {entries, static_cast<int32_t>(sequences_.size()), first_token};
+  const Model& model = *sequences_[0]->model->model;
+  const LayerShape& shape = model.shape(command_.layer);
+  result_ = MakeAttendResult(command_, shape, rows);
+  pieces_ = CutPieces(view_, shape, DtypeBytes(model.geometry().dtype),
+                      RowSlots(core, view_, sequences_), 0, rows);
+}
+
+bool SequenceAttendCall::Next(Operation& operation, int64_t& cost_bytes) {
+  if (next_piece_ == pieces_.size()) return false;
+  const Piece& piece = pieces_[next_piece_++];
+  const LayerShape& shape = sequences_[0]->model->model->shape(command_.layer);
+  operation = MakeAttendArgs(command_, shape, view_, piece, 0, result_);
+  cost_bytes = piece.cost_bytes;
+  return true;
+}
+
+void SequenceAttendCall::Finished() {
+  core_.totals.attended_rows += result_.rows;
+  core_.totals.non_finite_rows += result_.non_finite_query_rows;
+  core_.tables.Free(view_range_);
+  for (SequenceState* sequence : sequences_) steps_.ReaderFinished(*sequence);
+  command_.done(std::move(result_));
+}
+
+// ---- ExplainCall
+
+ExplainCall::ExplainCall(Core& core, Steps& steps, SequenceState& sequence,
+                         TableRange entry_range, ExplainSequence command, int64_t slots,
+                         int64_t body_slots)
+    : core_(core),
+      steps_(steps),
+      sequence_(sequence),
+      entry_range_(entry_range),
+      command_(std::move(command)),
+      body_slots_(body_slots),
+      positions_(static_cast<size_t>(slots)),
+      row_offsets_{0, RoundUp(slots, 32)} {
+  ++sequence_.readers;
+  *static_cast<ViewEntry*>(core_.tables.At(entry_range_)) = core_.EntryOf(sequence_);
+}
+
+bool ExplainCall::Next(Operation& operation, int64_t& cost_bytes) {
+  if (submitted_ || positions_.empty()) return false;
+  submitted_ = true;
+  ExportArgs read;
+  read.rows.entry = static_cast<const ViewEntry*>(core_.tables.At(entry_range_));
+  read.rows.first_row = sequence_.model->model->shape(command_.layer).first_row + command_.kv_head;
+  read.rows.row_count = 1;
+  read.rows.row_offsets = row_offsets_;
+  read.slots = static_cast<int64_t>(positions_.size());
+  read.positions = positions_.data();
+  operation = read;
+  cost_bytes = read.slots * static_cast<int64_t>(sizeof(int32_t));
+  return true;
+}
+
+void ExplainCall::Finished() {
+  Explained explained;
+  explained.kept_positions.assign(positions_.begin(), positions_.end());
+  explained.body_tokens = body_slots_;
+  explained.length = core_.cached(sequence_).length();
+  core_.tables.Free(entry_range_);
+  steps_.ReaderFinished(sequence_);
+  command_.done(std::move(explained));
+}
+
+}  // namespace sluice

@@ -1,0 +1,107 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/engine/core.h"
+#include "daemon/engine/pieces.h"
+#include "daemon/engine/steps.h"
+
+namespace sluice {
+
+// The calls as the dispatcher runs them. What their operations point to is
+// theirs (or the command's, which they keep) until Finished.
+
+// Stores layers of a step.
+class AppendCall final : public Call {
+ public:
+  AppendCall(Core& core, Steps& steps, StepState& step, Append command, int64_t rows);
+  bool Next(Operation& operation, int64_t& cost_bytes) override;
+  void Finished() override;
+  void Dropped() override;
+
+ private:
+  Core& core_;
+  Steps& steps_;
+  StepState& step_;
+  Append command_;
+  const int64_t rows_;
+  size_t next_layer_ = 0;
+  int64_t non_finite_rows_ = 0;
+};
+
+// Attends over a layer of a step, after storing k and v if they came.
+class StepAttendCall final : public Call {
+ public:
+  StepAttendCall(Core& core, Steps& steps, StepState& step, Attend command, int64_t rows);
+  bool Next(Operation& operation, int64_t& cost_bytes) override;
+  void Finished() override;
+  void Dropped() override;
+
+ private:
+  Core& core_;
+  Steps& steps_;
+  StepState& step_;
+  Attend command_;
+  AttendResult result_;
+  std::vector<Piece> pieces_;
+  bool append_next_;
+  size_t next_piece_ = 0;
+};
+
+// Attends over named sequences; keeps them from changing meanwhile.
+class SequenceAttendCall final : public Call {
+ public:
+  // REQUIRES: `view_range` has room for an entry a sequence.
+  SequenceAttendCall(Core& core, Steps& steps, std::vector<SequenceState*> sequences,
+                     TableRange view_range, Attend command, int64_t rows);
+  bool Next(Operation& operation, int64_t& cost_bytes) override;
+  void Finished() override;
+  void Dropped() override {}
+
+ private:
+  Core& core_;
+  Steps& steps_;
+  std::vector<SequenceState*> sequences_;
+  TableRange view_range_;
+  Attend command_;
+  StepView view_;
+  AttendResult result_;
+  std::vector<Piece> pieces_;
+  size_t next_piece_ = 0;
+};
+
+// Reads the kept positions of one row.
+class ExplainCall final : public Call {
+ public:
+  ExplainCall(Core& core, Steps& steps, SequenceState& sequence, TableRange entry_range,
+              ExplainSequence command, int64_t slots, int64_t body_slots);
+  bool Next(Operation& operation, int64_t& cost_bytes) override;
+  void Finished() override;
+  void Dropped() override {}
+
+ private:
+  Core& core_;
+  Steps& steps_;
+  SequenceState& sequence_;
+  TableRange entry_range_;
+  ExplainSequence command_;
+  const int64_t body_slots_;
+  std::vector<int32_t> positions_;
+  int64_t row_offsets_[2];
+  bool submitted_ = false;
+};
+
+// Sizes the tensors of an attend's answer.
+AttendResult MakeAttendResult(const Attend& command, const LayerShape& shape, int64_t rows);
+
+// The operation for one piece of an attend; `first_row` is the token that the
+// call's tensors begin with.
+AttendArgs MakeAttendArgs(const Attend& command, const LayerShape& shape, const StepView& view,
+                          const Piece& piece, int64_t first_row, AttendResult& result);
+
+}  // namespace sluice

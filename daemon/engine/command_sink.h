@@ -1,0 +1,22 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "absl/status/status.h"
+#include "daemon/engine/command.h"
+
+namespace sluice {
+
+// Where commands go: the engine, or a test in its place.
+//
+// Thread-safe.
+class CommandSink {
+ public:
+  virtual ~CommandSink() = default;
+
+  // Queues `command`. RESOURCE_EXHAUSTED (QUEUE_FULL): the queue is full; UNAVAILABLE
+  // (DRAINING): the engine stops. Then `done` has not been and will not be called.
+  // CloseSession is never refused.
+  virtual absl::Status Post(Command command) = 0;
+};
+
+}  // namespace sluice

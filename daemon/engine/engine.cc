@@ -1,0 +1,218 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/engine/engine.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/reason.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/engine/command_queue.h"
+#include "daemon/engine/core.h"
+#include "daemon/engine/data_calls.h"
+#include "daemon/engine/engine_memory.h"
+#include "daemon/engine/jobs.h"
+#include "daemon/engine/sequences.h"
+#include "daemon/engine/sessions.h"
+#include "daemon/engine/steps.h"
+
+namespace sluice {
+namespace {
+
+// Pages that one turn of the loop gives back, so that nobody waits for a long free.
+constexpr int64_t kPagesPerSlice = 1024;
+constexpr int64_t kCommandsPerTurn = 64;
+
+std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const PoolView& pool,
+                                       CompletionSignal& signal) {
+  const BackendOptions backend{options.backend, pool, options.worker_threads, &signal};
+  return options.make_backend ? options.make_backend(backend) : MakeBackend(backend);
+}
+
+uint32_t RandomEpoch() {
+  std::random_device random;
+  return (random() & 0x7fffffffu) | 1u;
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(EngineOptions options, const Clock& clock, EngineMemory memory)
+      : options_(std::move(options)),
+        memory_(std::move(memory)),
+        backend_(MakeBackendOf(options_, memory_.view().pool, signal_)),
+        queue_(static_cast<int32_t>(options_.tenants.size()), options_.queue_length, signal_),
+        core_(options_, clock, *backend_, memory_.view(), RandomEpoch()),
+        jobs_(core_),
+        steps_(core_, jobs_),
+        sequences_(core_, jobs_, steps_),
+        data_calls_(core_, steps_),
+        sessions_(core_, steps_, sequences_, jobs_),
+        thread_([this] { Run(); }) {}
+
+  ~Impl() {
+    queue_.Close();
+    stopping_.store(true);
+    signal_.Raise();
+    thread_.join();
+  }
+
+  absl::Status Post(Command command) { return queue_.Push(std::move(command)); }
+  uint32_t epoch() const { return core_.epoch; }
+  const EngineOptions& options() const { return options_; }
+  const Backend& backend() const { return *backend_; }
+
+ private:
+  void Run();
+  bool Turn();
+  bool HandleCommands();
+  bool GiveBack();
+  int64_t WaitMs() const;
+  void Stop();
+
+  void Handle(OpenSession&& command) { sessions_.Open(std::move(command)); }
+  void Handle(CloseSession&& command) { sessions_.Close(command); }
+  void Handle(RegisterModel&& command) { sequences_.Register(std::move(command)); }
+  void Handle(CreateSequence&& command) { sequences_.Create(std::move(command)); }
+  void Handle(ForkSequences&& command) { sequences_.Fork(std::move(command)); }
+  void Handle(FreeSequences&& command) { sequences_.Free(std::move(command)); }
+  void Handle(GetSequence&& command) { sequences_.Get(std::move(command)); }
+  void Handle(MatchPrefix&& command) { sequences_.Match(std::move(command)); }
+  void Handle(BeginStep&& command) { steps_.Begin(std::move(command)); }
+  void Handle(EndStep&& command) { steps_.End(std::move(command)); }
+  void Handle(Append&& command) { data_calls_.Append(std::move(command)); }
+  void Handle(Attend&& command) { data_calls_.Attend(std::move(command)); }
+  void Handle(SetPolicy&& command) { sequences_.Set(std::move(command)); }
+  void Handle(Compress&& command) { sequences_.Compress(std::move(command)); }
+  void Handle(ExplainSequence&& command) { data_calls_.Explain(std::move(command)); }
+  void Handle(GetStatus&& command) { sessions_.Status(std::move(command), queue_.size()); }
+  void Handle(ListSequences&& command) { sequences_.List(std::move(command)); }
+  void Handle(ListSessions&& command) { sessions_.List(std::move(command)); }
+  void Handle(Drain&& command) { sessions_.Drain(std::move(command)); }
+
+  const EngineOptions options_;
+  EngineMemory memory_;
+  CompletionSignal signal_;
+  std::unique_ptr<Backend> backend_;
+  CommandQueue queue_;
+  Core core_;
+  Jobs jobs_;
+  Steps steps_;
+  Sequences sequences_;
+  DataCalls data_calls_;
+  Sessions sessions_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+void Engine::Impl::Run() {
+  pthread_setname_np(pthread_self(), "sluice-engine");
+  while (!stopping_.load()) {
+    const uint32_t seen = signal_.value();
+    if (!Turn()) signal_.Wait(seen, WaitMs());
+  }
+  Stop();
+}
+
+bool Engine::Impl::Turn() {
+  bool worked = HandleCommands();
+  worked = core_.dispatcher.Pump() || worked;
+  worked = jobs_.Pump() || worked;
+  worked = GiveBack() || worked;
+  const absl::Duration now = core_.now();
+  worked = sessions_.ExpireLeases(now) || worked;
+  worked = core_.waiting.Pump(now) || worked;
+  // A waiter, or a lease that ran out, may have made work.
+  worked = core_.dispatcher.Pump() || worked;
+  worked = jobs_.Pump() || worked;
+  return sessions_.PumpDrain() || worked;
+}
+
+bool Engine::Impl::HandleCommands() {
+  for (int64_t handled = 0; handled < kCommandsPerTurn; ++handled) {
+    std::optional<Command> command = queue_.Pop();
+    if (!command.has_value()) return handled > 0;
+    std::visit([this](auto& request) { Handle(std::move(request)); }, *command);
+  }
+  return true;
+}
+
+bool Engine::Impl::GiveBack() {
+  bool worked = false;
+  core_.tables.Passed(core_.completed());
+  if (core_.cache.reclaim_pending() && !core_.dispatcher.copies_wait()) {
+    const LaneTickets newest = core_.submitted();
+    const Reclaimed reclaimed = core_.cache.ReclaimSlice(kPagesPerSlice, newest);
+    for (const BlockId block : reclaimed.blocks) core_.tables.DropBlock(block, newest);
+    for (const BodiesId bodies : reclaimed.bodies) core_.tables.DropBodies(bodies, newest);
+    worked = true;
+  }
+  if (core_.cache.pool_bytes().retired > 0) {
+    const int64_t before = core_.cache.pool_bytes().retired;
+    core_.cache.Passed(core_.completed(), kPagesPerSlice);
+    worked = core_.cache.pool_bytes().retired != before || worked;
+  }
+  if (worked) core_.waiting.Changed();
+  return worked;
+}
+
+int64_t Engine::Impl::WaitMs() const {
+  const absl::Duration next =
+      std::min(core_.leases.NextDeadline(), core_.waiting.NextDeadline());
+  if (next == absl::InfiniteDuration()) return -1;
+  const int64_t ms = absl::ToInt64Milliseconds(next - core_.clock.MonotonicNow());
+  return std::max<int64_t>(0, ms) + 1;
+}
+
+// Nothing may be under way when the backend goes; every caller gets an answer.
+void Engine::Impl::Stop() {
+  core_.draining = true;
+  core_.stopping = true;
+  while (std::optional<Command> command = queue_.Pop()) {
+    std::visit(
+        [](auto& request) {
+          if constexpr (requires { request.done(Draining()); }) request.done(Draining());
+        },
+        *command);
+  }
+  std::vector<StepState*> steps;
+  for (const auto& [id, step] : core_.steps) steps.push_back(step.get());
+  for (StepState* step : steps) steps_.Undo(*step);
+  for (const auto& [id, sequence] : core_.sequences) {
+    sequence->prefill_end_due = false;
+    sequence->every_due = false;
+    jobs_.Cancel(*sequence);
+  }
+  core_.waiting.Changed();
+  core_.waiting.Pump(core_.now());
+  while (!core_.dispatcher.idle()) {
+    backend_->WaitIdle();
+    core_.dispatcher.Pump();
+  }
+  backend_->WaitIdle();
+  jobs_.Pump();
+  sessions_.PumpDrain();
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(
+    EngineOptions options, const Clock& clock, std::function<void(int64_t)> progress) {
+  if (options.tenants.empty()) return RefuseField("tenants", "must name at least one");
+  SLUICE_ASSIGN_OR_RETURN(EngineMemory memory, EngineMemory::Create(options, progress));
+  return std::unique_ptr<Engine>(
+      new Engine(std::make_unique<Impl>(std::move(options), clock, std::move(memory))));
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+absl::Status Engine::Post(Command command) { return impl_->Post(std::move(command)); }
+uint32_t Engine::epoch() const { return impl_->epoch(); }
+const EngineOptions& Engine::options() const { return impl_->options(); }
+const Backend& Engine::backend() const { return impl_->backend(); }
+
+}  // namespace sluice

@@ -1,0 +1,74 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "daemon/engine/state.h"
+
+namespace sluice {
+
+// A run of rows whose scores and masks fit the workspace together. Segments
+// are never divided.
+struct JobBatch {
+  int32_t first_row = 0;
+  int32_t row_count = 0;
+  int32_t first_segment = 0;
+  int32_t segment_count = 0;
+};
+
+// What became of a job, for whoever asked for it.
+struct JobEnd {
+  absl::Status status;                // not OK: it could not be run
+  JobReport report;
+  std::vector<int64_t> kept_tokens;   // [rows]
+  int64_t freed_now_bytes = 0;
+  int64_t freed_later_bytes = 0;
+};
+
+// The background work of a policy on one sequence (design: "Jobs").
+//
+// Queued, then planned (snapshot, recipe, pages), then run batch by batch,
+// then committed between two steps. Everything its operations read or write
+// that is not a page lives here until they have passed.
+struct Job {
+  enum class Stage : uint8_t { kQueued, kRunning, kReady };
+
+  SequenceState* sequence = nullptr;  // null once cancelled
+  Trigger trigger = Trigger::kRequest;
+  PolicyPtr policy;
+  bool due = false;     // the sequence's next step waits for it
+  bool waited = false;  // one waits now
+  std::function<void(const JobEnd&)> answer;  // of a Compress; may be empty
+  absl::Duration queued_at;
+
+  Stage stage = Stage::kQueued;
+  JobRecipe recipe;
+  JobFacts facts;
+  std::vector<RowFacts> row_facts;
+  std::vector<int64_t> slots;  // [rows] below the snapshot
+  std::vector<JobBatch> batches;
+  size_t next_batch = 0;
+  Lane lane = Lane::kBackground;  // of the batch under way
+  Ticket ticket = 0;
+
+  TableRange list_range;    // its own copy of the block list
+  TableRange bodies_range;  // for the record of the result
+  ViewEntry entry;
+  std::vector<int64_t> destination_offsets;  // [rows + 1], in pages
+  std::vector<uint32_t> destination_pages;   // page ids
+  std::vector<uint32_t> reused;              // [pages]
+  std::vector<int32_t> kept;                 // [rows]
+
+  // Of the batch under way.
+  RowSet rows;
+  std::vector<int64_t> row_offsets;          // [batch rows + 1]
+  std::vector<SelectSegment> segments;
+  std::vector<int64_t> batch_destinations;   // [batch rows + 1], from the batch's first page
+  std::vector<int32_t> counts;               // [segments, rows]
+};
+
+}  // namespace sluice

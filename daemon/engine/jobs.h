@@ -1,0 +1,76 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+
+#include "daemon/engine/core.h"
+#include "daemon/engine/job.h"
+
+namespace sluice {
+
+// Looks at triggers and runs jobs: one at a time over the workspace, those
+// that a step waits for first, then in the order in which they came.
+//
+// Not thread-safe: owned by the engine thread. Nothing waits.
+class Jobs {
+ public:
+  explicit Jobs(Core& core) : core_(core) {}
+
+  // Looks at what the closed steps of `sequence` triggered, and queues a job if
+  // the policy acts. A trigger that meets a job waits for its end.
+  void LookAtTriggers(SequenceState& sequence);
+
+  // Queues a job now, whatever the triggers say; `answer` is called at its end.
+  // REQUIRES: the sequence has no job.
+  void Request(SequenceState& sequence, PolicyPtr policy,
+               std::function<void(const JobEnd&)> answer);
+
+  // What a job of `policy` would keep of each row, from counts alone.
+  JobEnd DryRun(const SequenceState& sequence, const Policy& policy) const;
+
+  // Ends the sequence's job, if there is one, without effect.
+  void Cancel(SequenceState& sequence);
+
+  // Says that a step waits for the sequence's job.
+  void Hurry(SequenceState& sequence) {
+    if (sequence.job != nullptr) sequence.job->waited = true;
+  }
+
+  // The most slots of a row, as the policy counts them, was counted now.
+  void CountSlots(SequenceState& sequence);
+
+  // Goes on with what passed. True if anything moved.
+  bool Pump();
+
+  int64_t count() const { return static_cast<int64_t>(jobs_.size()); }
+
+ private:
+  bool Acts(SequenceState& sequence, Trigger trigger);
+  void Queue(SequenceState& sequence, Trigger trigger, PolicyPtr policy, bool due,
+             std::function<void(const JobEnd&)> answer);
+  bool DropPassedZombies();
+  bool StartNext();
+  void Start(Job& job);
+  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy,
+                   std::vector<RowFacts>& rows) const;
+  absl::Status Reserve(Job& job);
+  absl::Status ReserveTables(Job& job);
+  void SubmitBatch(Job& job);
+  void FillBatch(Job& job, const JobBatch& batch);
+  void FinishBatch(Job& job);
+  bool TryCommit(Job& job);
+  void Commit(Job& job);
+  void End(Job& job, JobOutcome outcome, JobEnd end);
+  void FreeTables(Job& job);
+  JobReport ReportOf(const Job& job, JobOutcome outcome) const;
+
+  Core& core_;
+  std::list<std::unique_ptr<Job>> jobs_;     // queued, and the running one
+  std::list<std::unique_ptr<Job>> zombies_;  // cancelled with an operation under way
+  Job* running_ = nullptr;
+};
+
+}  // namespace sluice

@@ -1,0 +1,66 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/engine/pieces.h"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+// Bytes read and arithmetic meet where a core does about four flops a byte.
+constexpr int64_t kFlopsPerByte = 4;
+// Query rows of a kv head are computed 64 at a time.
+constexpr int64_t kTileQueryRows = 64;
+
+// Cost of one query token of an entry over `slots` slots of every kv head.
+int64_t TokenCost(const LayerShape& shape, int64_t slots) {
+  const int64_t flops = 2 * slots * shape.q_heads * (shape.k_dim + shape.v_dim);
+  return flops / kFlopsPerByte;
+}
+
+int64_t ReadCost(const LayerShape& shape, int64_t element_bytes, int64_t slots) {
+  return slots * shape.kv_heads * (shape.k_dim + shape.v_dim) * element_bytes;
+}
+
+int64_t SeenSlots(const LayerShape& shape, int64_t slots, int64_t tokens) {
+  return shape.window > 0 ? std::min(slots, int64_t{shape.window} + tokens) : slots;
+}
+
+}  // namespace
+
+std::vector<Piece> CutPieces(const StepView& view, const LayerShape& shape, int64_t element_bytes,
+                             const std::vector<int64_t>& row_slots, int64_t first_token,
+                             int64_t token_count) {
+  std::vector<Piece> pieces;
+  const int64_t end_token = first_token + token_count;
+  const int64_t tile_tokens =
+      std::max<int64_t>(1, kTileQueryRows * shape.kv_heads / shape.q_heads);
+  bool open = false;  // the last piece takes further whole entries
+  for (int32_t i = 0; i < view.entry_count; ++i) {
+    const ViewEntry& entry = view.entries[i];
+    const int64_t from = std::max(entry.first_token, first_token);
+    const int64_t to = std::min(entry.first_token + entry.token_count, end_token);
+    if (from >= to) continue;
+    const int64_t slots = SeenSlots(shape, row_slots[static_cast<size_t>(i)], to - from);
+    const int64_t token_cost = std::max<int64_t>(1, TokenCost(shape, slots));
+    const int64_t cost =
+        std::max(ReadCost(shape, element_bytes, slots), token_cost * (to - from));
+    if (cost <= kPieceCostBytes) {
+      if (!open || pieces.back().cost_bytes + cost > kPieceCostBytes) {
+        pieces.push_back({from, 0, 0});
+      }
+      pieces.back().token_count += to - from;
+      pieces.back().cost_bytes += cost;
+      open = true;
+      continue;
+    }
+    const int64_t tiles = std::max<int64_t>(1, kPieceCostBytes / (token_cost * tile_tokens));
+    for (int64_t token = from; token < to; token += tiles * tile_tokens) {
+      const int64_t count = std::min(tiles * tile_tokens, to - token);
+      pieces.push_back({token, count, token_cost * count});
+    }
+    open = false;
+  }
+  return pieces;
+}
+
+}  // namespace sluice

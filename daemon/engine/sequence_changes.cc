@@ -1,0 +1,257 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+
+// What may have to wait until a sequence is idle: forks and policies.
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/reason.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/engine/sequences.h"
+#include "daemon/policy/registry.h"
+
+namespace sluice {
+namespace {
+
+using Outcome = WaitList::Outcome;
+
+// Why a call that waits must end now, if it must.
+absl::Status EndOfWait(const Core& core, const CancelFlag& cancelled) {
+  if (core.stopping) return Draining();
+  if (cancelled != nullptr && cancelled->load()) {
+    return absl::CancelledError("the caller gave up");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// ---- fork
+
+std::optional<Outcome> Sequences::WaitIdle(SequenceState& sequence, bool expired,
+                                           const std::function<void(absl::Status)>& refuse) {
+  if (sequence.step != nullptr) {
+    if (!expired) return Outcome::kWaits;
+    RefusalDetails details;
+    details.open_step_id = sequence.step->id;
+    refuse(WithDetails(Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStepOpen, "",
+                              absl::StrCat("step ", details.open_step_id,
+                                           " is open on sequence ", sequence.id)),
+                       details));
+    return Outcome::kAnswered;
+  }
+  if (sequence.job == nullptr) return std::nullopt;
+  jobs_.Hurry(sequence);
+  return Outcome::kWaits;
+}
+
+void Sequences::Fork(ForkSequences command) {
+  const int32_t tenant = command.caller.tenant;
+  const absl::Duration deadline = core_.now() + command.max_wait;
+  auto shared = std::make_shared<ForkSequences>(std::move(command));
+  core_.waiting.Add(tenant, deadline, core_.now(),
+                    [this, shared](const WaitList::Attempt& attempt) {
+                      return TryFork(*shared, attempt);
+                    });
+}
+
+absl::StatusOr<std::vector<SequenceState*>> Sequences::CheckParents(
+    const ForkSequences& command) {
+  if (core_.draining) return Draining();
+  if (command.session != 0) {
+    SLUICE_RETURN_IF_ERROR(
+        core_.FindSession(command.caller, command.session, "session_id").status());
+  }
+  const auto count = static_cast<int64_t>(command.parents.size());
+  if (count < 1 || count > core_.options.max_step_entries) {
+    return RefuseField("parents", absl::StrCat("must have 1 to ", core_.options.max_step_entries,
+                                               " entries, got ", count));
+  }
+  std::vector<SequenceState*> parents;
+  for (size_t i = 0; i < command.parents.size(); ++i) {
+    SLUICE_ASSIGN_OR_RETURN(
+        SequenceState* parent,
+        core_.FindWhole(command.caller, command.parents[i], absl::StrCat("parents[", i, "]")));
+    parents.push_back(parent);
+  }
+  const TenantId tenant{static_cast<uint32_t>(command.caller.tenant)};
+  const int64_t most = core_.cache.tenants().limits(tenant).max_sequences;
+  if (core_.cache.tenants().usage(tenant).sequences + count > most) {
+    return Quota(absl::StrCat("the tenant may have ", most, " sequences; ", count,
+                              " more are too many"));
+  }
+  return parents;
+}
+
+Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt& attempt) {
+  const auto refuse = [&](absl::Status status) {
+    ++core_.totals.refused_calls;
+    command.done(std::move(status));
+  };
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
+    return Outcome::kAnswered;
+  }
+  const uint64_t scope = ScopeOf(command.caller, command.session);
+  if (const auto* made = request_ids_.Find(scope, command.request_id)) {
+    command.done(*made);
+    return Outcome::kAnswered;
+  }
+  const auto parents = CheckParents(command);
+  if (!parents.ok()) {
+    refuse(parents.status());
+    return Outcome::kAnswered;
+  }
+  for (SequenceState* parent : *parents) {
+    if (const auto outcome = WaitIdle(*parent, attempt.expired, refuse)) return *outcome;
+  }
+  auto made = ForkAll(command, *parents);
+  if (!made.ok()) {
+    refuse(made.status());
+    return Outcome::kAnswered;
+  }
+  request_ids_.Add(scope, command.request_id, *made);
+  command.done(*std::move(made));
+  return Outcome::kAnswered;
+}
+
+absl::StatusOr<std::vector<uint64_t>> Sequences::ForkAll(
+    const ForkSequences& command, const std::vector<SequenceState*>& parents) {
+  std::vector<SequenceState*> made;
+  for (SequenceState* parent : parents) {
+    const absl::Status status = ForkOne(command, *parent, made);
+    if (status.ok()) continue;
+    for (SequenceState* child : made) Release(*child);
+    return status;
+  }
+  std::vector<uint64_t> ids;
+  for (const SequenceState* child : made) ids.push_back(child->id);
+  return ids;
+}
+
+absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& parent,
+                                std::vector<SequenceState*>& made) {
+  Tables::BlockList list;
+  if (!core_.tables.Reserve(list, parent.list.count)) {
+    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
+                  "the table segment is full");
+  }
+  auto handle = core_.cache.Fork(parent.handle);
+  if (!handle.ok()) {
+    core_.tables.Drop(list);
+    return handle.status();
+  }
+  core_.tables.Assign(list, core_.cache.Find(*handle)->blocks());
+  auto child = std::make_unique<SequenceState>(parent);
+  child->handle = *handle;
+  child->list = list;
+  child->readers = 0;
+  child->last_job.reset();
+  child->shared_tokens = core_.cached(parent).length();
+  if (command.session != 0) {
+    child->session = command.session;
+    child->lease = absl::ZeroDuration();
+  }
+  core_.RenewLease(parent);
+  made.push_back(&Adopt(std::move(child)));
+  return absl::OkStatus();
+}
+
+// ---- policies
+
+void Sequences::Set(SetPolicy command) {
+  const int32_t tenant = command.caller.tenant;
+  const absl::Duration deadline = core_.now() + command.max_wait;
+  auto shared = std::make_shared<SetPolicy>(std::move(command));
+  core_.waiting.Add(tenant, deadline, core_.now(),
+                    [this, shared](const WaitList::Attempt& attempt) {
+                      return TrySet(*shared, attempt);
+                    });
+}
+
+Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& attempt) {
+  const auto refuse = [&](absl::Status status) {
+    ++core_.totals.refused_calls;
+    command.done(std::move(status));
+  };
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
+    return Outcome::kAnswered;
+  }
+  const auto sequence = core_.FindWhole(command.caller, command.sequence, "sequence_id");
+  if (!sequence.ok()) {
+    refuse(sequence.status());
+    return Outcome::kAnswered;
+  }
+  auto policy = MakePolicyFor(command.policy, *(*sequence)->model, (*sequence)->draft_tokens);
+  if (!policy.ok()) {
+    refuse(policy.status());
+    return Outcome::kAnswered;
+  }
+  if (const auto outcome = WaitIdle(**sequence, attempt.expired, refuse)) return *outcome;
+  (*sequence)->policy = *policy;
+  jobs_.CountSlots(**sequence);
+  core_.RenewLease(**sequence);
+  command.done(*std::move(policy));
+  return Outcome::kAnswered;
+}
+
+void Sequences::Compress(struct Compress command) {
+  const int32_t tenant = command.caller.tenant;
+  const absl::Duration deadline = core_.now() + command.max_wait;
+  auto shared = std::make_shared<struct Compress>(std::move(command));
+  core_.waiting.Add(tenant, deadline, core_.now(),
+                    [this, shared](const WaitList::Attempt& attempt) {
+                      return TryCompress(*shared, attempt);
+                    });
+}
+
+absl::StatusOr<PolicyPtr> Sequences::CompressPolicy(const struct Compress& command,
+                                                    const SequenceState& sequence) const {
+  PolicyPtr policy = sequence.policy;
+  if (command.policy.has_value()) {
+    SLUICE_ASSIGN_OR_RETURN(
+        policy, MakePolicyFor(*command.policy, *sequence.model, sequence.draft_tokens));
+  }
+  if (!command.budget_tokens.has_value()) return policy;
+  return WithBudget(*policy, *command.budget_tokens, sequence.model->facts);
+}
+
+Outcome Sequences::TryCompress(const struct Compress& command,
+                               const WaitList::Attempt& attempt) {
+  const auto refuse = [&](absl::Status status) {
+    ++core_.totals.refused_calls;
+    command.done(std::move(status));
+  };
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
+    return Outcome::kAnswered;
+  }
+  const auto sequence = core_.FindWhole(command.caller, command.sequence, "sequence_id");
+  if (!sequence.ok()) {
+    refuse(sequence.status());
+    return Outcome::kAnswered;
+  }
+  auto policy = CompressPolicy(command, **sequence);
+  if (!policy.ok()) {
+    refuse(policy.status());
+    return Outcome::kAnswered;
+  }
+  if (const auto outcome = WaitIdle(**sequence, attempt.expired, refuse)) return *outcome;
+  core_.RenewLease(**sequence);
+  const auto answer = [done = command.done,
+                       model = (*sequence)->model->model](const JobEnd& end) {
+    if (!end.status.ok()) return done(end.status);
+    done(Compressed{model, end.kept_tokens, end.freed_now_bytes, end.freed_later_bytes,
+                    end.report});
+  };
+  if (command.dry_run) {
+    answer(jobs_.DryRun(**sequence, **policy));
+  } else {
+    jobs_.Request(**sequence, *std::move(policy), answer);
+  }
+  return Outcome::kAnswered;
+}
+
+}  // namespace sluice

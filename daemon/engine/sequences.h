@@ -1,0 +1,71 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "daemon/engine/core.h"
+#include "daemon/engine/jobs.h"
+#include "daemon/engine/request_ids.h"
+#include "daemon/engine/steps.h"
+
+namespace sluice {
+
+// Models, and the life of sequences: create, fork, free, policies.
+//
+// Not thread-safe: owned by the engine thread. Nothing waits.
+class Sequences {
+ public:
+  Sequences(Core& core, Jobs& jobs, Steps& steps);
+
+  void Register(RegisterModel command);
+  void Create(CreateSequence command);
+  void Fork(ForkSequences command);
+  void Free(FreeSequences command);
+  void Get(GetSequence command);
+  void Match(MatchPrefix command);
+  void Set(SetPolicy command);
+  void Compress(struct Compress command);
+  void List(ListSequences command);
+
+  // Request ids are the caller's own: of its session, or of its tenant.
+  static uint64_t ScopeOf(const Caller& caller, uint64_t session) {
+    return session != 0 ? session : static_cast<uint64_t>(caller.tenant);
+  }
+
+  // Gives a sequence up: now, or as soon as no step and no reader uses it.
+  void Release(SequenceState& sequence);
+
+ private:
+  absl::StatusOr<ModelInfo> TryRegister(RegisterModel& command);
+  absl::StatusOr<SequenceCreated> TryCreate(const CreateSequence& command);
+  absl::Status CheckCreate(const CreateSequence& command) const;
+  absl::StatusOr<PolicyPtr> MakePolicyFor(const PolicySpec& spec, const ModelState& model,
+                                          int64_t draft_tokens) const;
+  WaitList::Outcome TryFork(const ForkSequences& command, const WaitList::Attempt& attempt);
+  absl::StatusOr<std::vector<SequenceState*>> CheckParents(const ForkSequences& command);
+  absl::StatusOr<std::vector<uint64_t>> ForkAll(const ForkSequences& command,
+                                                const std::vector<SequenceState*>& parents);
+  absl::Status ForkOne(const ForkSequences& command, SequenceState& parent,
+                       std::vector<SequenceState*>& made);
+  // The outcome while a step is open or a job is at work; nothing once it is idle.
+  std::optional<WaitList::Outcome> WaitIdle(SequenceState& sequence, bool expired,
+                                            const std::function<void(absl::Status)>& refuse);
+  WaitList::Outcome TrySet(const SetPolicy& command, const WaitList::Attempt& attempt);
+  WaitList::Outcome TryCompress(const struct Compress& command,
+                                const WaitList::Attempt& attempt);
+  absl::StatusOr<PolicyPtr> CompressPolicy(const struct Compress& command,
+                                           const SequenceState& sequence) const;
+  SequenceState& Adopt(std::unique_ptr<SequenceState> state);
+  SequenceInfo InfoOf(const SequenceState& sequence) const;
+  void Destroy(SequenceState& sequence);
+  int64_t ModelCount(int32_t tenant) const;
+  static absl::Status Quota(absl::string_view message);
+
+  Core& core_;
+  Jobs& jobs_;
+  RequestIds request_ids_;
+};
+
+}  // namespace sluice

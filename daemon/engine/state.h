@@ -1,0 +1,103 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What the engine thread knows of models, sequences, steps and sessions beside
+// the cache's own state. Plain records, owned by Core; engine thread only.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "daemon/cache/ids.h"
+#include "daemon/engine/command.h"
+#include "daemon/engine/dispatcher.h"
+#include "daemon/engine/tables.h"
+
+namespace sluice {
+
+struct Job;
+struct StepState;
+
+struct ModelState {
+  uint64_t id = 0;
+  int32_t tenant = 0;
+  std::shared_ptr<const Model> model;
+  ModelFacts facts;
+  SizeClassId size_class;
+  uint16_t format = 0;  // index into PoolView::formats
+};
+
+struct SequenceState {
+  uint64_t id = 0;
+  SequenceId handle;  // the cache's
+  ModelState* model = nullptr;
+  int32_t tenant = 0;
+  uint64_t session = 0;  // owner; 0: lives by its lease
+  absl::Duration lease;
+  int32_t priority = 0;
+
+  PolicyPtr policy;
+  int64_t draft_tokens = 0;
+  int64_t shared_tokens = 0;  // positions below were the parent's when it was forked
+
+  // Triggers (design: "Prefill and decode").
+  bool in_prefill = false;         // prefill tokens came since the last prefill end
+  bool prefill_end_due = false;    // ended; the trigger has not been looked at yet
+  bool every_due = false;          // decode steps closed since it was looked at
+  int64_t prefill_ends = 0;
+  int64_t decoded_tokens = 0;      // since the last planned job, less rolled back
+  int64_t most_slots = 0;          // Policy::MostSlots when the length was most_slots_length
+  int64_t most_slots_length = 0;
+
+  StepState* step = nullptr;       // the open one
+  int64_t readers = 0;             // named attends and explains under way
+  Job* job = nullptr;              // queued or running
+  std::optional<JobReport> last_job;
+  bool free_when_idle = false;     // freed by its client while a step was open or read
+
+  Tables::BlockList list;
+};
+
+// An entry of an open step.
+struct OpenEntry {
+  SequenceState* sequence = nullptr;
+  StepEntry request;
+  int64_t base_length = 0;
+};
+
+struct StepState {
+  uint64_t id = 0;
+  int32_t tenant = 0;
+  uint64_t session = 0;  // the stream it came by; 0: lives by its time limit
+  ModelState* model = nullptr;
+  std::vector<OpenEntry> entries;
+  StepView view;
+  TableRange view_range;
+  bool append_only = false;
+
+  // Tokens of each layer that calls have brought, finished or not [layers].
+  std::vector<int64_t> appended;
+  std::vector<int64_t> attended;
+  int64_t layers_left = 0;  // layers that still lack tokens
+
+  // Calls run one after the other; the first is with the dispatcher.
+  std::deque<std::unique_ptr<Call>> waiting_calls;
+  bool call_running = false;
+  bool undoing = false;
+  std::vector<Done<std::vector<uint64_t>>> undo_answers;
+};
+
+struct SessionState {
+  uint64_t id = 0;
+  int32_t tenant = 0;
+  std::string client_name;
+  absl::Duration opened;
+  int64_t sequences = 0;
+  int64_t open_steps = 0;
+};
+
+}  // namespace sluice

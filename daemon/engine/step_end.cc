@@ -1,0 +1,120 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+
+// How a step goes on and ends: its calls in order, closing, undoing.
+
+#include <utility>
+
+#include "daemon/base/reason.h"
+#include "daemon/engine/steps.h"
+
+namespace sluice {
+
+void Steps::End(EndStep command) {
+  const auto step = core_.FindStep(command.caller, command.step);
+  absl::Status status = step.status();
+  if (status.ok() && !command.abort) {
+    status = Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion, "abort",
+                    "must be set: a step that is not mapped closes by itself");
+  }
+  if (!status.ok()) {
+    ++core_.totals.refused_calls;
+    return command.done(std::move(status));
+  }
+  (*step)->undo_answers.push_back(std::move(command.done));
+  Undo(**step);
+}
+
+void Steps::Undo(StepState& step) {
+  if (step.undoing) return;
+  step.undoing = true;
+  for (const auto& call : std::exchange(step.waiting_calls, {})) call->Dropped();
+  if (!step.call_running) FinishUndo(step);
+}
+
+void Steps::AddCall(StepState& step, std::unique_ptr<Call> call) {
+  core_.leases.Set(step.id, core_.now() + core_.options.step_time_limit);
+  step.waiting_calls.push_back(std::move(call));
+  if (!step.call_running) StartNextCall(step);
+}
+
+void Steps::StartNextCall(StepState& step) {
+  step.call_running = true;
+  std::unique_ptr<Call> call = std::move(step.waiting_calls.front());
+  step.waiting_calls.pop_front();
+  core_.dispatcher.Add(step.tenant, std::move(call));
+}
+
+bool Steps::CallFinished(StepState& step) {
+  step.call_running = false;
+  if (step.undoing) {
+    FinishUndo(step);
+    return false;
+  }
+  if (!step.waiting_calls.empty()) {
+    StartNextCall(step);
+    return false;
+  }
+  if (step.layers_left > 0) return false;
+  Close(step);
+  return true;
+}
+
+void Steps::ReaderFinished(SequenceState& sequence) {
+  --sequence.readers;
+  core_.waiting.Changed();
+  if (sequence.readers == 0 && sequence.free_when_idle) on_idle_(sequence);
+}
+
+void Steps::Close(StepState& step) {
+  ++core_.totals.closed_steps;
+  core_.totals.tokens += step.view.total_tokens;
+  for (OpenEntry& entry : step.entries) {
+    core_.cache.CloseStep(entry.sequence->handle);
+    CountClosed(entry);
+  }
+  Release(step);
+}
+
+void Steps::CountClosed(OpenEntry& entry) {
+  SequenceState& sequence = *entry.sequence;
+  if (entry.request.phase == Phase::kPrefill) {
+    sequence.in_prefill = !entry.request.prefill_end;
+    sequence.prefill_end_due = sequence.prefill_end_due || entry.request.prefill_end;
+  } else {
+    sequence.decoded_tokens += entry.request.token_count;
+    sequence.every_due = true;
+  }
+  // With drafts the triggers come after the next step's rollback.
+  if (sequence.draft_tokens == 0 && !sequence.free_when_idle) jobs_.LookAtTriggers(sequence);
+}
+
+void Steps::FinishUndo(StepState& step) {
+  ++core_.totals.undone_steps;
+  for (const OpenEntry& entry : step.entries) {
+    SequenceState& sequence = *entry.sequence;
+    core_.cache.UndoStep(sequence.handle);
+    const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
+    core_.tables.AssignFrom(sequence.list, blocks, static_cast<int64_t>(blocks.size()));
+  }
+  const auto answers = std::exchange(step.undo_answers, {});
+  Release(step);
+  for (const auto& answer : answers) answer(std::vector<uint64_t>());
+}
+
+void Steps::Release(StepState& step) {
+  core_.leases.Remove(step.id);
+  core_.tables.Free(step.view_range);
+  if (const auto session = core_.sessions.find(step.session); session != core_.sessions.end()) {
+    --session->second->open_steps;
+  }
+  const std::vector<OpenEntry> entries = std::move(step.entries);
+  core_.steps.erase(step.id);
+  for (const OpenEntry& entry : entries) {
+    entry.sequence->step = nullptr;
+    core_.RenewLease(*entry.sequence);
+    if (entry.sequence->free_when_idle && entry.sequence->readers == 0) on_idle_(*entry.sequence);
+  }
+  core_.waiting.Changed();
+}
+
+}  // namespace sluice

@@ -1,0 +1,443 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/engine/steps.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/check.h"
+#include "daemon/base/reason.h"
+#include "daemon/base/status_macros.h"
+
+namespace sluice {
+namespace {
+
+using Outcome = WaitList::Outcome;
+
+constexpr int64_t kRetryAfterMs = 50;
+
+std::string Field(size_t index, absl::string_view name) {
+  return absl::StrCat("entries[", index, "].", name);
+}
+
+bool HasDueJob(const SequenceState& sequence) {
+  return sequence.job != nullptr && sequence.job->due;
+}
+
+std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
+                                         const std::vector<size_t>& chosen,
+                                         const std::vector<SequenceState*>& sequences) {
+  std::vector<StepEntryRequest> requests;
+  requests.reserve(chosen.size());
+  for (const size_t index : chosen) {
+    const StepEntry& entry = command.entries[index];
+    requests.push_back({sequences[index]->handle, entry.base_length,
+                        static_cast<int32_t>(entry.token_count)});
+  }
+  return requests;
+}
+
+}  // namespace
+
+// A BeginStep that has not been answered.
+struct Steps::Pending {
+  BeginStep command;
+  std::vector<bool> prepared;  // [entries] rolled back, triggers looked at
+  std::vector<LeftOut> left_out;
+};
+
+void Steps::Begin(BeginStep command) {
+  auto pending = std::make_shared<Pending>();
+  const absl::Duration deadline = core_.now() + command.max_wait;
+  const int32_t tenant = command.caller.tenant;
+  pending->prepared.assign(command.entries.size(), false);
+  pending->command = std::move(command);
+  core_.waiting.Add(tenant, deadline, core_.now(),
+                    [this, pending](const WaitList::Attempt& attempt) {
+                      return Attempt(*pending, attempt);
+                    });
+}
+
+absl::Status Steps::WithRoom(absl::Status status, const BeginStep& command, ModelState* model,
+                             int64_t missing_bytes) const {
+  RefusalDetails details = DetailsOf(status);
+  details.room = core_.RoomOf(command.caller.tenant, model);
+  details.room->missing_bytes = missing_bytes;
+  return WithDetails(std::move(status), details);
+}
+
+Outcome Steps::Refused(const Pending& pending, absl::Status status, ModelState* model,
+                       int64_t missing_bytes) {
+  ++core_.totals.refused_calls;
+  pending.command.done(WithRoom(std::move(status), pending.command, model, missing_bytes));
+  return Outcome::kAnswered;
+}
+
+Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
+  const BeginStep& command = pending.command;
+  if (command.cancelled != nullptr && command.cancelled->load()) {
+    return Refused(pending, absl::CancelledError("the caller gave up"), nullptr, 0);
+  }
+  if (core_.draining) return Refused(pending, Draining(), nullptr, 0);
+  // The stream may have ended while the call waited; no one would end its step.
+  if (command.caller.session != 0) {
+    const auto session = core_.FindSession(command.caller, command.caller.session, "session_id");
+    if (!session.ok()) return Refused(pending, session.status(), nullptr, 0);
+  }
+  const auto checked = Check(command);
+  if (!checked.ok()) return Refused(pending, checked.status(), nullptr, 0);
+  const std::vector<SequenceState*>& sequences = *checked;
+  ModelState* const model = sequences[0]->model;
+  if (absl::Status open = CheckNotOpen(sequences); !open.ok()) {
+    return attempt.expired ? Refused(pending, std::move(open), model, 0) : Outcome::kWaits;
+  }
+  for (const SequenceState* sequence : sequences) {
+    if (sequence->readers > 0) return Outcome::kWaits;
+  }
+  bool waits_for_job = false;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    absl::Status length = CheckLength(command.entries[i], i, *sequences[i]);
+    if (!length.ok()) return Refused(pending, std::move(length), model, 0);
+    if (!HasDueJob(*sequences[i]) || command.leave_out) continue;
+    jobs_.Hurry(*sequences[i]);
+    waits_for_job = true;
+  }
+  // Nothing is rolled back before every floor is known.
+  if (waits_for_job) return Outcome::kWaits;
+  std::vector<size_t> chosen;
+  if (!PrepareAll(pending, sequences, chosen)) return Outcome::kWaits;
+  if (chosen.empty()) {
+    return Refused(pending,
+                   Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "entries",
+                          "every entry waits for its job", kRetryAfterMs),
+                   model, 0);
+  }
+  return FindRoom(pending, attempt, sequences, std::move(chosen));
+}
+
+// Rolls back and looks at the triggers of all entries; `chosen` gets those that
+// need wait for no job. False if one must be waited for.
+bool Steps::PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,
+                       std::vector<size_t>& chosen) {
+  pending.left_out.clear();
+  bool waits = false;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (Prepare(pending, i, *sequences[i])) {
+      chosen.push_back(i);
+    } else if (pending.command.leave_out) {
+      pending.left_out.push_back({static_cast<int32_t>(i), sequences[i]->id, Reason::kJobDue});
+    } else {
+      jobs_.Hurry(*sequences[i]);
+      waits = true;
+    }
+  }
+  return !waits;
+}
+
+Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,
+                        const std::vector<SequenceState*>& sequences,
+                        std::vector<size_t> chosen) {
+  const BeginStep& command = pending.command;
+  const int64_t missing = core_.cache.MissingBytes(RequestsOf(command, chosen, sequences));
+  if (missing == 0 && (!attempt.memory_is_taken || command.leave_out)) {
+    return Open(pending, chosen, sequences);
+  }
+  // What was given up comes back by itself, and soon.
+  const bool more_comes = core_.cache.reclaim_pending() || core_.cache.pool_bytes().retired > 0;
+  if (missing > 0 && more_comes) return Outcome::kWaitsForMemory;
+  if (!command.leave_out && !attempt.expired) return Outcome::kWaitsForMemory;
+  if (missing == 0) return Open(pending, chosen, sequences);
+  const Reason reason = WhatLacks(RequestsOf(command, chosen, sequences));
+  if (command.leave_out) {
+    chosen = LeaveOutWithoutRoom(pending, sequences, chosen, reason);
+    if (!chosen.empty()) return Open(pending, chosen, sequences);
+  }
+  const char* whose = reason == Reason::kTenantQuota ? "the tenant may take" : "are free";
+  return Refused(pending,
+                 Refuse(absl::StatusCode::kResourceExhausted, reason, "entries",
+                        absl::StrCat("the step needs ", missing, " bytes more than ", whose),
+                        kRetryAfterMs),
+                 sequences[0]->model, missing);
+}
+
+// REQUIRES: bytes are missing, so that the cache refuses the step.
+Reason Steps::WhatLacks(const std::vector<StepEntryRequest>& requests) {
+  const absl::Status refused = core_.cache.BeginStep(requests).status();
+  SLUICE_CHECK(!refused.ok()) << "a step found room that was missing";
+  const std::optional<Refusal> refusal = RefusalOf(refused);
+  return refusal.has_value() && refusal->reason == Reason::kTenantQuota ? Reason::kTenantQuota
+                                                                        : Reason::kPoolFull;
+}
+
+std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
+                                               const std::vector<SequenceState*>& sequences,
+                                               const std::vector<size_t>& chosen,
+                                               Reason reason) {
+  const std::vector<size_t> places =
+      core_.cache.EntriesWithRoom(RequestsOf(pending.command, chosen, sequences));
+  std::vector<size_t> kept;
+  for (size_t place = 0; place < chosen.size(); ++place) {
+    const size_t entry = chosen[place];
+    if (std::find(places.begin(), places.end(), place) != places.end()) {
+      kept.push_back(entry);
+    } else {
+      pending.left_out.push_back(
+          {static_cast<int32_t>(entry), sequences[entry]->id, reason});
+    }
+  }
+  return kept;
+}
+
+absl::StatusOr<std::vector<SequenceState*>> Steps::Check(const BeginStep& command) {
+  if (command.entries.empty() ||
+      static_cast<int64_t>(command.entries.size()) > core_.options.max_step_entries) {
+    return RefuseField("entries", absl::StrCat("must have 1 to ", core_.options.max_step_entries,
+                                               " entries, got ", command.entries.size()));
+  }
+  std::vector<SequenceState*> sequences;
+  sequences.reserve(command.entries.size());
+  absl::flat_hash_set<uint64_t> seen;
+  for (size_t i = 0; i < command.entries.size(); ++i) {
+    const uint64_t id = command.entries[i].sequence;
+    SLUICE_ASSIGN_OR_RETURN(SequenceState* sequence,
+                            core_.FindWhole(command.caller, id, Field(i, "sequence_id")));
+    if (!seen.insert(id).second) {
+      return RefuseField(Field(i, "sequence_id"),
+                         absl::StrCat("sequence ", id, " is named twice"));
+    }
+    sequences.push_back(sequence);
+    SLUICE_RETURN_IF_ERROR(CheckEntry(command, i, *sequence));
+    if (sequence->model != sequences[0]->model) {
+      return RefuseField(Field(i, "sequence_id"),
+                         absl::StrCat("is of model ", sequence->model->id, ", entries[0] of model ",
+                                      sequences[0]->model->id));
+    }
+  }
+  return sequences;
+}
+
+absl::Status Steps::CheckEntry(const BeginStep& command, size_t index, SequenceState& sequence) {
+  const StepEntry& entry = command.entries[index];
+  const int64_t most = core_.options.max_sequence_tokens;
+  if (entry.base_length < 0 || entry.base_length > most) {
+    return RefuseField(Field(index, "base_length"),
+                       absl::StrCat("must be in [0, ", most, "], got ", entry.base_length));
+  }
+  if (entry.token_count < 1 || entry.token_count > most - entry.base_length) {
+    return RefuseField(Field(index, "token_count"),
+                       absl::StrCat("must be in [1, ", most - entry.base_length,
+                                    "] beyond base_length ", entry.base_length, ", got ",
+                                    entry.token_count));
+  }
+  if (entry.prefill_end && entry.phase != Phase::kPrefill) {
+    return RefuseField(Field(index, "prefill_end"), "is for PHASE_PREFILL only");
+  }
+  const PolicyNeeds& needs = sequence.policy->needs();
+  if (entry.rollback && !needs.allows_rollback) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds,
+                  Field(index, "rollback"), "the sequence's policy allows no rollback");
+  }
+  if (command.append_only && needs.q_of_every_row) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "append_only",
+                  absl::StrCat("the policy of entries[", index, "] needs every query row"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Steps::CheckLength(const StepEntry& entry, size_t index,
+                                const SequenceState& sequence) {
+  const Sequence& state = core_.cached(sequence);
+  RefusalDetails details;
+  details.length = state.length();
+  details.rollback_floor = state.rollback_floor();
+  if (entry.base_length > state.length() ||
+      (entry.base_length < state.length() && !entry.rollback)) {
+    return WithDetails(
+        Refuse(absl::StatusCode::kFailedPrecondition, Reason::kLengthMismatch,
+               Field(index, "base_length"),
+               absl::StrCat("the sequence's length is ", state.length(), ", got ",
+                            entry.base_length,
+                            entry.base_length < state.length() ? " without rollback" : "")),
+        details);
+  }
+  // A due job moves the floor.
+  if (entry.base_length < state.rollback_floor() && !HasDueJob(sequence)) {
+    return WithDetails(
+        Refuse(absl::StatusCode::kFailedPrecondition, Reason::kBelowFloor,
+               Field(index, "base_length"),
+               absl::StrCat("cannot roll back below ", state.rollback_floor(), ", got ",
+                            entry.base_length)),
+        details);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Steps::CheckNotOpen(const std::vector<SequenceState*>& sequences) {
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (sequences[i]->step == nullptr) continue;
+    RefusalDetails details;
+    details.open_step_id = sequences[i]->step->id;
+    return WithDetails(Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStepOpen,
+                              Field(i, "sequence_id"),
+                              absl::StrCat("step ", details.open_step_id,
+                                           " is open on sequence ", sequences[i]->id)),
+                       details);
+  }
+  return absl::OkStatus();
+}
+
+// Rolls back and looks at triggers, once. False if a job is due first.
+bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
+  const StepEntry& entry = pending.command.entries[index];
+  if (HasDueJob(sequence)) return false;
+  if (!pending.prepared[index]) {
+    pending.prepared[index] = true;
+    if (entry.base_length < core_.cached(sequence).length()) {
+      RollBack(sequence, entry.base_length);
+    }
+    if (entry.phase == Phase::kDecode && sequence.in_prefill) {
+      sequence.in_prefill = false;
+      sequence.prefill_end_due = true;
+    }
+    jobs_.LookAtTriggers(sequence);
+  }
+  return !HasDueJob(sequence);
+}
+
+void Steps::RollBack(SequenceState& sequence, int64_t length) {
+  const Job* job = sequence.job;
+  if (job != nullptr && job->stage != Job::Stage::kQueued && length < job->facts.snapshot_tokens) {
+    jobs_.Cancel(sequence);
+  }
+  const int64_t dropped = core_.cached(sequence).length() - length;
+  const absl::Status rolled_back = core_.cache.Rollback(sequence.handle, length);
+  SLUICE_CHECK(rolled_back.ok()) << rolled_back;
+  core_.tables.AssignFrom(sequence.list, core_.cached(sequence).blocks(),
+                          static_cast<int64_t>(core_.cached(sequence).blocks().size()));
+  sequence.decoded_tokens -= std::min(sequence.decoded_tokens, dropped);
+  sequence.shared_tokens = std::min(sequence.shared_tokens, length);
+  core_.waiting.Changed();
+}
+
+Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
+                    const std::vector<SequenceState*>& sequences) {
+  const BeginStep& command = pending.command;
+  auto step = std::make_unique<StepState>();
+  step->id = core_.NewId();
+  step->tenant = command.caller.tenant;
+  step->session = command.caller.session;
+  step->model = sequences[0]->model;
+  step->append_only = command.append_only;
+  if (absl::Status status = Allocate(command, chosen, sequences, *step); !status.ok()) {
+    ++core_.totals.refused_calls;
+    command.done(WithRoom(std::move(status), command, step->model, 0));
+    return Outcome::kAnswered;
+  }
+  const auto layers = static_cast<size_t>(step->model->model->layer_count());
+  step->appended.assign(layers, 0);
+  step->attended.assign(layers, 0);
+  step->layers_left = static_cast<int64_t>(layers);
+  StepBegun begun;
+  begun.step = step->id;
+  for (OpenEntry& entry : step->entries) {
+    entry.sequence->step = step.get();
+    begun.entries.push_back({entry.sequence->id, entry.base_length,
+                             core_.cached(*entry.sequence).rollback_floor()});
+  }
+  begun.left_out = pending.left_out;
+  begun.room = core_.RoomOf(command.caller.tenant, step->model);
+  if (const auto session = core_.sessions.find(step->session); session != core_.sessions.end()) {
+    ++session->second->open_steps;
+  }
+  core_.leases.Set(step->id, core_.now() + core_.options.step_time_limit);
+  StepState& open = *step;
+  core_.steps[open.id] = std::move(step);
+  const bool gave_up = command.cancelled != nullptr && command.cancelled->load();
+  if (gave_up) {
+    Undo(open);
+    command.done(absl::CancelledError("the caller gave up"));
+  } else {
+    command.done(std::move(begun));
+  }
+  return Outcome::kAnswered;
+}
+
+absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>& chosen,
+                             const std::vector<SequenceState*>& sequences, StepState& step) {
+  int64_t blocks = 0;
+  bool listed = true;
+  for (const size_t index : chosen) {
+    SequenceState& sequence = *sequences[index];
+    const Sequence& state = core_.cached(sequence);
+    const int64_t added = state.NewBlocksFor(command.entries[index].token_count);
+    blocks += added + (state.open_block_slots() > 0 ? 1 : 0);
+    listed = listed && core_.tables.Reserve(
+                           sequence.list, static_cast<int64_t>(state.blocks().size()) + added);
+    step.entries.push_back({&sequence, command.entries[index], state.length()});
+  }
+  auto ranges = core_.tables.AllocateBlocks(blocks, step.model->model->row_count());
+  const auto view_range = core_.tables.Allocate(
+      static_cast<int64_t>(chosen.size() * sizeof(ViewEntry)));
+  absl::StatusOr<StepGrant> grant = absl::ResourceExhaustedError("");
+  const bool tables_fit = listed && ranges.has_value() && view_range.has_value();
+  if (tables_fit) grant = core_.cache.BeginStep(RequestsOf(command, chosen, sequences));
+  if (!grant.ok()) {
+    for (const TableRange& range : ranges.value_or(std::vector<TableRange>())) {
+      core_.tables.Free(range);
+    }
+    core_.tables.Free(view_range.value_or(TableRange()));
+    if (tables_fit) return grant.status();
+    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
+                  "the table segment is full", kRetryAfterMs);
+  }
+  step.view_range = *view_range;
+  ApplyGrant(*grant, *std::move(ranges), step);
+  return absl::OkStatus();
+}
+
+void Steps::ApplyGrant(const StepGrant& grant, std::vector<TableRange> ranges, StepState& step) {
+  core_.ClearSlabs(grant.slabs_to_clear);
+  for (const BlockId block : grant.new_blocks) {
+    core_.tables.SetBlock(block, ranges.back(), core_.cache.BlockPages(block));
+    ranges.pop_back();
+  }
+  for (const TableRange& unused : ranges) core_.tables.Free(unused);
+  for (size_t i = 0; i < step.entries.size(); ++i) {
+    SequenceState& sequence = *step.entries[i].sequence;
+    const StepEntryGrant& granted = grant.entries[i];
+    const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
+    const int64_t changed = granted.new_block_count + (granted.copy.has_value() ? 1 : 0);
+    core_.tables.AssignFrom(sequence.list, blocks,
+                            static_cast<int64_t>(blocks.size()) - changed);
+    if (granted.copy.has_value()) SubmitCopy(*granted.copy, sequence.model->format);
+  }
+  WriteView(step);
+}
+
+void Steps::SubmitCopy(const BlockCopy& copy, uint16_t format) {
+  // The pages' ids live as long as the operation: the dispatcher keeps them.
+  const auto sources = core_.cache.BlockPages(copy.source);
+  const auto destinations = core_.cache.BlockPages(copy.destination);
+  std::vector<PageCopy> pages(sources.size());
+  for (size_t row = 0; row < pages.size(); ++row) {
+    pages[row] = {sources[row].value, destinations[row].value};
+  }
+  core_.dispatcher.SubmitCopy(std::move(pages), copy.slots, format);
+}
+
+void Steps::WriteView(StepState& step) {
+  auto* entries = static_cast<ViewEntry*>(core_.tables.At(step.view_range));
+  int64_t first_token = 0;
+  for (size_t i = 0; i < step.entries.size(); ++i) {
+    const OpenEntry& open = step.entries[i];
+    ViewEntry entry = core_.EntryOf(*open.sequence);
+    entry.token_count = static_cast<int32_t>(open.request.token_count);
+    entry.first_token = first_token;
+    first_token += entry.token_count;
+    entries[i] = entry;
+  }
+  step.view = {entries, static_cast<int32_t>(step.entries.size()), first_token};
+}
+
+}  // namespace sluice

@@ -1,0 +1,82 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "daemon/engine/core.h"
+#include "daemon/engine/jobs.h"
+
+namespace sluice {
+
+// Opens, closes and undoes steps, and keeps the order of a step's calls.
+//
+// Not thread-safe: owned by the engine thread. Nothing waits.
+class Steps {
+ public:
+  Steps(Core& core, Jobs& jobs) : core_(core), jobs_(jobs) {}
+
+  // Called when nothing uses a sequence any more that was freed meanwhile.
+  void OnIdle(std::function<void(SequenceState&)> on_idle) { on_idle_ = std::move(on_idle); }
+
+  void Begin(BeginStep command);
+  void End(EndStep command);
+
+  // Undoes a step: at once, or when its running call has passed. Its waiting
+  // calls end with ABORTED.
+  void Undo(StepState& step);
+
+  // Queues a call of a step; they run one after the other. Renews the time limit.
+  void AddCall(StepState& step, std::unique_ptr<Call> call);
+
+  // The running call of the step has passed. True if that closed the step, which
+  // is then gone. Undoes the step if it was to be undone.
+  bool CallFinished(StepState& step);
+
+  // A sequence has one reader less.
+  void ReaderFinished(SequenceState& sequence);
+
+ private:
+  struct Pending;
+
+  WaitList::Outcome Attempt(Pending& pending, const WaitList::Attempt& attempt);
+  WaitList::Outcome Refused(const Pending& pending, absl::Status status, ModelState* model,
+                            int64_t missing_bytes);
+  bool PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,
+                  std::vector<size_t>& chosen);
+  WaitList::Outcome FindRoom(Pending& pending, const WaitList::Attempt& attempt,
+                             const std::vector<SequenceState*>& sequences,
+                             std::vector<size_t> chosen);
+  std::vector<size_t> LeaveOutWithoutRoom(Pending& pending,
+                                          const std::vector<SequenceState*>& sequences,
+                                          const std::vector<size_t>& chosen, Reason reason);
+  Reason WhatLacks(const std::vector<StepEntryRequest>& requests);
+  absl::StatusOr<std::vector<SequenceState*>> Check(const BeginStep& command);
+  absl::Status CheckEntry(const BeginStep& command, size_t index, SequenceState& sequence);
+  absl::Status CheckLength(const StepEntry& entry, size_t index, const SequenceState& sequence);
+  absl::Status CheckNotOpen(const std::vector<SequenceState*>& sequences);
+  bool Prepare(Pending& pending, size_t index, SequenceState& sequence);
+  void RollBack(SequenceState& sequence, int64_t length);
+  absl::Status Allocate(const BeginStep& command, const std::vector<size_t>& chosen,
+                        const std::vector<SequenceState*>& sequences, StepState& step);
+  void ApplyGrant(const StepGrant& grant, std::vector<TableRange> ranges, StepState& step);
+  void SubmitCopy(const BlockCopy& copy, uint16_t format);
+  void WriteView(StepState& step);
+  WaitList::Outcome Open(Pending& pending, const std::vector<size_t>& chosen,
+                         const std::vector<SequenceState*>& sequences);
+  absl::Status WithRoom(absl::Status status, const BeginStep& command, ModelState* model,
+                        int64_t missing_bytes) const;
+  void StartNextCall(StepState& step);
+  void Close(StepState& step);
+  void CountClosed(OpenEntry& entry);
+  void FinishUndo(StepState& step);
+  void Release(StepState& step);
+
+  Core& core_;
+  Jobs& jobs_;
+  std::function<void(SequenceState&)> on_idle_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,85 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "daemon/cache/bodies.h"
+#include "daemon/cache/ids.h"
+#include "daemon/cache/retire_list.h"
+#include "daemon/memory/table_allocator.h"
+#include "kernels/core/view.h"
+
+namespace sluice {
+
+// A range of the table segment.
+struct TableRange {
+  uint64_t offset = kNoOffset;
+  int64_t bytes = 0;
+};
+
+// The records that kernels read (kernels/core/view.h), in the table segment: a
+// mirror of what the cache decided, by its ids.
+//
+// Records of a sequence change only while nothing that is under way reads
+// them: no open step, no named attend. A job reads its own copy of the list.
+// What a change will need is allocated before anything changes, so that a full
+// segment refuses a call as a whole.
+//
+// Not thread-safe: owned by the engine thread. `base` outlives the object.
+class Tables {
+ public:
+  // A sequence's block list: one word index a block.
+  struct BlockList {
+    TableRange range;
+    int64_t count = 0;
+  };
+
+  Tables(std::byte* base, int64_t size_bytes);
+
+  std::optional<TableRange> Allocate(int64_t bytes);
+  void Free(TableRange range);
+  void* At(TableRange range) { return base_ + range.offset; }
+
+  // Ranges for `count` blocks of `row_count` pages, or nothing at all.
+  std::optional<std::vector<TableRange>> AllocateBlocks(int64_t count, int64_t row_count);
+  void SetBlock(BlockId block, TableRange range, std::span<const PageId> pages);
+  // Its id may be set again at once; its words stay until the lanes have passed
+  // `newest`, the last operation submitted to each: a job that was cancelled may
+  // still read them.
+  void DropBlock(BlockId block, const LaneTickets& newest);
+
+  // False, with the list as it was, if the segment is full.
+  bool Reserve(BlockList& list, int64_t block_count);
+  // REQUIRES: the list has room for them (Reserve), and every block is set.
+  void Assign(BlockList& list, std::span<const BlockId> blocks);
+  // Writes the blocks from `first` on. REQUIRES: as Assign; those before are in the list.
+  void AssignFrom(BlockList& list, std::span<const BlockId> blocks, int64_t first);
+  void Drop(BlockList& list);
+
+  static int64_t BodiesBytes(int64_t row_count, int64_t page_count);
+  // REQUIRES: `range` has BodiesBytes for the object.
+  void SetBodies(BodiesId id, TableRange range, const Bodies& bodies);
+  // As DropBlock.
+  void DropBodies(BodiesId id, const LaneTickets& newest);
+  uint64_t BodiesOffset(BodiesId id) const { return bodies_[id.value].offset; }
+
+  // Gives back what was dropped and every lane has passed.
+  void Passed(const LaneTickets& completed);
+
+  const std::byte* base() const { return base_; }
+  int64_t size_bytes() const { return allocator_.size_bytes(); }
+  int64_t used_bytes() const { return allocator_.used_bytes(); }
+
+ private:
+  std::byte* const base_;
+  TableAllocator allocator_;
+  std::vector<TableRange> blocks_;  // by BlockId
+  std::vector<TableRange> bodies_;  // by BodiesId
+  RetireList<TableRange> retired_;
+};
+
+}  // namespace sluice

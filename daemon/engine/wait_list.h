@@ -1,0 +1,62 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace sluice {
+
+// Commands that cannot be answered yet: steps that wait for a job, for an open
+// step to close or for memory, forks that wait for a job.
+//
+// Tried again in the order in which they came whenever something changed.
+// Not thread-safe: owned by the engine thread.
+class WaitList {
+ public:
+  enum class Outcome : uint8_t {
+    kAnswered,        // `done` was called; forget it
+    kWaits,           // for a job or an open step
+    kWaitsForMemory,  // later ones of the same tenant must not overtake it
+  };
+
+  // What an attempt may do.
+  struct Attempt {
+    bool expired = false;         // the time to wait for others is over
+    bool memory_is_taken = false;  // an earlier waiter of the tenant is first
+  };
+  using Try = std::function<Outcome(const Attempt&)>;
+
+  explicit WaitList(int32_t tenant_count);
+
+  // Tries at once; keeps it for later unless it is answered.
+  void Add(int32_t tenant, absl::Duration deadline, absl::Duration now, Try attempt);
+
+  // Something happened that a waiter may wait for.
+  void Changed() { changed_ = true; }
+
+  // Tries all if something changed or a deadline has come. True if one was answered.
+  bool Pump(absl::Duration now);
+
+  // No deadline that is still to come comes before this.
+  absl::Duration NextDeadline() const;
+  int64_t size() const { return static_cast<int64_t>(waiters_.size()); }
+
+ private:
+  struct Waiter {
+    int32_t tenant;
+    absl::Duration deadline;
+    Try attempt;
+    bool wants_memory = false;
+    bool expired = false;
+  };
+
+  std::list<Waiter> waiters_;
+  std::vector<bool> memory_taken_;  // [tenants], while trying
+  bool changed_ = false;
+};
+
+}  // namespace sluice

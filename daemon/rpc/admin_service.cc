@@ -1,0 +1,117 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/rpc/admin_service.h"
+
+#include "daemon/rpc/convert_admin.h"
+#include "daemon/rpc/unary_call.h"
+#include "daemon/rpc/validate_admin.h"
+#include "sluice/v1/admin.grpc.pb.h"
+
+namespace sluice {
+namespace {
+
+using Context = grpc::CallbackServerContext;
+using Reactor = grpc::ServerUnaryReactor;
+
+class AdminService final : public v1::Admin::CallbackService {
+ public:
+  AdminService(const ServiceContext* service, ListenerIdentity identity)
+      : service_(*service), identity_(identity) {}
+
+  Reactor* ListSequences(Context* context, const v1::ListSequencesRequest* request,
+                         v1::ListSequencesResponse* response) override {
+    return StartCall(service_, context, Method::kListSequences, [&](UnaryCall* call) {
+      return StartListSequences(*request, call, response);
+    });
+  }
+
+  Reactor* ListClients(Context* context, const v1::ListClientsRequest* request,
+                       v1::ListClientsResponse* response) override {
+    return StartCall(service_, context, Method::kListClients, [&](UnaryCall* call) {
+      return StartListClients(*request, call, response);
+    });
+  }
+
+  Reactor* GetStatus(Context* context, const v1::GetStatusRequest*,
+                     v1::GetStatusResponse* response) override {
+    return StartCall(service_, context, Method::kGetStatus, [&](UnaryCall* call) {
+      return PostFor(service_, call, sluice::GetStatus{}, [this, response](auto&& status) {
+        FillResponse(std::move(status), service_, response);
+        return absl::OkStatus();
+      });
+    });
+  }
+
+  // Only blocks that a prefix index keeps can be cached, and nothing indexes
+  // prefixes yet: there is nothing to free.
+  Reactor* Reclaim(Context* context, const v1::ReclaimRequest* request,
+                   v1::ReclaimResponse* response) override {
+    return StartCall(service_, context, Method::kReclaim,
+                     [&](UnaryCall* call) -> absl::Status {
+      SLUICE_RETURN_IF_ERROR(CheckAdmin());
+      SLUICE_RETURN_IF_ERROR(Validate(*request));
+      response->set_freed_bytes(0);
+      call->Complete(absl::OkStatus());
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* Drain(Context* context, const v1::DrainRequest* request, v1::DrainResponse*) override {
+    return StartCall(service_, context, Method::kDrain, [&](UnaryCall* call) -> absl::Status {
+      SLUICE_RETURN_IF_ERROR(CheckAdmin());
+      SLUICE_RETURN_IF_ERROR(Validate(*request));
+      service_.drain(request->has_timeout()
+                         ? std::optional<absl::Duration>(ToDuration(request->timeout()))
+                         : std::nullopt);
+      call->Complete(absl::OkStatus());
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  // Whose holdings the listener shows; absent: everybody's.
+  std::optional<int32_t> Tenant() const {
+    return identity_.admin ? std::nullopt : std::optional<int32_t>(identity_.tenant);
+  }
+
+  absl::Status CheckAdmin() const {
+    if (identity_.admin) return absl::OkStatus();
+    return absl::PermissionDeniedError(
+        "served on the admin socket only (listen.admin_socket_path)");
+  }
+
+  absl::Status StartListSequences(const v1::ListSequencesRequest& request, UnaryCall* call,
+                                  v1::ListSequencesResponse* response) {
+    SLUICE_ASSIGN_OR_RETURN(const PageRequest page,
+                            ToPageRequest(request.page_size(), request.page_token()));
+    sluice::ListSequences command;
+    command.tenant = Tenant();
+    command.after = page.after;
+    command.limit = page.limit + 1;  // one more says whether there is a next page
+    return PostFor(service_, call, std::move(command), [this, page, response](auto&& sequences) {
+      FillResponse(std::move(sequences), page, service_, response);
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status StartListClients(const v1::ListClientsRequest& request, UnaryCall* call,
+                                v1::ListClientsResponse* response) {
+    SLUICE_ASSIGN_OR_RETURN(const PageRequest page,
+                            ToPageRequest(request.page_size(), request.page_token()));
+    return PostFor(service_, call, ListSessions{}, [this, page, response](auto&& sessions) {
+      FillResponse(std::move(sessions), page, Tenant(), service_, response);
+      return absl::OkStatus();
+    });
+  }
+
+  const ServiceContext& service_;
+  const ListenerIdentity identity_;
+};
+
+}  // namespace
+
+std::shared_ptr<grpc::Service> MakeAdminService(const ServiceContext* service,
+                                                ListenerIdentity identity) {
+  return std::make_shared<AdminService>(service, identity);
+}
+
+}  // namespace sluice

@@ -1,0 +1,20 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "daemon/rpc/service_context.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace sluice {
+
+// The service sluice.v1.Admin for those who come by one listener.
+//
+// Thread-safe. `service` outlives it and every call.
+std::shared_ptr<grpc::Service> MakeAdminService(const ServiceContext* service,
+                                                ListenerIdentity identity);
+
+}  // namespace sluice

@@ -1,0 +1,113 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The course of every unary call: validate, convert, one command to the engine,
+// convert back, finish. Included by the services' .cc files only: it brings gRPC.
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <atomic>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/rpc/service_context.h"
+#include "daemon/rpc/status_mapping.h"
+
+namespace sluice {
+
+// Runs `work`, which returns a Status; running out of memory in it becomes
+// RESOURCE_EXHAUSTED. No exception may cross a callback of gRPC or the engine.
+template <class Work>
+absl::Status Guarded(Work work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  }
+}
+
+// One unary call, alive until gRPC is done with it. Request and response are
+// gRPC's and live as long, so that commands may refer to their bytes.
+//
+// Owned by gRPC: deletes itself in OnDone. The engine calls Complete once,
+// before which nothing finishes the call.
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(grpc::CallbackServerContext* context, CallObserver* observer, Method method)
+      : context_(context) {
+    observed_.Start(observer, method);
+  }
+
+  const CancelFlag& cancelled() const { return cancelled_; }
+
+  void Complete(const absl::Status& status) {
+    observed_.Finish(status);
+    Finish(ToGrpcStatus(status, context_));
+  }
+
+  void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
+  void OnDone() override { delete this; }
+
+ private:
+  grpc::CallbackServerContext* const context_;
+  const CancelFlag cancelled_ = std::make_shared<std::atomic<bool>>(false);
+  ObservedCall observed_;
+};
+
+// Starts a call with `work(UnaryCall*)`. Its Status finishes the call unless OK:
+// then somebody else will.
+template <class Work>
+grpc::ServerUnaryReactor* StartCall(const ServiceContext& service,
+                                    grpc::CallbackServerContext* context, Method method,
+                                    Work work) {
+  UnaryCall* call = nullptr;
+  const absl::Status status = Guarded([&] {
+    call = new UnaryCall(context, service.observer, method);
+    return work(call);
+  });
+  if (call == nullptr) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "out of memory"));
+    return reactor;
+  }
+  if (!status.ok()) call->Complete(status);
+  return call;
+}
+
+// Posts `command`; when it is done, `respond(Result&&)` fills the response,
+// and the call finishes.
+template <class Command, class Respond>
+absl::Status PostFor(const ServiceContext& service, UnaryCall* call, Command command,
+                     Respond respond) {
+  if constexpr (requires { command.cancelled; }) command.cancelled = call->cancelled();
+  command.done = [call, respond](auto result) {
+    call->Complete(Guarded([&]() -> absl::Status {
+      SLUICE_RETURN_IF_ERROR(result.status());
+      return respond(*std::move(result));
+    }));
+  };
+  return service.engine->Post(std::move(command));
+}
+
+// The whole of a call whose request becomes one command.
+template <class Request, class Response>
+grpc::ServerUnaryReactor* ServeUnary(const ServiceContext& service, int32_t tenant,
+                                     grpc::CallbackServerContext* context, Method method,
+                                     const Request* request, Response* response) {
+  return StartCall(service, context, method, [&](UnaryCall* call) -> absl::Status {
+    SLUICE_RETURN_IF_ERROR(Validate(*request, service.rules));
+    return PostFor(service, call, ToCommand(*request, Caller{.tenant = tenant}),
+                   [response](auto&& result) {
+                     FillResponse(std::move(result), response);
+                     return absl::OkStatus();
+                   });
+  });
+}
+
+}  // namespace sluice

@@ -1,0 +1,104 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/server/config.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/server/config_defaults.h"
+#include "daemon/server/config_ranges.h"
+
+namespace sluice {
+namespace {
+
+using config::v1::Config;
+
+absl::StatusOr<Config> ParseJson(const std::string& json) {
+  Config config;
+  if (json.empty()) return config;
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = false;
+  const auto status = google::protobuf::util::JsonStringToMessage(json, &config, options);
+  if (status.ok()) return config;
+  return absl::InvalidArgumentError(absl::StrCat("configuration: ", status.ToString()));
+}
+
+absl::StatusOr<config::v1::Logging::Level> ToLevel(absl::string_view name) {
+  if (name == "debug") return config::v1::Logging::LEVEL_DEBUG;
+  if (name == "info") return config::v1::Logging::LEVEL_INFO;
+  if (name == "warning") return config::v1::Logging::LEVEL_WARNING;
+  if (name == "error") return config::v1::Logging::LEVEL_ERROR;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--log_level: must be debug, info, warning or error, got ", name));
+}
+
+absl::Status ApplyListen(absl::string_view listen, Config& config) {
+  if (!absl::ConsumePrefix(&listen, "unix:")) {
+    config.mutable_listen()->set_tcp_address(std::string(listen));
+    return absl::OkStatus();
+  }
+  if (config.tenants_size() > 0) {
+    return absl::InvalidArgumentError(
+        "--listen: the file's tenants name their sockets; a flag cannot name one for all");
+  }
+  config.mutable_listen()->set_socket_path(std::string(listen));
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const ConfigOverrides& overrides, Config& config) {
+  if (overrides.listen) SLUICE_RETURN_IF_ERROR(ApplyListen(*overrides.listen, config));
+  if (overrides.metrics_address) {
+    config.mutable_listen()->set_metrics_address(*overrides.metrics_address);
+  }
+  if (overrides.pool_bytes) config.mutable_pool()->set_bytes(*overrides.pool_bytes);
+  if (overrides.log_level) {
+    SLUICE_ASSIGN_OR_RETURN(const auto level, ToLevel(*overrides.log_level));
+    config.mutable_logging()->set_level(level);
+  }
+  if (config.listen().metrics_address() == "off") {
+    config.mutable_listen()->set_metrics_address("");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Config> MakeConfig(const std::string& json, const ConfigOverrides& overrides) {
+  SLUICE_ASSIGN_OR_RETURN(Config config, ParseJson(json));
+  SLUICE_RETURN_IF_ERROR(Apply(overrides, config));
+  FillDefaults(config);
+  SLUICE_RETURN_IF_ERROR(CheckRanges(config));
+  return config;
+}
+
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream content;
+  if (file) content << file.rdbuf();
+  if (!file) {
+    return absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("--config: ", path));
+  }
+  // An empty file would else pass for no file at all.
+  return content.str().empty() ? absl::StatusOr<std::string>(absl::InvalidArgumentError(
+                                     absl::StrCat("--config: ", path, " is empty")))
+                               : content.str();
+}
+
+std::string ConfigToJson(const Config& config) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  // Only fails for types that a configuration does not have.
+  const auto status = google::protobuf::util::MessageToJsonString(config, &json, options);
+  return status.ok() ? json : "";
+}
+
+}  // namespace sluice

@@ -1,0 +1,85 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/server/unix_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/status_macros.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kBacklog = 128;
+constexpr mode_t kDirectoryMode = 0700;
+
+absl::Status SystemError(absl::string_view what, const std::string& path) {
+  return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", path));
+}
+
+absl::Status MakeDirectory(const std::string& path) {
+  const std::string directory = path.substr(0, path.rfind('/'));
+  if (directory.empty() || mkdir(directory.c_str(), kDirectoryMode) == 0 || errno == EEXIST) {
+    return absl::OkStatus();
+  }
+  return SystemError("cannot make the socket's directory", directory);
+}
+
+absl::StatusOr<sockaddr_un> AddressOf(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat("socket path of ", path.size(), " bytes: ",
+                                                   path));
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+UniqueFd MakeSocket(int flags) {
+  return UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+}
+
+// Removes the socket that a dead daemon left at `path`, if there is one.
+absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? absl::OkStatus() : SystemError("cannot look at", path);
+  }
+  if (!S_ISSOCK(info.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " is there and is no socket"));
+  }
+  const UniqueFd probe = MakeSocket(SOCK_NONBLOCK);
+  if (!probe.valid()) return SystemError("cannot make a socket for", path);
+  const auto* peer = reinterpret_cast<const sockaddr*>(&address);
+  if (connect(probe.get(), peer, sizeof(address)) == 0 || errno == EAGAIN) {
+    return absl::AlreadyExistsError(absl::StrCat("a daemon listens on ", path, " already"));
+  }
+  if (errno != ECONNREFUSED) return SystemError("cannot tell who owns", path);
+  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return SystemError("cannot remove the stale socket", path);
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, mode_t mode) {
+  SLUICE_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
+  SLUICE_RETURN_IF_ERROR(MakeDirectory(path));
+  SLUICE_RETURN_IF_ERROR(RemoveStale(path, address));
+  UniqueFd listener = MakeSocket(SOCK_NONBLOCK);
+  if (!listener.valid()) return SystemError("cannot make a socket for", path);
+  const auto* own = reinterpret_cast<const sockaddr*>(&address);
+  if (bind(listener.get(), own, sizeof(address)) != 0) return SystemError("cannot bind", path);
+  // Nobody can connect before listen: the mode is right from the first on.
+  if (chmod(path.c_str(), mode) != 0) return SystemError("cannot set the mode of", path);
+  if (listen(listener.get(), kBacklog) != 0) return SystemError("cannot listen on", path);
+  return listener;
+}
+
+}  // namespace sluice

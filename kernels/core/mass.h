@@ -1,0 +1,62 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Accumulated attention mass: where scores lie and how a call adds to them.
+//
+// The rule is MassRule's: it covers H2O (Zhang et al. 2023, sum of attention
+// over steps), exponential averages, and TOVA (Oren et al. 2024, the last row
+// only). Stateless, thread-safe.
+
+#include <cstdint>
+
+#include "kernels/core/host_device.h"
+#include "kernels/core/view.h"
+#include "kernels/ops.h"
+
+namespace sluice {
+
+// Scores of a row's body, slot by slot; null if the entry keeps none.
+// REQUIRES: the entry has a body.
+SLUICE_HD inline float* BodyScores(const PoolView& pool, const ViewEntry& entry, int32_t row) {
+  if (entry.body_scores_offset == kNoOffset) return nullptr;
+  const auto* bodies = reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
+  const auto* rows = reinterpret_cast<const BodyRow*>(bodies + 1);
+  const int64_t page_size = pool.formats[entry.body_format].page.page_size;
+  return reinterpret_cast<float*>(pool.pool + entry.body_scores_offset) +
+         int64_t{rows[row].first_page} * page_size;
+}
+
+// Scores of one block of a row's tail, [page_size]; null if the entry keeps none.
+SLUICE_HD inline float* TailScores(const PoolView& pool, const ViewEntry& entry, int32_t row,
+                                   int64_t block) {
+  if (entry.score_list_offset == kNoOffset) return nullptr;
+  const auto* offsets = reinterpret_cast<const uint64_t*>(pool.tables + entry.score_list_offset);
+  const int64_t page_size = pool.formats[entry.tail_format].page.page_size;
+  return reinterpret_cast<float*>(pool.pool + offsets[block]) + int64_t{row} * page_size;
+}
+
+// decay^exponent in fp32 by repeated squaring; 0^0 is 1.
+SLUICE_HD inline float DecayPower(float decay, int64_t exponent) {
+  float result = 1.0f;
+  for (float base = decay; exponent > 0; exponent >>= 1, base *= base) {
+    if ((exponent & 1) != 0) result *= base;
+  }
+  return result;
+}
+
+// What query row `row` of the `row_count` in a call counts: decay^(q - 1 - row).
+SLUICE_HD inline float MassWeight(const MassRule& rule, int64_t row, int64_t row_count) {
+  return DecayPower(rule.decay, row_count - 1 - row);
+}
+
+// f(p) of the rule.
+SLUICE_HD inline float MassTerm(const MassRule& rule, float probability) {
+  return rule.squared ? probability * probability : probability;
+}
+
+// What the sum over a kv head's query heads is multiplied by.
+SLUICE_HD inline float GroupFactor(const MassRule& rule, int32_t group) {
+  return rule.reduce == GroupReduce::kMean ? 1.0f / static_cast<float>(group) : 1.0f;
+}
+
+}  // namespace sluice

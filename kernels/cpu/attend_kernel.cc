@@ -1,0 +1,413 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/attend_kernel.h"
+
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/attend_kernel.cc"
+#include "hwy/foreach_target.h"  // must come before highway.h
+#include "hwy/highway.h"
+#include "hwy/cache_control.h"
+#include "kernels/cpu/attend_math-inl.h"
+#include "kernels/cpu/attend_products-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice::cpu::HWY_NAMESPACE {
+
+// Rows [first, first + count) of a unit are block `index` of `BlockCount`.
+struct RowBlock {
+  int first;
+  int count;
+};
+
+// Deals rows into blocks of equal size, so that none is much smaller.
+HWY_INLINE RowBlock BlockAt(int rows, int index) {
+  const int blocks = (rows + kMaxBlockRows - 1) / kMaxBlockRows;
+  const int first = rows * index / blocks;
+  return {first, rows * (index + 1) / blocks - first};
+}
+
+HWY_INLINE int BlockCount(int rows) { return (rows + kMaxBlockRows - 1) / kMaxBlockRows; }
+
+// Calls `function` with the row count as a compile-time constant.
+template <class Function>
+HWY_INLINE void WithRows(int rows, const Function& function) {
+  static_assert(kMaxBlockRows == 8);
+  switch (rows) {
+    case 1: return function(std::integral_constant<int, 1>());
+    case 2: return function(std::integral_constant<int, 2>());
+    case 3: return function(std::integral_constant<int, 3>());
+    case 4: return function(std::integral_constant<int, 4>());
+    case 5: return function(std::integral_constant<int, 5>());
+    case 6: return function(std::integral_constant<int, 6>());
+    case 7: return function(std::integral_constant<int, 7>());
+    default: return function(std::integral_constant<int, 8>());
+  }
+}
+
+template <class Function>
+HWY_INLINE void WithDtype(Dtype dtype, const Function& function) {
+  switch (dtype) {
+    case Dtype::kF32: return function(std::integral_constant<Dtype, Dtype::kF32>());
+    case Dtype::kBf16: return function(std::integral_constant<Dtype, Dtype::kBf16>());
+    case Dtype::kF16: return function(std::integral_constant<Dtype, Dtype::kF16>());
+  }
+}
+
+// logits[r, 64] for all rows of a unit. `next` is prefetched by the first block.
+template <Dtype kDtype>
+HWY_INLINE void UnitLogits(const PackedRows& queries, int32_t k_dim, const AttendTile& tile,
+                           const AttendTile& next, float* logits) {
+  for (int index = 0; index < BlockCount(queries.rows); ++index) {
+    const RowBlock block = BlockAt(queries.rows, index);
+    const float* q = queries.q + int64_t{block.first} * k_dim;
+    float* out = logits + block.first * kTileSlots;
+    WithRows(block.count, [&](auto rows) HWY_ATTR {
+      TileLogits<kDtype, decltype(rows)::value>(q, k_dim, tile, index == 0 ? next : tile, out);
+    });
+  }
+}
+
+template <Dtype kDtype>
+HWY_INLINE void UnitValues(const float* weights, const float* scales, int rows_in_unit,
+                           int32_t v_dim, const AttendTile& tile, const AttendTile& next,
+                           float* out) {
+  for (int index = 0; index < BlockCount(rows_in_unit); ++index) {
+    const RowBlock block = BlockAt(rows_in_unit, index);
+    const ValueBlock values = {weights + block.first * kTileSlots, scales + block.first,
+                               out + int64_t{block.first} * v_dim, v_dim};
+    WithRows(block.count, [&](auto rows) HWY_ATTR {
+      TileValues<kDtype, decltype(rows)::value>(values, tile, index == 0 ? next : tile);
+    });
+  }
+}
+
+// Soft cap, log_mass and visibility: what a row's logits become before softmax.
+HWY_INLINE void FinishLogits(const PackedRows& queries, int row, const AttendTile& tile,
+                             float* HWY_RESTRICT logits) {
+  const DF d;
+  const DI di;
+  const int64_t begin = HWY_MAX(queries.begin[row] - tile.first, tile.begin);
+  const int64_t end = HWY_MIN(queries.end[row] - tile.first, tile.end);
+  const bool masked = begin > 0 || end < kTileSlots;
+  if (!masked && !tile.has_mass && queries.soft_cap == 0.0f) return;
+  const auto before = hn::Set(di, static_cast<int32_t>(HWY_MIN(begin, kTileSlots)) - 1);
+  const auto high = hn::Set(di, static_cast<int32_t>(HWY_MAX(end, 0)));
+  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+    VF x = hn::LoadU(d, logits + slot);
+    if (queries.soft_cap != 0.0f) x = hn::Mul(Tanh(x), hn::Set(d, queries.soft_cap));
+    const float* log_mass = tile.log_mass[slot / kGroupSlots];
+    if (log_mass != nullptr) {
+      const VF mass = hn::LoadU(d, log_mass + slot % kGroupSlots);
+      x = hn::MulAdd(mass, hn::Set(d, 1.44269504f), x);
+    }
+    const auto number = hn::Iota(di, slot);
+    const auto seen = hn::And(hn::Gt(number, before), hn::Lt(number, high));
+    const VF nothing = hn::Set(d, -std::numeric_limits<float>::infinity());
+    hn::StoreU(hn::IfThenElse(hn::RebindMask(d, seen), x, nothing), d, logits + slot);
+  }
+}
+
+// Turns a row's logits into weights relative to its maximum so far.
+// Returns what the row's sums must be multiplied by; `*base` is the maximum used.
+HWY_INLINE float SoftmaxRow(float* HWY_RESTRICT logits, float* max, float* sum, float* base) {
+  const DF d;
+  VF largest = hn::LoadU(d, logits);
+  for (int slot = kLanes; slot < kTileSlots; slot += kLanes) {
+    largest = hn::Max(largest, hn::LoadU(d, logits + slot));
+  }
+  const VF old_max = hn::Set(d, *max);
+  const VF new_max = hn::Max(hn::MaxOfLanes(d, largest), old_max);
+  // While nothing was seen the maximum is -inf; 0 stands for it in differences.
+  const VF lowest = hn::Set(d, std::numeric_limits<float>::lowest());
+  const VF origin = hn::IfThenElseZero(hn::Ge(new_max, lowest), new_max);
+  const VF scale = Exp2(hn::Sub(old_max, origin));
+  VF total = hn::Zero(d);
+  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+    const VF weight = Exp2(hn::Sub(hn::LoadU(d, logits + slot), origin));
+    total = hn::Add(total, weight);
+    hn::StoreU(weight, d, logits + slot);
+  }
+  *max = hn::GetLane(new_max);
+  *base = hn::GetLane(origin);
+  const float factor = hn::GetLane(scale);
+  *sum = *sum * factor + hn::GetLane(hn::SumOfLanes(d, total));
+  return factor;
+}
+
+// Keeps a tile's weights and bases for the mass.
+HWY_INLINE void KeepWeights(const float* HWY_RESTRICT values, const float* HWY_RESTRICT bases,
+                            int rows, int64_t tile, const WeightRows& weights) {
+  const DF d;
+  float* kept = weights.kept + tile * rows * kTileSlots;
+  for (int i = 0; i < rows * kTileSlots; i += kLanes) {
+    const VF value = hn::LoadU(d, values + i);
+    if (weights.past_caches) {
+      hn::Stream(value, d, kept + i);
+    } else {
+      hn::StoreU(value, d, kept + i);
+    }
+  }
+  for (int row = 0; row < rows; ++row) weights.bases[tile * kMaxKeptRows + row] = bases[row];
+}
+
+template <Dtype kDtype>
+HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
+                            const WeightRows& weights, const AttendState& state) {
+  HWY_ALIGN float scales[kMaxUnitRows];
+  HWY_ALIGN float bases[kMaxUnitRows];
+  float* logits = weights.logits;
+  AttendTile tile = range.reader->At(range.first_tile, range.begin, range.end);
+  for (int64_t index = range.first_tile; index < range.last_tile; ++index) {
+    const bool last = index + 1 == range.last_tile;
+    range.reader->PrefetchTable(index, 6);
+    const AttendTile next = !last ? range.reader->At(index + 1, range.begin, range.end)
+                                  : (range.after != nullptr && range.after->end > 0 ? *range.after : tile);
+    UnitLogits<kDtype>(queries, range.format->k_dim, tile, next, logits);
+    for (int row = 0; row < queries.rows; ++row) {
+      float* row_logits = logits + row * kTileSlots;
+      FinishLogits(queries, row, tile, row_logits);
+      scales[row] = SoftmaxRow(row_logits, state.max + row, state.sum + row, bases + row);
+    }
+    UnitValues<kDtype>(logits, scales, queries.rows, range.format->v_dim, tile, next, state.out);
+    if (weights.kept != nullptr) {
+      KeepWeights(logits, bases, queries.rows, index - range.first_tile, weights);
+    }
+    tile = next;
+  }
+  if (weights.past_caches) hwy::FlushStream();
+}
+
+void ClearStateImpl(int32_t rows, int32_t v_dim, const AttendState& state) {
+  const DF d;
+  for (int row = 0; row < rows; ++row) {
+    state.max[row] = -std::numeric_limits<float>::infinity();
+    state.sum[row] = 0.0f;
+  }
+  for (int64_t i = 0; i < int64_t{rows} * v_dim; i += kLanes) {
+    hn::StoreU(hn::Zero(d), d, state.out + i);
+  }
+}
+
+void AttendChunkImpl(const PackedRows& queries, const TileRange& range, const WeightRows& weights,
+                     const AttendState& state) {
+  ClearStateImpl(queries.rows, range.format->v_dim, state);
+  WithDtype(range.format->dtype, [&](auto dtype) HWY_ATTR {
+    AttendTiles<decltype(dtype)::value>(queries, range, weights, state);
+  });
+}
+
+void FoldChunkImpl(const AttendState& chunk, int32_t rows, int32_t v_dim,
+                   const AttendState& state) {
+  const DF d;
+  const VF lowest = hn::Set(d, std::numeric_limits<float>::lowest());
+  for (int64_t row = 0; row < rows; ++row) {
+    const VF left_max = hn::Set(d, state.max[row]);
+    const VF right_max = hn::Set(d, chunk.max[row]);
+    const VF max = hn::Max(left_max, right_max);
+    const VF origin = hn::IfThenElseZero(hn::Ge(max, lowest), max);
+    const VF left = Exp2(hn::Sub(left_max, origin));
+    const VF right = Exp2(hn::Sub(right_max, origin));
+    float* out = state.out + row * v_dim;
+    const float* added = chunk.out + row * v_dim;
+    for (int32_t dim = 0; dim < v_dim; dim += kLanes) {
+      const VF kept = hn::Mul(hn::LoadU(d, out + dim), left);
+      hn::StoreU(hn::MulAdd(hn::LoadU(d, added + dim), right, kept), d, out + dim);
+    }
+    state.sum[row] =
+        state.sum[row] * hn::GetLane(left) + chunk.sum[row] * hn::GetLane(right);
+    state.max[row] = hn::GetLane(max);
+  }
+}
+
+// fp32 elements of a row of any dtype, times a factor. True if all are finite.
+template <Dtype kDtype>
+HWY_INLINE bool WidenRow(const void* row, int32_t dims, float factor, float* HWY_RESTRICT out) {
+  const DF d;
+  const DI di;
+  const DU du;
+  // All ones in an element's exponent: infinite or not a number.
+  const auto exponent = hn::Set(di, kDtype == Dtype::kF16 ? 0x7c00 : 0x7f800000);
+  auto finite = hn::Lt(hn::Zero(di), exponent);
+  for (int32_t i = 0; i < dims; i += kLanes) {
+    VF x;
+    auto bits = hn::Zero(di);
+    if constexpr (kDtype == Dtype::kF32) {
+      x = hn::LoadU(d, static_cast<const float*>(row) + i);
+      bits = hn::BitCast(di, x);
+    } else if constexpr (kDtype == Dtype::kBf16) {
+      const hn::Rebind<uint16_t, DF> d16;
+      const auto half = hn::LoadU(d16, static_cast<const uint16_t*>(row) + i);
+      x = hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, half)));
+      bits = hn::BitCast(di, x);
+    } else {
+      const hn::Rebind<uint16_t, DF> d16;
+      const auto half = hn::LoadU(d16, static_cast<const uint16_t*>(row) + i);
+      bits = hn::BitCast(di, hn::PromoteTo(du, half));
+      x = Stored<Dtype::kF16>::Widen(hn::ShiftLeft<16>(bits));
+    }
+    finite = hn::And(finite, hn::Lt(hn::And(bits, exponent), exponent));
+    hn::StoreU(hn::Mul(x, hn::Set(d, factor)), d, out + i);
+  }
+  return hn::AllTrue(di, finite);
+}
+
+void PackQueriesImpl(const PackArgs& args) {
+  HWY_ALIGN float wide[256];
+  for (int index = 0; index < BlockCount(args.row_count); ++index) {
+    const RowBlock block = BlockAt(args.row_count, index);
+    float* packed = args.packed + int64_t{block.first} * args.dims;
+    for (int row = 0; row < block.count; ++row) {
+      bool finite = false;
+      WithDtype(args.dtype, [&](auto dtype) HWY_ATTR {
+        finite = WidenRow<decltype(dtype)::value>(args.rows[block.first + row], args.dims,
+                                                  args.factor, wide);
+      });
+      args.finite[block.first + row] = finite;
+      float* out = packed + row;
+      for (int32_t lane = 0; lane < args.dims; ++lane, out += block.count) {
+        *out = finite ? wide[args.lane_dims[lane]] : 0.0f;
+      }
+    }
+  }
+}
+
+void StoreOutputImpl(const float* values, float factor, int32_t v_dim, Dtype dtype, void* out) {
+  const DF d;
+  const DU du;
+  for (int32_t i = 0; i < v_dim; i += kLanes) {
+    const VF x = hn::Mul(hn::LoadU(d, values + i), hn::Set(d, factor));
+    if (dtype == Dtype::kF32) {
+      hn::StoreU(x, d, static_cast<float*>(out) + i);
+    } else if (dtype == Dtype::kF16) {
+      const hn::Rebind<hwy::float16_t, DF> d16;
+      hn::StoreU(hn::DemoteTo(d16, x), d16, static_cast<hwy::float16_t*>(out) + i);
+    } else {
+      const hn::Rebind<uint16_t, DF> d16;
+      const VU bits = hn::BitCast(du, x);
+      const VU odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
+      const VU rounded = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fff)));
+      hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(rounded)), d16,
+                 static_cast<uint16_t*>(out) + i);
+    }
+  }
+}
+
+// sums += weight * f(values * scale), over a tile's slots.
+HWY_INLINE void AddRow(const float* HWY_RESTRICT values, VF scale, VF weight, bool squared,
+                       float* HWY_RESTRICT sums) {
+  const DF d;
+  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+    VF p = hn::Mul(hn::LoadU(d, values + slot), scale);
+    if (squared) p = hn::Mul(p, p);
+    hn::StoreU(hn::MulAdd(p, weight, hn::LoadU(d, sums + slot)), d, sums + slot);
+  }
+}
+
+void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
+  const DF d;
+  // sum += weight * f(value * scale) = f(value) * (weight * f(scale)).
+  HWY_ALIGN float factors[kMaxUnitRows];
+  for (int row = 0; row < tile.rows; row += kLanes) {
+    const VF bases = hn::LoadU(d, tile.bases + row);
+    VF scale = Exp2(hn::Sub(bases, hn::LoadU(d, tile.log_sums + row)));
+    if (tile.squared) scale = hn::Mul(scale, scale);
+    hn::StoreU(hn::Mul(scale, hn::LoadU(d, tile.weights + row)), d, factors + row);
+  }
+  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+    VF sum = hn::LoadU(d, sums + slot);
+    for (int row = 0; row < tile.rows; ++row) {
+      VF p = hn::LoadU(d, tile.values + row * kTileSlots + slot);
+      if (tile.squared) p = hn::Mul(p, p);
+      sum = hn::MulAdd(p, hn::Set(d, factors[row]), sum);
+    }
+    hn::StoreU(sum, d, sums + slot);
+  }
+}
+
+void AddMassOfKeysImpl(const PackedRows& queries, const PageFormat& format,
+                       const AttendTile& tile, const MassTile& mass, float* logits, float* sums) {
+  const DF d;
+  WithDtype(format.dtype, [&](auto dtype) HWY_ATTR {
+    UnitLogits<decltype(dtype)::value>(queries, format.k_dim, tile, tile, logits);
+  });
+  for (int row = 0; row < queries.rows; ++row) {
+    if (mass.weights[row] == 0.0f) continue;
+    float* row_logits = logits + row * kTileSlots;
+    FinishLogits(queries, row, tile, row_logits);
+    const VF log_sum = hn::Set(d, mass.log_sums[row]);
+    for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+      hn::StoreU(Exp2(hn::Sub(hn::LoadU(d, row_logits + slot), log_sum)), d, row_logits + slot);
+    }
+    AddRow(row_logits, hn::Set(d, 1.0f), hn::Set(d, mass.weights[row]), mass.squared, sums);
+  }
+}
+
+void UpdateScoresImpl(const ScoreTile& tile, float decay, const float* sums) {
+  const DF d;
+  for (int group = 0; group < kTileGroups; ++group) {
+    float* scores = tile.scores[group];
+    if (scores == nullptr) continue;
+    const int first = group * kGroupSlots;
+    if (tile.begin <= first && first + kGroupSlots <= HWY_MIN(tile.end, tile.fresh)) {
+      for (int i = 0; i < kGroupSlots; i += kLanes) {
+        const VF kept = hn::Mul(hn::LoadU(d, scores + i), hn::Set(d, decay));
+        hn::StoreU(hn::Add(kept, hn::LoadU(d, sums + first + i)), d, scores + i);
+      }
+      continue;
+    }
+    for (int slot = HWY_MAX(first, tile.begin); slot < HWY_MIN(first + kGroupSlots, tile.end);
+         ++slot) {
+      const float kept = slot >= tile.fresh ? 0.0f : decay * scores[slot - first];
+      scores[slot - first] = kept + sums[slot];
+    }
+  }
+}
+
+}  // namespace sluice::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sluice::cpu {
+
+HWY_EXPORT(PackQueriesImpl);
+HWY_EXPORT(AttendChunkImpl);
+HWY_EXPORT(FoldChunkImpl);
+HWY_EXPORT(ClearStateImpl);
+HWY_EXPORT(StoreOutputImpl);
+HWY_EXPORT(AddMassImpl);
+HWY_EXPORT(AddMassOfKeysImpl);
+HWY_EXPORT(UpdateScoresImpl);
+
+void PackQueries(const PackArgs& args) { HWY_DYNAMIC_DISPATCH(PackQueriesImpl)(args); }
+
+void AttendChunk(const PackedRows& queries, const TileRange& range, const WeightRows& weights,
+                 const AttendState& state) {
+  HWY_DYNAMIC_DISPATCH(AttendChunkImpl)(queries, range, weights, state);
+}
+
+void FoldChunk(const AttendState& chunk, int32_t rows, int32_t v_dim, const AttendState& state) {
+  HWY_DYNAMIC_DISPATCH(FoldChunkImpl)(chunk, rows, v_dim, state);
+}
+
+void ClearState(int32_t rows, int32_t v_dim, const AttendState& state) {
+  HWY_DYNAMIC_DISPATCH(ClearStateImpl)(rows, v_dim, state);
+}
+
+void StoreOutput(const float* values, float factor, int32_t v_dim, Dtype dtype, void* out) {
+  HWY_DYNAMIC_DISPATCH(StoreOutputImpl)(values, factor, v_dim, dtype, out);
+}
+
+void AddMass(const MassTile& tile, float* sums) { HWY_DYNAMIC_DISPATCH(AddMassImpl)(tile, sums); }
+
+void AddMassOfKeys(const PackedRows& queries, const PageFormat& format, const AttendTile& tile,
+                   const MassTile& mass, float* logits, float* sums) {
+  HWY_DYNAMIC_DISPATCH(AddMassOfKeysImpl)(queries, format, tile, mass, logits, sums);
+}
+
+void UpdateScores(const ScoreTile& tile, float decay, const float* sums) {
+  HWY_DYNAMIC_DISPATCH(UpdateScoresImpl)(tile, decay, sums);
+}
+
+}  // namespace sluice::cpu
+#endif  // HWY_ONCE

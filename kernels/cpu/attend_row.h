@@ -1,0 +1,67 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/rows.h"
+#include "kernels/core/split.h"
+#include "kernels/core/view.h"
+#include "kernels/ops.h"
+
+namespace sluice::cpu {
+
+// The tokens of one entry that a call attends for.
+struct AttendEntry {
+  const ViewEntry* entry = nullptr;
+  int64_t token_count = 0;
+  int64_t call_token = 0;      // of the first one, among the call's tokens
+  int64_t first_position = 0;  // its true position
+};
+
+// Slots of a span, counted as in SpanChunks.
+struct SlotRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// What the query rows of an entry attend over for one kv head: its spans, cut
+// into canonical chunks, which are numbered through both spans.
+class AttendRow {
+ public:
+  AttendRow(const PoolView& pool, const AttendEntry& entry, const LayerShape& layer,
+            int32_t kv_head);
+
+  const Row& row() const { return row_; }
+  const SpanChunks& chunks(int32_t span) const { return chunks_[span]; }
+  int64_t chunk_slots() const { return chunk_slots_; }
+  int64_t chunk_tiles() const { return chunk_slots_ / kTileSlots; }
+  int32_t chunk_count() const;
+
+  // The span that chunk `chunk` lies in.
+  int32_t SpanOf(int32_t chunk) const {
+    return row_.span_count == 2 && chunk >= chunks_[0].count ? 1 : 0;
+  }
+  // The number of a span's first chunk.
+  int32_t FirstChunk(int32_t span) const { return span == 0 ? 0 : chunks_[0].count; }
+
+  // The slots of `span` that a query at `position` sees; begin >= end: none.
+  SlotRange Visible(int32_t span, int64_t position) const;
+
+  // What queries from `first_position` to `last_position` see, together.
+  SlotRange VisibleUnion(int32_t span, int64_t first_position, int64_t last_position) const {
+    return {Visible(span, first_position).begin, Visible(span, last_position).end};
+  }
+
+  // The chunks that hold what queries from `first_position` to `last_position` see.
+  SlotRange VisibleChunks(int64_t first_position, int64_t last_position) const;
+
+ private:
+  const PoolView* pool_;
+  int64_t tail_first_position_;
+  int32_t window_;
+  int64_t chunk_slots_ = 0;
+  Row row_;
+  SpanChunks chunks_[2];
+};
+
+}  // namespace sluice::cpu

@@ -1,0 +1,63 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/cpu_backend.h"
+
+#include "kernels/core/layout.h"
+#include "kernels/cpu/simd_target.h"
+
+namespace sluice {
+namespace {
+
+std::string Describe(int32_t threads) {
+  return std::string("fp32, ") + cpu::SimdTargetName(cpu::CurrentSimdTarget()) + ", " +
+         std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+}
+
+cpu::WorkerPool::Options PoolOptions(int32_t threads, cpu::LaneQueue* foreground,
+                                     cpu::LaneQueue* background, CompletionSignal* passed,
+                                     CompletionSignal* signal) {
+  foreground->SetOther(background);
+  background->SetOther(foreground);
+  cpu::WorkerPool::Options options;
+  options.threads = threads;
+  options.lanes = {foreground, background};
+  options.signals = {passed};
+  if (signal != nullptr) options.signals.push_back(signal);
+  return options;
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(const Options& options)
+    : pool_(options.pool),
+      foreground_(pool_),
+      background_(pool_),
+      workers_(PoolOptions(options.threads, &foreground_.queue, &background_.queue, &passed_,
+                           options.signal)),
+      description_(Describe(workers_.threads())) {}
+
+Ticket CpuBackend::Submit(Lane lane, const Operation& operation) {
+  const Ticket ticket = QueueOf(lane).Push(operation);
+  workers_.Notify();
+  return ticket;
+}
+
+void CpuBackend::After(Lane lane, Ticket ticket) { QueueOf(lane).SetAfter(ticket); }
+
+Ticket CpuBackend::Submitted(Lane lane) const { return QueueOf(lane).submitted(); }
+
+Ticket CpuBackend::Completed(Lane lane) const { return QueueOf(lane).passed(); }
+
+void CpuBackend::WaitIdle() {
+  for (const Lane lane : {Lane::kForeground, Lane::kBackground}) {
+    const Ticket last = Submitted(lane);
+    for (;;) {
+      const uint32_t seen = passed_.value();
+      if (Completed(lane) >= last) break;
+      passed_.Wait(seen, -1);
+    }
+  }
+}
+
+const char* CpuBackend::page_layout() const { return kPageLayoutName; }
+
+}  // namespace sluice

@@ -1,0 +1,252 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/slot_store.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernels/core/layout.h"
+#include "kernels/core/number.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/slot_store.cc"
+#include "hwy/foreach_target.h"  // must come before highway.h
+#include "hwy/highway.h"
+#include "kernels/cpu/stage-inl.h"
+
+#ifndef SLUICE_KERNELS_CPU_SLOT_STORE_ONCE
+#define SLUICE_KERNELS_CPU_SLOT_STORE_ONCE
+namespace sluice::cpu {
+inline constexpr int64_t kMaxRowBytes = 256 * 4;  // of the largest k_dim or v_dim, in fp32
+}  // namespace sluice::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice::cpu {
+namespace HWY_NAMESPACE {
+
+// The rows of one group of 16 slots in the stored dtype, and what is kept
+// beside them.
+struct StagedGroup {
+  const std::byte* k[kGroupSlots];  // lane order
+  const std::byte* v[kGroupSlots];  // plain order
+  float log_mass[kGroupSlots];
+  float key_norm[kGroupSlots];
+  int32_t count = 0;
+  int32_t non_finite = 0;
+};
+
+// Room for rows that cannot be used where they lie. In the worker's scratch.
+struct StageRoom {
+  std::byte zeros[kMaxRowBytes];
+  std::byte converted_k[kGroupSlots][kMaxRowBytes];
+  std::byte converted_v[kGroupSlots][kMaxRowBytes];
+  std::byte ordered_k[kGroupSlots][kMaxRowBytes];
+  std::byte streamed[kGroupSlots * kMaxRowBytes];  // a group's part of a tile
+};
+
+// `row` in the stored dtype: itself, or converted into `room`.
+const std::byte* AsStored(const std::byte* row, Dtype dtype, Dtype stored, int32_t dim,
+                          std::byte* room) {
+  if (dtype == stored) return row;
+  ConvertRow(row, dtype, stored, dim, room);
+  return room;
+}
+
+void StageSlot(const PageFormat& format, const SlotSource& source, int64_t index, StageRoom* room,
+               StagedGroup* group) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const int32_t slot = group->count++;
+  const std::byte* k = AsStored(source.k + index * source.k_stride_bytes, source.k_dtype,
+                                format.dtype, format.k_dim, room->converted_k[slot]);
+  const std::byte* v = AsStored(source.v + index * source.v_stride_bytes, source.v_dtype,
+                                format.dtype, format.v_dim, room->converted_v[slot]);
+  const float log_mass = source.log_mass == nullptr ? 0.0f : source.log_mass[index];
+  k = InLaneOrder(format, k, room->ordered_k[slot]);
+  float norm = 0.0f;
+  if (FiniteNorm(k, format.dtype, format.k_dim, &norm) &&
+      RowIsFinite(v, format.dtype, format.v_dim) && log_mass != -kInfinity) {
+    group->k[slot] = k;
+    group->v[slot] = v;
+    group->log_mass[slot] = log_mass;
+    group->key_norm[slot] = norm;
+    return;
+  }
+  group->k[slot] = group->v[slot] = room->zeros;
+  group->log_mass[slot] = -kInfinity;
+  group->key_norm[slot] = kInfinity;
+  ++group->non_finite;
+}
+
+void StoreKeys(const PageFormat& format, const StagedGroup& group, int32_t first_slot,
+               std::byte* tile) {
+  const int64_t units = int64_t{format.k_dim} * DtypeBytes(format.dtype) / 4;
+  auto* lines = reinterpret_cast<uint32_t*>(tile) + first_slot / kGroupSlots * units * kGroupSlots;
+  if (group.count == kGroupSlots) {
+    TransposeGroup(group.k, units, lines);
+    return;
+  }
+  for (int32_t i = 0; i < group.count; ++i) {
+    ScatterSlot(group.k[i], units, lines + first_slot % kGroupSlots + i);
+  }
+}
+
+void StoreValues(const PageFormat& format, const StagedGroup& group, int32_t first_slot,
+                 std::byte* tile) {
+  const int64_t row_bytes = int64_t{format.v_dim} * DtypeBytes(format.dtype);
+  if (format.dtype == Dtype::kF32) {
+    for (int32_t i = 0; i < group.count; ++i) {
+      std::memcpy(tile + (first_slot + i) * row_bytes, group.v[i], static_cast<size_t>(row_bytes));
+    }
+    return;
+  }
+  for (int32_t i = 0; i < group.count;) {
+    const int32_t slot = first_slot + i;
+    auto* pair = reinterpret_cast<uint16_t*>(tile + slot / 2 * 2 * row_bytes);
+    if (slot % 2 == 0 && i + 1 < group.count) {
+      Interleave(reinterpret_cast<const uint16_t*>(group.v[i]),
+                 reinterpret_cast<const uint16_t*>(group.v[i + 1]), format.v_dim, pair);
+      i += 2;
+    } else {
+      StoreHalfPair(group.v[i], format.v_dim, pair + slot % 2);
+      i += 1;
+    }
+  }
+}
+
+void StoreSideArrays(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                     int32_t first_slot, int64_t index, const SlotSource& source,
+                     const StagedGroup& group) {
+  int32_t* positions = PagePositions(pool, format.slab, page) + first_slot;
+  float* log_mass = PageLogMass(pool, format.slab, page) + first_slot;
+  float* norms = PageKeyNorms(pool, format.slab, page) + first_slot;
+  bool has_mass = false;
+  for (int32_t i = 0; i < group.count; ++i) {
+    positions[i] = source.positions != nullptr
+                       ? source.positions[index + i]
+                       : static_cast<int32_t>(source.first_position + index + i);
+    log_mass[i] = group.log_mass[i];
+    norms[i] = group.key_norm[i];
+    has_mass = has_mass || group.log_mass[i] != 0.0f;
+  }
+  if (has_mass) *PageFlags(pool, format.slab, page) |= kPageHasMass;
+}
+
+// A whole group of rows in the stored dtype: keys are summed when they lie side
+// by side. False, if something is not finite (or the sums are in doubt): the
+// group is then to be stored slot by slot.
+bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t index,
+                     int32_t first_slot, std::byte* page, StageRoom* room, StagedGroup* group) {
+  const bool as_stored = source.k_dtype == format.dtype && source.v_dtype == format.dtype;
+  if (!as_stored || format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
+  group->count = kGroupSlots;
+  const int64_t k_bytes = format.k_dim * DtypeBytes(format.dtype);
+  const int64_t v_bytes = format.v_dim * DtypeBytes(format.dtype);
+  for (int32_t i = 0; i < kGroupSlots; ++i) {
+    PrefetchRow(source.k + (index + i) * source.k_stride_bytes + source.k_ahead_bytes, k_bytes);
+    PrefetchRow(source.v + (index + i) * source.v_stride_bytes + source.v_ahead_bytes, v_bytes);
+    group->k[i] = InLaneOrder(format, source.k + (index + i) * source.k_stride_bytes,
+                              room->ordered_k[i]);
+    group->v[i] = source.v + (index + i) * source.v_stride_bytes;
+    group->log_mass[i] = 0.0f;
+  }
+  if (!RowsAreFinite(group->v, kGroupSlots, format.dtype, format.v_dim)) return false;
+  const int64_t units = k_bytes / 4;
+  auto* place = reinterpret_cast<uint32_t*>(page) + int64_t{first_slot} * units;
+  auto* lines = source.stream ? reinterpret_cast<uint32_t*>(room->streamed) : place;
+  TransposeGroup(group->k, units, lines);
+  SumsOfSquares(lines, units, format.dtype == Dtype::kBf16, group->key_norm);
+  for (float& norm : group->key_norm) {
+    if (!SumIsSound(norm)) return false;
+    norm = std::sqrt(norm);
+  }
+  std::byte* values = page + KTileBytes(format);
+  if (!source.stream) {
+    StoreValues(format, *group, first_slot, values);
+    return true;
+  }
+  StreamBytes(room->streamed, units * kGroupSlots * 4, reinterpret_cast<std::byte*>(place));
+  StoreValues(format, *group, 0, room->streamed);
+  StreamBytes(room->streamed, kGroupSlots * v_bytes, values + first_slot * v_bytes);
+  return true;
+}
+
+int64_t StoreSlotsImpl(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                       int32_t first_slot, int32_t count, const SlotSource& source,
+                       WorkerScratch& scratch) {
+  auto* room = reinterpret_cast<StageRoom*>(scratch.data);
+  std::byte* data = PageData(pool, format.slab, page);
+  int64_t non_finite = 0;
+  for (int32_t done = 0; done < count;) {
+    const int32_t slot = first_slot + done;
+    const int32_t end = std::min(count, done + kGroupSlots - slot % kGroupSlots);
+    StagedGroup group;
+    if (end - done < kGroupSlots ||
+        !StoreWholeGroup(format.page, source, done, slot, data, room, &group)) {
+      group.count = 0;
+      std::memset(room->zeros, 0, sizeof(room->zeros));
+      for (int32_t i = done; i < end; ++i) StageSlot(format.page, source, i, room, &group);
+      StoreKeys(format.page, group, slot, data);
+      StoreValues(format.page, group, slot, data + KTileBytes(format.page));
+    }
+    StoreSideArrays(pool, format, page, slot, done, source, group);
+    non_finite += group.non_finite;
+    done = end;
+  }
+  return non_finite;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sluice::cpu {
+
+HWY_EXPORT(StoreSlotsImpl);
+
+int64_t StoreSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot, int32_t count, const SlotSource& source,
+                   WorkerScratch& scratch) {
+  return HWY_DYNAMIC_DISPATCH(StoreSlotsImpl)(pool, format, page, first_slot, count, source,
+                                              scratch);
+}
+
+void OpenPage(const PoolView& pool, const SpanFormat& format, uint32_t page, int64_t slots) {
+  if (slots < format.page.page_size) {
+    ClearPage(pool, format, page);
+  } else {
+    *PageFlags(pool, format.slab, page) = 0;
+  }
+}
+
+void PrefetchSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot, int32_t count) {
+  constexpr int64_t kLineBytes = 64;
+  const auto prefetch = [](const std::byte* data, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += kLineBytes) __builtin_prefetch(data + i, 1, 3);
+  };
+  const int64_t element_bytes = DtypeBytes(format.page.dtype);
+  const std::byte* data = PageData(pool, format.slab, page);
+  const int64_t group_bytes = format.page.k_dim * element_bytes * kGroupSlots;
+  const int64_t row_bytes = format.page.v_dim * element_bytes;
+  prefetch(data + first_slot / kGroupSlots * group_bytes, group_bytes);
+  prefetch(data + KTileBytes(format.page) + first_slot / 2 * 2 * row_bytes,
+           RoundUp(count, 2) * row_bytes);
+  __builtin_prefetch(PagePositions(pool, format.slab, page) + first_slot, 1, 3);
+  __builtin_prefetch(PageLogMass(pool, format.slab, page) + first_slot, 1, 3);
+  __builtin_prefetch(PageKeyNorms(pool, format.slab, page) + first_slot, 1, 3);
+}
+
+void ClearPage(const PoolView& pool, const SpanFormat& format, uint32_t page) {
+  const SlabLayout& slab = format.slab;
+  std::memset(PageData(pool, slab, page), 0, static_cast<size_t>(slab.page_bytes));
+  std::fill_n(PagePositions(pool, slab, page), slab.page_size, 0);
+  std::fill_n(PageLogMass(pool, slab, page), slab.page_size, 0.0f);
+  std::fill_n(PageKeyNorms(pool, slab, page), slab.page_size, 0.0f);
+  *PageFlags(pool, slab, page) = 0;
+}
+
+}  // namespace sluice::cpu
+#endif  // HWY_ONCE

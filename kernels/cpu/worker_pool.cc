@@ -1,0 +1,149 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/worker_pool.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <new>
+#include <utility>
+
+namespace sluice::cpu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// About what falling asleep and being woken costs.
+constexpr std::chrono::microseconds kSpin{30};
+
+// Looks at the lanes between two looks at the clock.
+constexpr int kLooksPerRound = 16;
+
+constexpr std::align_val_t kScratchAlignment{64};
+
+inline void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+int32_t ThreadCount(int32_t wanted) {
+  if (wanted > 0) return wanted;
+  return std::max(1, static_cast<int32_t>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+void WorkerPool::AlignedDelete::operator()(std::byte* data) const {
+  operator delete[](data, kScratchAlignment);
+}
+
+WorkerPool::WorkerPool(Options options) : options_(std::move(options)) {
+  const int32_t count = ThreadCount(options_.threads);
+  for (int32_t worker = 0; worker < count; ++worker) {
+    scratch_.emplace_back(new (kScratchAlignment) std::byte[kWorkerScratchBytes]);
+  }
+  searching_.store(count, std::memory_order_seq_cst);
+  threads_.reserve(static_cast<size_t>(count));
+  for (int32_t worker = 0; worker < count; ++worker) {
+    threads_.emplace_back([this, worker] { RunWorker(worker); });
+  }
+}
+
+WorkerPool::~WorkerPool() {
+  stopping_.store(true, std::memory_order_seq_cst);
+  Wake(threads());
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void WorkerPool::Notify() {
+  if (searching_.load(std::memory_order_seq_cst) == 0) Wake(1);
+}
+
+void WorkerPool::Wake(int64_t workers) {
+  if (workers <= 0 || sleeping_.load(std::memory_order_seq_cst) == 0) return;
+  wake_count_.fetch_add(1, std::memory_order_seq_cst);
+  syscall(SYS_futex, reinterpret_cast<const uint32_t*>(&wake_count_), FUTEX_WAKE_PRIVATE,
+          static_cast<int>(std::min<int64_t>(workers, INT32_MAX)), nullptr, nullptr, 0);
+}
+
+void WorkerPool::RunWorker(int32_t worker) {
+  char name[16];
+  std::snprintf(name, sizeof(name), "sluice-cpu-%d", static_cast<int>(worker % 1000));
+  pthread_setname_np(pthread_self(), name);
+  WorkerScratch scratch{worker, scratch_[static_cast<size_t>(worker)].get(), kWorkerScratchBytes};
+  while (!stopping_.load(std::memory_order_acquire)) {
+    if (RunOne(scratch)) continue;
+    if (!SpinUntilWork()) SleepUntilWork();
+  }
+}
+
+bool WorkerPool::RunOne(WorkerScratch& scratch) {
+  for (LaneQueue* lane : options_.lanes) {
+    const Claim claim = lane->TryClaim();
+    if (claim.kind == Claim::Kind::kNothing) continue;
+    Execute(*lane, claim, scratch);
+    return true;
+  }
+  return false;
+}
+
+void WorkerPool::Execute(LaneQueue& lane, const Claim& claim, WorkerScratch& scratch) {
+  // The last one that was looking hands the look-out on.
+  if (searching_.fetch_sub(1, std::memory_order_seq_cst) == 1 && AnyPlan()) Wake(1);
+  int64_t shared_items = 0;
+  const bool done = lane.Execute(claim, scratch, &shared_items);
+  if (shared_items > 1) {
+    Wake(shared_items - 1 - searching_.load(std::memory_order_seq_cst));
+  }
+  searching_.fetch_add(1, std::memory_order_seq_cst);
+  if (!done) return;
+  lane.Pass();
+  for (CompletionSignal* signal : options_.signals) signal->Raise();
+}
+
+bool WorkerPool::SpinUntilWork() const {
+  const Clock::time_point end = Clock::now() + kSpin;
+  do {
+    for (int i = 0; i < kLooksPerRound; ++i) {
+      if (AnyWork()) return true;
+      Pause();
+    }
+    // Who has work for us may be waiting for this very core.
+    sched_yield();
+  } while (Clock::now() < end && !stopping_.load(std::memory_order_relaxed));
+  return false;
+}
+
+void WorkerPool::SleepUntilWork() {
+  const uint32_t seen = wake_count_.load(std::memory_order_seq_cst);
+  sleeping_.fetch_add(1, std::memory_order_seq_cst);
+  searching_.fetch_sub(1, std::memory_order_seq_cst);
+  if (!AnyWork() && !stopping_.load(std::memory_order_seq_cst)) {
+    syscall(SYS_futex, reinterpret_cast<const uint32_t*>(&wake_count_), FUTEX_WAIT_PRIVATE, seen,
+            nullptr, nullptr, 0);
+  }
+  searching_.fetch_add(1, std::memory_order_seq_cst);
+  sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+bool WorkerPool::AnyWork() const {
+  for (const LaneQueue* lane : options_.lanes) {
+    if (lane->HasWork()) return true;
+  }
+  return false;
+}
+
+bool WorkerPool::AnyPlan() const {
+  for (const LaneQueue* lane : options_.lanes) {
+    if (lane->CanPlan()) return true;
+  }
+  return false;
+}
+
+}  // namespace sluice::cpu

@@ -1,0 +1,130 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "tests/daemon/cache/cache_model.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace sluice {
+
+SlotAddress ModelSequence::TailSlot(size_t row, int64_t position) const {
+  const int64_t slot = tail_start + position - tail_first;
+  const ModelBlock& block = *tail[static_cast<size_t>(slot / geometry.page_size)];
+  return {block.pages[row], slot % geometry.page_size};
+}
+
+std::vector<SlotAddress> ModelSequence::SlotsOf(size_t row) const {
+  std::vector<SlotAddress> slots;
+  int64_t in_body = 0;
+  for (const ModelToken& token : rows[row]) {
+    if (token.position >= tail_first) {
+      slots.push_back(TailSlot(row, token.position));
+      continue;
+    }
+    const PageId page = body->rows[row][static_cast<size_t>(in_body / geometry.page_size)];
+    slots.push_back({page, in_body++ % geometry.page_size});
+  }
+  return slots;
+}
+
+void ModelSequence::DropEmptyTail() {
+  if (length > tail_first) return;
+  tail.clear();
+  tail_start = 0;
+}
+
+bool CacheModel::MustCopyOpenBlock(SequenceId id) const {
+  const ModelSequence& sequence = sequences.at(id);
+  const ModelBlock& open = *sequence.tail.back();
+  if (sequence.tail.back().use_count() > 1) return true;
+  for (const auto& [other_id, other] : sequences) {
+    if (other.body == nullptr) continue;
+    for (const auto& row : other.body->rows) {
+      for (const PageId page : row) {
+        if (std::find(open.pages.begin(), open.pages.end(), page) != open.pages.end()) return true;
+      }
+    }
+  }
+  return false;
+}
+
+std::set<PageId> CacheModel::PagesOf(SequenceId id) const {
+  const ModelSequence& sequence = sequences.at(id);
+  std::set<PageId> pages;
+  for (const ModelBlockPtr& block : sequence.tail) {
+    pages.insert(block->pages.begin(), block->pages.end());
+  }
+  if (sequence.body == nullptr) return pages;
+  for (const auto& row : sequence.body->rows) pages.insert(row.begin(), row.end());
+  return pages;
+}
+
+std::set<PageId> CacheModel::UsedPages(std::optional<SequenceId> but) const {
+  std::set<PageId> pages;
+  for (const auto& [id, sequence] : sequences) {
+    if (id != but) pages.merge(PagesOf(id));
+    if (!sequence.job) continue;
+    for (const ModelBlockPtr& block : sequence.job->held) {
+      pages.insert(block->pages.begin(), block->pages.end());
+    }
+  }
+  return pages;
+}
+
+int64_t CacheModel::ReservedPages() const {
+  int64_t pages = 0;
+  for (const auto& [id, sequence] : sequences) {
+    if (sequence.job) pages += static_cast<int64_t>(sequence.job->fresh_pages.size());
+  }
+  return pages;
+}
+
+std::string CacheModel::Compare(SequenceId id, const Cache& cache,
+                                const PagedMemory& memory) const {
+  const ModelSequence& model = sequences.at(id);
+  const Sequence* const real = cache.Find(id);
+  if (real == nullptr) return absl::StrCat("sequence ", id.value, " is gone");
+  const std::string name = absl::StrCat("sequence ", id.value, ": ");
+  if (real->length() != model.length || real->tail_first_position() != model.tail_first ||
+      real->tail_start() != model.tail_start || real->step_token_count() != model.step_tokens ||
+      real->rollback_floor() != model.tail_first || real->lost() != model.lost) {
+    return name + "length, tail, step, floor or loss differ";
+  }
+  if (real->blocks().size() != model.tail.size()) return name + "the number of blocks differs";
+  for (size_t i = 0; i < model.tail.size(); ++i) {
+    const std::span<const PageId> pages = cache.BlockPages(real->blocks()[i]);
+    if (!std::equal(pages.begin(), pages.end(), model.tail[i]->pages.begin(),
+                    model.tail[i]->pages.end())) {
+      return absl::StrCat(name, "the pages of block ", i, " differ");
+    }
+  }
+  if (real->bodies().has_value() != (model.body != nullptr)) return name + "the body differs";
+  if (model.body != nullptr) {
+    std::vector<PageId> pages;
+    for (const auto& row : model.body->rows) pages.insert(pages.end(), row.begin(), row.end());
+    if (cache.BodiesOf(*real->bodies()).pages != pages) return name + "the body's pages differ";
+  }
+  const std::vector<int64_t> kept = cache.KeptSlots(id);
+  for (size_t row = 0; row < kept.size(); ++row) {
+    if (kept[row] != static_cast<int64_t>(model.rows[row].size())) {
+      return absl::StrCat(name, "row ", row, " keeps ", kept[row], " slots, the model ",
+                          model.rows[row].size());
+    }
+  }
+  const std::string wrong = CompareRows(model, memory);
+  return wrong.empty() ? "" : name + wrong;
+}
+
+std::string CacheModel::CompareRows(const ModelSequence& model, const PagedMemory& memory) const {
+  for (size_t row = 0; row < model.rows.size(); ++row) {
+    const std::vector<SlotAddress> slots = model.SlotsOf(row);
+    for (size_t i = 0; i < slots.size(); ++i) {
+      if (memory.Read(slots[i]) == model.rows[row][i].uid) continue;
+      return absl::StrCat("row ", row, " lost the token at position ",
+                          model.rows[row][i].position);
+    }
+  }
+  return "";
+}
+
+}  // namespace sluice

@@ -1,0 +1,88 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/cache/cache.h"
+#include "tests/daemon/cache/paged_memory.h"
+
+namespace sluice {
+
+struct ModelBlock {
+  std::vector<PageId> pages;
+};
+using ModelBlockPtr = std::shared_ptr<ModelBlock>;
+
+struct ModelBody {
+  std::vector<std::vector<PageId>> rows;
+};
+
+struct ModelToken {
+  int64_t position = 0;
+  TokenUid uid = 0;
+  friend bool operator==(const ModelToken&, const ModelToken&) = default;
+};
+using ModelRow = std::vector<ModelToken>;
+
+struct ModelJob {
+  int64_t snapshot = 0;
+  std::vector<ModelRow> tokens;                 // by row, below the snapshot
+  std::vector<std::vector<SlotAddress>> slots;  // where they were at the plan
+  std::vector<PageId> fresh_pages;
+  std::vector<ModelBlockPtr> held;
+  std::set<uint64_t> read_tickets;
+};
+
+// One sequence as the design states it, over plain containers.
+struct ModelSequence {
+  CacheGeometry geometry;
+  TenantId tenant;
+  int64_t length = 0;
+  int64_t tail_first = 0;
+  int64_t tail_start = 0;
+  std::vector<ModelBlockPtr> tail;
+  std::shared_ptr<ModelBody> body;
+  std::vector<ModelRow> rows;  // what is kept, closed steps only
+  int64_t step_tokens = 0;
+  int64_t step_first_block = 0;
+  std::vector<TokenUid> step_uids;
+  bool lost = false;
+  std::optional<ModelJob> job;
+
+  int64_t used() const { return tail_start + length - tail_first; }
+  int64_t BlocksFor(int64_t slots) const {
+    return (slots + geometry.page_size - 1) / geometry.page_size;
+  }
+  SlotAddress TailSlot(size_t row, int64_t position) const;
+  // Where each kept token of the row lies.
+  std::vector<SlotAddress> SlotsOf(size_t row) const;
+  void DropEmptyTail();
+};
+
+// The sequences, and what must be in use on their account.
+class CacheModel {
+ public:
+  std::map<SequenceId, ModelSequence> sequences;
+
+  // True if the open block may be written by this sequence only.
+  bool MustCopyOpenBlock(SequenceId id) const;
+  // Pages that blocks, bodies and running jobs account for; without `but`, if given,
+  // what it holds itself.
+  std::set<PageId> UsedPages(std::optional<SequenceId> but = std::nullopt) const;
+  std::set<PageId> PagesOf(SequenceId id) const;
+  int64_t ReservedPages() const;
+
+  // Empty, or how the cache differs from the model in this sequence.
+  std::string Compare(SequenceId id, const Cache& cache, const PagedMemory& memory) const;
+
+ private:
+  std::string CompareRows(const ModelSequence& model, const PagedMemory& memory) const;
+};
+
+}  // namespace sluice

@@ -1,0 +1,38 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "tests/kernels/conformance/backends.h"
+
+#include "kernels/cpu/simd_target.h"
+#include "kernels/make_backend.h"
+
+namespace sluice::kernels_testing {
+namespace {
+
+std::unique_ptr<Backend> MakeOfKind(BackendKind kind, const PoolView& pool, int32_t threads,
+                                    CompletionSignal* signal) {
+  return MakeBackend(BackendOptions{kind, pool, threads, signal});
+}
+
+std::vector<BackendUnderTest> ListBackends() {
+  std::vector<BackendUnderTest> backends;
+  backends.push_back({"reference", [](const PoolView& pool, int32_t threads, CompletionSignal* s) {
+                        return MakeOfKind(BackendKind::kReference, pool, threads, s);
+                      }});
+  // The CPU backend, once for every instruction set that this machine has.
+  for (const cpu::SimdTarget target : cpu::SimdTargets()) {
+    const std::string name = std::string("cpu_") + cpu::SimdTargetName(target);
+    backends.push_back({name, [target](const PoolView& pool, int32_t threads, CompletionSignal* s) {
+                          cpu::UseSimdTarget(target);
+                          return MakeOfKind(BackendKind::kCpu, pool, threads, s);
+                        }});
+  }
+  return backends;
+}
+
+}  // namespace
+
+const std::vector<BackendUnderTest>& BackendsUnderTest() {
+  static const std::vector<BackendUnderTest> backends = ListBackends();
+  return backends;
+}
+
+}  // namespace sluice::kernels_testing
