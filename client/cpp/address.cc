@@ -27,7 +27,7 @@ absl::Status CheckPath(absl::string_view address, absl::string_view path) {
 
 std::string DefaultAddress() {
   const char* runtime_folder = std::getenv("XDG_RUNTIME_DIR");
-  const bool has_folder = runtime_folder != nullptr && *runtime_folder != '\0';
+  const bool has_folder = runtime_folder != nullptr && *runtime_folder == '/';
   return absl::StrCat("unix:", has_folder ? runtime_folder : "/run", "/sluice/sluice.sock");
 }
 

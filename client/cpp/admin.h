@@ -40,12 +40,12 @@ struct Totals {
 
 // How a daemon is.
 struct DaemonStatus {
-  std::string version;
+  std::string version = {};
   uint64_t epoch = 0;
   bool draining = false;
   absl::Duration uptime;
-  std::string backend;
-  std::string arithmetic;
+  std::string backend = {};
+  std::string arithmetic = {};
   PoolStatus pool;
   int64_t model_count = 0;
   int64_t session_count = 0;
@@ -53,15 +53,15 @@ struct DaemonStatus {
   int64_t open_step_count = 0;
   int64_t job_count = 0;
   Totals totals;
-  std::string json;  // the whole answer as proto3 JSON, with the wire's names
+  std::string json = {};  // the whole answer as proto3 JSON, with the wire's names
 };
 
 // One sequence. Meaning: sluice.v1.SequenceSummary.
 struct SequenceSummary {
   uint64_t sequence_id = 0;
-  std::string tenant;
-  std::string model_name;
-  std::string preset;
+  std::string tenant = {};
+  std::string model_name = {};
+  std::string preset = {};
   int64_t length = 0;
   double mean_kept_tokens = 0;
   int64_t held_bytes = 0;
@@ -73,9 +73,9 @@ struct SequenceSummary {
 
 // Some sequences, by ascending id.
 struct SequenceList {
-  std::vector<SequenceSummary> sequences;
+  std::vector<SequenceSummary> sequences = {};
   bool is_complete = true;  // false: there are more
-  std::string json;         // the list as proto3 JSON
+  std::string json = {};    // the list as proto3 JSON
 };
 
 // An operator's way to one daemon, on a tenant's or the admin socket.

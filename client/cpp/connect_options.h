@@ -10,7 +10,7 @@ namespace sluice::client {
 // How to reach a daemon.
 struct ConnectOptions {
   // `unix:/path` or `host:port`; empty: DefaultAddress().
-  std::string address;
+  std::string address = "";
   // What the client calls itself in lists and logs: at most 64 printable ASCII
   // characters.
   std::string client_name = "sluice-cpp";

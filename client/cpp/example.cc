@@ -22,8 +22,10 @@ absl::Status Run(const char* address) {
   if (!model.ok()) return model.status();
   auto session = (*client)->OpenSession();
   if (!session.ok()) return session.status();
-  auto sequence =
-      (*client)->CreateSequence({.model_id = model->model_id, .session_id = (*session)->id()});
+  sluice::client::SequenceOptions options;
+  options.model_id = model->model_id;
+  options.session_id = (*session)->id();
+  auto sequence = (*client)->CreateSequence(options);
   if (!sequence.ok()) return sequence.status();
 
   const std::vector<float> q(5 * 8 * 64, 0.5f), k(5 * 2 * 64, 0.5f), v(5 * 2 * 64, 2.0f);

@@ -16,19 +16,27 @@ namespace {
 
 using Outcome = WaitList::Outcome;
 
-bool GaveUp(const CancelFlag& cancelled) { return cancelled != nullptr && cancelled->load(); }
+// Why a call that waits must end now, if it must.
+absl::Status EndOfWait(const Core& core, const CancelFlag& cancelled) {
+  if (core.stopping) return Draining();
+  if (cancelled != nullptr && cancelled->load()) {
+    return absl::CancelledError("the caller gave up");
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
 // ---- fork
 
-std::optional<Outcome> Sequences::WaitIdle(SequenceState& sequence, bool expired,
+std::optional<Outcome> Sequences::WaitIdle(SequenceState& sequence, const std::string& field,
+                                           bool expired,
                                            const std::function<void(absl::Status)>& refuse) {
   if (sequence.step != nullptr) {
     if (!expired) return Outcome::kWaits;
     RefusalDetails details;
     details.open_step_id = sequence.step->id;
-    refuse(WithDetails(Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStepOpen, "",
+    refuse(WithDetails(Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStepOpen, field,
                               absl::StrCat("step ", details.open_step_id,
                                            " is open on sequence ", sequence.id)),
                        details));
@@ -82,8 +90,8 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (GaveUp(command.cancelled)) {
-    refuse(absl::CancelledError("the caller gave up"));
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
     return Outcome::kAnswered;
   }
   const uint64_t scope = ScopeOf(command.caller, command.session);
@@ -96,8 +104,10 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     refuse(parents.status());
     return Outcome::kAnswered;
   }
-  for (SequenceState* parent : *parents) {
-    if (const auto outcome = WaitIdle(*parent, attempt.expired, refuse)) return *outcome;
+  for (size_t i = 0; i < parents->size(); ++i) {
+    const std::string field = absl::StrCat("parents[", i, "]");
+    const auto outcome = WaitIdle(*(*parents)[i], field, attempt.expired, refuse);
+    if (outcome) return *outcome;
   }
   auto made = ForkAll(command, *parents);
   if (!made.ok()) {
@@ -168,8 +178,8 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (GaveUp(command.cancelled)) {
-    refuse(absl::CancelledError("the caller gave up"));
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
     return Outcome::kAnswered;
   }
   const auto sequence = core_.FindWhole(command.caller, command.sequence, "sequence_id");
@@ -182,7 +192,7 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
     refuse(policy.status());
     return Outcome::kAnswered;
   }
-  if (const auto outcome = WaitIdle(**sequence, attempt.expired, refuse)) return *outcome;
+  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) return *outcome;
   (*sequence)->policy = *policy;
   jobs_.CountSlots(**sequence);
   core_.RenewLease(**sequence);
@@ -217,8 +227,8 @@ Outcome Sequences::TryCompress(const struct Compress& command,
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (GaveUp(command.cancelled)) {
-    refuse(absl::CancelledError("the caller gave up"));
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
     return Outcome::kAnswered;
   }
   const auto sequence = core_.FindWhole(command.caller, command.sequence, "sequence_id");
@@ -231,7 +241,7 @@ Outcome Sequences::TryCompress(const struct Compress& command,
     refuse(policy.status());
     return Outcome::kAnswered;
   }
-  if (const auto outcome = WaitIdle(**sequence, attempt.expired, refuse)) return *outcome;
+  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) return *outcome;
   core_.RenewLease(**sequence);
   const auto answer = [done = command.done,
                        model = (*sequence)->model->model](const JobEnd& end) {

@@ -21,6 +21,10 @@ std::string Field(size_t index, absl::string_view name) {
   return absl::StrCat("entries[", index, "].", name);
 }
 
+bool HasDueJob(const SequenceState& sequence) {
+  return sequence.job != nullptr && sequence.job->due;
+}
+
 std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
                                          const std::vector<size_t>& chosen,
                                          const std::vector<SequenceState*>& sequences) {
@@ -32,6 +36,14 @@ std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
                         static_cast<int32_t>(entry.token_count)});
   }
   return requests;
+}
+
+// Whether a job is at work on the sequence, or may be once this entry begins.
+bool MayCompress(const SequenceState& sequence, const StepEntry& entry) {
+  if (sequence.job != nullptr) return true;
+  const bool ends_prefill = entry.phase == Phase::kDecode && sequence.in_prefill;
+  const bool due = sequence.prefill_end_due || sequence.every_due || ends_prefill;
+  return due && sequence.policy->spec().triggers.value_or(TriggerSpec{}) != TriggerSpec{};
 }
 
 }  // namespace
@@ -76,6 +88,11 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
     return Refused(pending, absl::CancelledError("the caller gave up"), nullptr, 0);
   }
   if (core_.draining) return Refused(pending, Draining(), nullptr, 0);
+  // The stream may have ended while the call waited; no one would end its step.
+  if (command.caller.session != 0) {
+    const auto session = core_.FindSession(command.caller, command.caller.session, "session_id");
+    if (!session.ok()) return Refused(pending, session.status(), nullptr, 0);
+  }
   const auto checked = Check(command);
   if (!checked.ok()) return Refused(pending, checked.status(), nullptr, 0);
   const std::vector<SequenceState*>& sequences = *checked;
@@ -86,11 +103,17 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
   for (const SequenceState* sequence : sequences) {
     if (sequence->readers > 0) return Outcome::kWaits;
   }
+  bool waits_for_job = false;
   for (size_t i = 0; i < sequences.size(); ++i) {
-    if (sequences[i]->job != nullptr && sequences[i]->job->due) continue;
     absl::Status length = CheckLength(command.entries[i], i, *sequences[i]);
     if (!length.ok()) return Refused(pending, std::move(length), model, 0);
+    if (!HasDueJob(*sequences[i]) || command.leave_out) continue;
+    jobs_.Hurry(*sequences[i]);
+    waits_for_job = true;
   }
+  // Nothing is rolled back before every floor is known.
+  if (waits_for_job) return Outcome::kWaits;
+  if (const auto outcome = LacksRoomAnyway(pending, attempt, sequences)) return *outcome;
   std::vector<size_t> chosen;
   if (!PrepareAll(pending, sequences, chosen)) return Outcome::kWaits;
   if (chosen.empty()) {
@@ -134,20 +157,64 @@ Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,
   if (missing > 0 && more_comes) return Outcome::kWaitsForMemory;
   if (!command.leave_out && !attempt.expired) return Outcome::kWaitsForMemory;
   if (missing == 0) return Open(pending, chosen, sequences);
+  const Reason reason = WhatLacks(RequestsOf(command, chosen, sequences));
   if (command.leave_out) {
-    chosen = LeaveOutWithoutRoom(pending, sequences, chosen);
+    chosen = LeaveOutWithoutRoom(pending, sequences, chosen, reason);
     if (!chosen.empty()) return Open(pending, chosen, sequences);
   }
+  return NoRoom(pending, sequences[0]->model, reason, missing);
+}
+
+Outcome Steps::NoRoom(const Pending& pending, ModelState* model, Reason reason,
+                      int64_t missing_bytes) {
+  const char* whose = reason == Reason::kTenantQuota ? "the tenant may take" : "are free";
   return Refused(pending,
-                 Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "entries",
-                        absl::StrCat("the step needs ", missing, " bytes more than are free"),
+                 Refuse(absl::StatusCode::kResourceExhausted, reason, "entries",
+                        absl::StrCat("the step needs ", missing_bytes, " bytes more than ", whose),
                         kRetryAfterMs),
-                 sequences[0]->model, missing);
+                 model, missing_bytes);
+}
+
+// The outcome of a step that does not fit even if its rollbacks give back all that
+// they drop: so that nothing is dropped for a step that is refused. None where a
+// trigger, which comes after the rollback, could make room.
+std::optional<Outcome> Steps::LacksRoomAnyway(const Pending& pending,
+                                              const WaitList::Attempt& attempt,
+                                              const std::vector<SequenceState*>& sequences) {
+  const BeginStep& command = pending.command;
+  if (command.leave_out) return std::nullopt;
+  bool rolls_back = false;
+  std::vector<StepEntryRequest> growth;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const StepEntry& entry = command.entries[i];
+    if (MayCompress(*sequences[i], entry)) return std::nullopt;
+    const int64_t length = core_.cached(*sequences[i]).length();
+    rolls_back = rolls_back || entry.base_length < length;
+    const int64_t tokens = entry.base_length + entry.token_count - length;
+    if (tokens < 1) continue;
+    growth.push_back({sequences[i]->handle, length, static_cast<int32_t>(tokens)});
+  }
+  if (!rolls_back) return std::nullopt;
+  const int64_t missing = core_.cache.MissingBytes(growth);
+  if (missing == 0) return std::nullopt;
+  const bool more_comes = core_.cache.reclaim_pending() || core_.cache.pool_bytes().retired > 0;
+  if (more_comes || !attempt.expired) return Outcome::kWaitsForMemory;
+  return NoRoom(pending, sequences[0]->model, WhatLacks(growth), missing);
+}
+
+// REQUIRES: bytes are missing, so that the cache refuses the step.
+Reason Steps::WhatLacks(const std::vector<StepEntryRequest>& requests) {
+  const absl::Status refused = core_.cache.BeginStep(requests).status();
+  SLUICE_CHECK(!refused.ok()) << "a step found room that was missing";
+  const std::optional<Refusal> refusal = RefusalOf(refused);
+  return refusal.has_value() && refusal->reason == Reason::kTenantQuota ? Reason::kTenantQuota
+                                                                        : Reason::kPoolFull;
 }
 
 std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
                                                const std::vector<SequenceState*>& sequences,
-                                               const std::vector<size_t>& chosen) {
+                                               const std::vector<size_t>& chosen,
+                                               Reason reason) {
   const std::vector<size_t> places =
       core_.cache.EntriesWithRoom(RequestsOf(pending.command, chosen, sequences));
   std::vector<size_t> kept;
@@ -157,7 +224,7 @@ std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
       kept.push_back(entry);
     } else {
       pending.left_out.push_back(
-          {static_cast<int32_t>(entry), sequences[entry]->id, Reason::kPoolFull});
+          {static_cast<int32_t>(entry), sequences[entry]->id, reason});
     }
   }
   return kept;
@@ -235,7 +302,8 @@ absl::Status Steps::CheckLength(const StepEntry& entry, size_t index,
                             entry.base_length < state.length() ? " without rollback" : "")),
         details);
   }
-  if (entry.base_length < state.rollback_floor()) {
+  // A due job moves the floor.
+  if (entry.base_length < state.rollback_floor() && !HasDueJob(sequence)) {
     return WithDetails(
         Refuse(absl::StatusCode::kFailedPrecondition, Reason::kBelowFloor,
                Field(index, "base_length"),
@@ -263,7 +331,7 @@ absl::Status Steps::CheckNotOpen(const std::vector<SequenceState*>& sequences) {
 // Rolls back and looks at triggers, once. False if a job is due first.
 bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
   const StepEntry& entry = pending.command.entries[index];
-  if (sequence.job != nullptr && sequence.job->due) return false;
+  if (HasDueJob(sequence)) return false;
   if (!pending.prepared[index]) {
     pending.prepared[index] = true;
     if (entry.base_length < core_.cached(sequence).length()) {
@@ -275,7 +343,7 @@ bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
     }
     jobs_.LookAtTriggers(sequence);
   }
-  return sequence.job == nullptr || !sequence.job->due;
+  return !HasDueJob(sequence);
 }
 
 void Steps::RollBack(SequenceState& sequence, int64_t length) {
