@@ -90,7 +90,7 @@ double LargestError(const TestBatch& batch, const LayerShape& layer, const Atten
 }
 
 int Main(int argc, char** argv) {
-  const int batches = argc > 1 ? std::atoi(argv[1]) : 120;
+  const int batches = argc > 1 ? std::atoi(argv[1]) : 60;
   const int64_t seed = argc > 2 ? std::atoll(argv[2]) : 1;
   if (batches < 1) {
     std::fprintf(stderr, "usage: sluice_attend_error [batches >= 1] [seed]\n");
