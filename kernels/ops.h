@@ -41,7 +41,8 @@ struct LayerShape {
 // Writes k and v of a range of a step's tokens into the layer's tail pages.
 //
 // A key or value that is not finite in the stored dtype stores zeros, log_mass
-// -inf and key_norm +inf for its slot. A page whose first slot is written is
+// -inf and key_norm +inf for its slot. A finite key whose norm is beyond fp32
+// stays, with key_norm +inf. A page whose first slot is written is
 // cleared beyond what the call writes.
 struct AppendArgs {
   const StepView* view = nullptr;

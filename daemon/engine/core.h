@@ -87,6 +87,7 @@ class Core {
   EngineTotals totals;
   absl::btree_map<std::string, EngineTotals> totals_by_preset;
   bool draining = false;
+  bool stopping = false;  // the thread ends: nobody may wait any more
 
  private:
   absl::Status CheckEpoch(uint64_t id, const std::string& field) const;

@@ -8,10 +8,13 @@
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/calls.h"
+#include "daemon/engine/job.h"
 #include "daemon/engine/tensor_check.h"
 
 namespace sluice {
 namespace {
+
+using Outcome = WaitList::Outcome;
 
 std::string LayerField(size_t index, absl::string_view name) {
   return absl::StrCat("layers[", index, "].", name);
@@ -159,7 +162,11 @@ void DataCalls::AppendOwnStep(struct Append command) {
       if (result.ok()) result->entry = entry;
       done(std::move(result));
     };
-    Append(std::move(append));
+    const absl::Status status = TryAppend(append);
+    if (status.ok()) return;
+    steps_.Undo(*core_.steps.at(begun->step));
+    ++core_.totals.refused_calls;
+    append.done(status);
   };
   steps_.Begin(std::move(begin));
 }
@@ -224,6 +231,12 @@ absl::Status DataCalls::TryAttendStep(struct Attend& command) {
   return absl::OkStatus();
 }
 
+bool DataCalls::WaitsForJob(SequenceState& sequence) {
+  if (sequence.job == nullptr || !sequence.job->due) return false;
+  sequence.job->waited = true;
+  return true;
+}
+
 absl::Status DataCalls::CheckReadable(const SequenceState& sequence,
                                       const std::string& field) const {
   if (sequence.step == nullptr) return absl::OkStatus();
@@ -235,7 +248,7 @@ absl::Status DataCalls::CheckReadable(const SequenceState& sequence,
                      details);
 }
 
-absl::Status DataCalls::TryAttendSequences(struct Attend& command) {
+absl::StatusOr<Outcome> DataCalls::TryAttendSequences(struct Attend& command) {
   if (command.sequences.empty()) return RefuseField("sequences", "must name at least one");
   if (command.first_token != 0) {
     return RefuseField("first_token", absl::StrCat("must be 0 with sequences, got ",
@@ -280,6 +293,9 @@ absl::Status DataCalls::TryAttendSequences(struct Attend& command) {
     return RefuseField("q.shape", absl::StrCat("has ", rows, " rows, the sequences ask for ",
                                                total_rows));
   }
+  bool waits = false;
+  for (SequenceState* sequence : sequences) waits = WaitsForJob(*sequence) || waits;
+  if (waits) return Outcome::kWaits;
   const auto range =
       core_.tables.Allocate(static_cast<int64_t>(sequences.size() * sizeof(ViewEntry)));
   if (!range.has_value()) {
@@ -290,12 +306,30 @@ absl::Status DataCalls::TryAttendSequences(struct Attend& command) {
   core_.dispatcher.Add(tenant,
                        std::make_unique<SequenceAttendCall>(core_, steps_, std::move(sequences),
                                                             *range, std::move(command), rows));
-  return absl::OkStatus();
+  return Outcome::kAnswered;
+}
+
+// What a sequence holds is what a step that began now would see, so that a due
+// job comes first.
+template <class Command>
+void DataCalls::RunOnceIdle(Command command,
+                            absl::StatusOr<Outcome> (DataCalls::*attempt)(Command&)) {
+  const int32_t tenant = command.caller.tenant;
+  auto shared = std::make_shared<Command>(std::move(command));
+  core_.waiting.Add(tenant, core_.now(), core_.now(),
+                    [this, shared, attempt](const WaitList::Attempt&) {
+                      const auto outcome = core_.stopping ? absl::StatusOr<Outcome>(Draining())
+                                                          : (this->*attempt)(*shared);
+                      if (outcome.ok()) return *outcome;
+                      ++core_.totals.refused_calls;
+                      shared->done(outcome.status());
+                      return Outcome::kAnswered;
+                    });
 }
 
 void DataCalls::Attend(struct Attend command) {
-  const absl::Status status =
-      command.step != 0 ? TryAttendStep(command) : TryAttendSequences(command);
+  if (command.step == 0) return RunOnceIdle(std::move(command), &DataCalls::TryAttendSequences);
+  const absl::Status status = TryAttendStep(command);
   if (status.ok()) return;
   ++core_.totals.refused_calls;
   command.done(status);
@@ -316,7 +350,7 @@ void DataCalls::CountLayers(StepState& step) const {
 
 // ---- explain
 
-absl::Status DataCalls::TryExplain(ExplainSequence& command) {
+absl::StatusOr<Outcome> DataCalls::TryExplain(ExplainSequence& command) {
   SLUICE_ASSIGN_OR_RETURN(SequenceState* sequence,
                           core_.FindWhole(command.caller, command.sequence, "sequence_id"));
   const Model& model = *sequence->model->model;
@@ -330,6 +364,7 @@ absl::Status DataCalls::TryExplain(ExplainSequence& command) {
     return RefuseField("kv_head", absl::StrCat("must be in [0, ", shape.kv_heads - 1, "], got ",
                                                command.kv_head));
   }
+  if (WaitsForJob(*sequence)) return Outcome::kWaits;
   const auto row = static_cast<size_t>(shape.first_row + command.kv_head);
   const Sequence& state = core_.cached(*sequence);
   const int64_t body = state.bodies().has_value()
@@ -345,14 +380,11 @@ absl::Status DataCalls::TryExplain(ExplainSequence& command) {
   const int32_t tenant = command.caller.tenant;
   core_.dispatcher.Add(tenant, std::make_unique<ExplainCall>(core_, steps_, *sequence, *range,
                                                              std::move(command), slots, body));
-  return absl::OkStatus();
+  return Outcome::kAnswered;
 }
 
 void DataCalls::Explain(ExplainSequence command) {
-  const absl::Status status = TryExplain(command);
-  if (status.ok()) return;
-  ++core_.totals.refused_calls;
-  command.done(status);
+  RunOnceIdle(std::move(command), &DataCalls::TryExplain);
 }
 
 }  // namespace sluice

@@ -37,9 +37,13 @@ class DataCalls {
   absl::Status CheckAttendOrder(const struct Attend& command, const StepState& step,
                                 int64_t rows) const;
   absl::Status TryAttendStep(struct Attend& command);
-  absl::Status TryAttendSequences(struct Attend& command);
+  absl::StatusOr<WaitList::Outcome> TryAttendSequences(struct Attend& command);
+  template <class Command>
+  void RunOnceIdle(Command command,
+                   absl::StatusOr<WaitList::Outcome> (DataCalls::*attempt)(Command&));
+  static bool WaitsForJob(SequenceState& sequence);
   absl::Status CheckReadable(const SequenceState& sequence, const std::string& field) const;
-  absl::Status TryExplain(ExplainSequence& command);
+  absl::StatusOr<WaitList::Outcome> TryExplain(ExplainSequence& command);
   void CountLayers(StepState& step) const;
 
   Core& core_;

@@ -6,12 +6,15 @@
 namespace sluice {
 namespace {
 
-// What may lie in the lane at a time: two pieces, so that the lane never runs
-// dry between them, or many small ones. A quarter of a millisecond of reading.
-constexpr size_t kPiecesInFlight = 2;
+// What may lie in the lane before another piece is put behind it: many small
+// ones, so that the lane does not run dry between them, or a large one alone. A
+// quarter of a millisecond of reading.
 constexpr int64_t kBytesInFlight = int64_t{8} << 20;
-// The lane's ring has other users (copies, jobs), who find room beyond this.
+// The lane's ring has other users (jobs), who find room beyond these.
 constexpr size_t kMostInFlight = Backend::kLaneCapacity / 2;
+constexpr size_t kMostCopiesInFlight = Backend::kLaneCapacity / 4;
+// What calls that begin may cost before one that has begun gets a turn.
+constexpr int64_t kFreshBytes = int64_t{256} << 20;
 // A tenant's turn: about what the lane reads in half a millisecond.
 constexpr int64_t kQuantumBytes = int64_t{16} << 20;
 
@@ -21,28 +24,41 @@ Dispatcher::Dispatcher(Backend& backend, int32_t tenant_count)
     : backend_(backend), tenants_(static_cast<size_t>(tenant_count)) {}
 
 void Dispatcher::Add(int32_t tenant, std::unique_ptr<Call> call) {
-  tenants_[static_cast<size_t>(tenant)].calls.push_back(std::move(call));
+  tenants_[static_cast<size_t>(tenant)].fresh.push_back(std::move(call));
   ++waiting_;
 }
 
 void Dispatcher::SubmitCopy(std::vector<PageCopy> pages, int32_t slots, uint16_t format) {
-  CopyPagesArgs copy;
-  copy.pages = pages.data();
-  copy.page_count = static_cast<int64_t>(pages.size());
-  copy.slots = slots;
-  copy.format = format;
-  const Ticket ticket = backend_.Submit(Lane::kForeground, copy);
-  copies_.emplace_back(ticket, std::move(pages));
+  waiting_copies_.push_back({std::move(pages), slots, format});
+  SubmitCopies();
+}
+
+bool Dispatcher::SubmitCopies() {
+  bool worked = false;
+  while (!waiting_copies_.empty() && copies_.size() < kMostCopiesInFlight) {
+    Copy next = std::move(waiting_copies_.front());
+    waiting_copies_.pop_front();
+    CopyPagesArgs copy;
+    copy.pages = next.pages.data();
+    copy.page_count = static_cast<int64_t>(next.pages.size());
+    copy.slots = next.slots;
+    copy.format = next.format;
+    const Ticket ticket = backend_.Submit(Lane::kForeground, copy);
+    copies_.emplace_back(ticket, std::move(next.pages));
+    worked = true;
+  }
+  return worked;
 }
 
 bool Dispatcher::Pump() {
   bool worked = FinishPassed();
-  while (waiting_ > 0 && HasRoom()) worked = SubmitNext() || worked;
+  worked = SubmitCopies() || worked;
+  while (waiting_ > 0 && !copies_wait() && HasRoom()) worked = SubmitNext() || worked;
   return worked;
 }
 
 bool Dispatcher::HasRoom() const {
-  if (in_flight_.size() < kPiecesInFlight) return true;
+  if (in_flight_.empty()) return true;
   return in_flight_.size() < kMostInFlight && in_flight_bytes_ < kBytesInFlight;
 }
 
@@ -65,27 +81,39 @@ bool Dispatcher::FinishPassed() {
 bool Dispatcher::SubmitNext() {
   while (true) {
     Tenant& tenant = tenants_[next_tenant_];
-    if (!tenant.calls.empty() && tenant.deficit_bytes > 0) {
+    if (!tenant.empty() && tenant.deficit_bytes > 0) {
       SubmitPieceOf(tenant);
       return true;
     }
-    if (tenant.calls.empty()) tenant.deficit_bytes = 0;
+    if (tenant.empty()) tenant.deficit_bytes = 0;
     next_tenant_ = (next_tenant_ + 1) % tenants_.size();
     Tenant& next = tenants_[next_tenant_];
-    if (!next.calls.empty()) next.deficit_bytes += kQuantumBytes;
+    if (!next.empty()) next.deficit_bytes += kQuantumBytes;
   }
 }
 
+std::shared_ptr<Call> Dispatcher::TakeNext(Tenant& tenant) {
+  const bool begun_is_next =
+      tenant.fresh.empty() || (!tenant.started.empty() && tenant.fresh_bytes >= kFreshBytes);
+  if (begun_is_next) tenant.fresh_bytes = 0;
+  std::deque<std::shared_ptr<Call>>& calls = begun_is_next ? tenant.started : tenant.fresh;
+  std::shared_ptr<Call> call = std::move(calls.front());
+  calls.pop_front();
+  return call;
+}
+
 void Dispatcher::SubmitPieceOf(Tenant& tenant) {
-  std::shared_ptr<Call> call = std::move(tenant.calls.front());
-  tenant.calls.pop_front();
+  const size_t fresh_before = tenant.fresh.size();
+  std::shared_ptr<Call> call = TakeNext(tenant);
+  const bool was_fresh = tenant.fresh.size() < fresh_before;
   Operation operation;
   int64_t cost_bytes = 0;
   if (call->Next(operation, cost_bytes)) {
     const Ticket ticket = backend_.Submit(Lane::kForeground, operation);
     tenant.deficit_bytes -= cost_bytes;
     in_flight_bytes_ += cost_bytes;
-    tenant.calls.push_back(call);
+    if (was_fresh) tenant.fresh_bytes += cost_bytes;
+    tenant.started.push_back(call);
     in_flight_.push_back({ticket, cost_bytes, std::move(call)});
     return;
   }

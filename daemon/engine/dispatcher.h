@@ -27,9 +27,10 @@ class Call {
   virtual void Dropped() = 0;
 };
 
-// Feeds the foreground lane: deficit round robin over tenants by cost, and
-// within a tenant one piece of each call in turn, so that a decode step waits
-// for one piece of somebody's prefill at most.
+// Feeds the foreground lane: deficit round robin over tenants by cost. Within a
+// tenant a call that has not begun goes before the next piece of one that has,
+// and those take turns by pieces. No more than one large piece lies in the lane,
+// so that a decode step waits for one piece of somebody's prefill at most.
 //
 // Not thread-safe: owned by the engine thread. No method waits.
 class Dispatcher {
@@ -39,15 +40,21 @@ class Dispatcher {
   // Takes a call. It is destroyed after its Finished.
   void Add(int32_t tenant, std::unique_ptr<Call> call);
 
-  // Submits a copy on write ahead of everything that still waits, and keeps the
-  // list of pages until it has passed.
+  // Submits a copy on write ahead of everything that still waits, as soon as the
+  // lane has room for it, and keeps the list of pages until it has passed.
   void SubmitCopy(std::vector<PageCopy> pages, int32_t slots, uint16_t format);
 
   // Finishes what has passed and submits what there is room for. True if
   // anything was finished or submitted.
   bool Pump();
 
-  bool idle() const { return in_flight_.empty() && copies_.empty() && waiting_ == 0; }
+  // True while copies wait for room. Until they are submitted their source pages
+  // must not be given back, nor their sequences be compressed.
+  bool copies_wait() const { return !waiting_copies_.empty(); }
+
+  bool idle() const {
+    return in_flight_.empty() && copies_.empty() && waiting_copies_.empty() && waiting_ == 0;
+  }
 
  private:
   struct InFlight {
@@ -56,16 +63,28 @@ class Dispatcher {
     std::shared_ptr<Call> call;  // freed, and finished, with its last piece
   };
   struct Tenant {
-    std::deque<std::shared_ptr<Call>> calls;
+    std::deque<std::shared_ptr<Call>> fresh;    // no piece was submitted yet
+    std::deque<std::shared_ptr<Call>> started;  // in turn
+    int64_t fresh_bytes = 0;  // of fresh calls since a started one had its turn
     int64_t deficit_bytes = 0;
+
+    bool empty() const { return fresh.empty() && started.empty(); }
+  };
+  struct Copy {
+    std::vector<PageCopy> pages;
+    int32_t slots;
+    uint16_t format;
   };
 
   bool HasRoom() const;
+  bool SubmitCopies();
+  static std::shared_ptr<Call> TakeNext(Tenant& tenant);
   bool FinishPassed();
   bool SubmitNext();
   void SubmitPieceOf(Tenant& tenant);
 
   Backend& backend_;
+  std::deque<Copy> waiting_copies_;
   std::deque<std::pair<Ticket, std::vector<PageCopy>>> copies_;  // in flight
   std::vector<Tenant> tenants_;
   size_t next_tenant_ = 0;

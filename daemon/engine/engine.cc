@@ -27,6 +27,12 @@ namespace {
 constexpr int64_t kPagesPerSlice = 1024;
 constexpr int64_t kCommandsPerTurn = 64;
 
+std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const PoolView& pool,
+                                       CompletionSignal& signal) {
+  const BackendOptions backend{options.backend, pool, options.worker_threads, &signal};
+  return options.make_backend ? options.make_backend(backend) : MakeBackend(backend);
+}
+
 uint32_t RandomEpoch() {
   std::random_device random;
   return (random() & 0x7fffffffu) | 1u;
@@ -39,8 +45,7 @@ class Engine::Impl {
   Impl(EngineOptions options, const Clock& clock, EngineMemory memory)
       : options_(std::move(options)),
         memory_(std::move(memory)),
-        backend_(MakeBackend({options_.backend, memory_.view().pool, options_.worker_threads,
-                              &signal_})),
+        backend_(MakeBackendOf(options_, memory_.view().pool, signal_)),
         queue_(static_cast<int32_t>(options_.tenants.size()), options_.queue_length, signal_),
         core_(options_, clock, *backend_, memory_.view(), RandomEpoch()),
         jobs_(core_),
@@ -122,8 +127,9 @@ bool Engine::Impl::Turn() {
   const absl::Duration now = core_.now();
   worked = sessions_.ExpireLeases(now) || worked;
   worked = core_.waiting.Pump(now) || worked;
-  // A waiter that was answered, or a lease that ran out, may have made work.
+  // A waiter, or a lease that ran out, may have made work.
   worked = core_.dispatcher.Pump() || worked;
+  worked = jobs_.Pump() || worked;
   return sessions_.PumpDrain() || worked;
 }
 
@@ -138,10 +144,12 @@ bool Engine::Impl::HandleCommands() {
 
 bool Engine::Impl::GiveBack() {
   bool worked = false;
-  if (core_.cache.reclaim_pending()) {
-    const Reclaimed reclaimed = core_.cache.ReclaimSlice(kPagesPerSlice, core_.submitted());
-    for (const BlockId block : reclaimed.blocks) core_.tables.DropBlock(block);
-    for (const BodiesId bodies : reclaimed.bodies) core_.tables.DropBodies(bodies);
+  core_.tables.Passed(core_.completed());
+  if (core_.cache.reclaim_pending() && !core_.dispatcher.copies_wait()) {
+    const LaneTickets newest = core_.submitted();
+    const Reclaimed reclaimed = core_.cache.ReclaimSlice(kPagesPerSlice, newest);
+    for (const BlockId block : reclaimed.blocks) core_.tables.DropBlock(block, newest);
+    for (const BodiesId bodies : reclaimed.bodies) core_.tables.DropBodies(bodies, newest);
     worked = true;
   }
   if (core_.cache.pool_bytes().retired > 0) {
@@ -164,6 +172,7 @@ int64_t Engine::Impl::WaitMs() const {
 // Nothing may be under way when the backend goes; every caller gets an answer.
 void Engine::Impl::Stop() {
   core_.draining = true;
+  core_.stopping = true;
   while (std::optional<Command> command = queue_.Pop()) {
     std::visit(
         [](auto& request) {
@@ -187,6 +196,7 @@ void Engine::Impl::Stop() {
   }
   backend_->WaitIdle();
   jobs_.Pump();
+  sessions_.PumpDrain();
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(

@@ -36,6 +36,8 @@ struct EngineOptions {
   BackendKind backend = BackendKind::kCpu;
   int32_t worker_threads = 0;  // 0: one a core
   std::vector<Tenant> tenants;  // at least one
+  // Makes the backend; empty: MakeBackend. For tests.
+  std::function<std::unique_ptr<Backend>(const BackendOptions&)> make_backend;
 };
 
 // Owns the pool and everything in it: one thread that turns commands into

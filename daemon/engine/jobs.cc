@@ -165,7 +165,7 @@ bool Jobs::Pump() {
     Job& ready = **job++;
     if (ready.stage == Job::Stage::kReady) worked = TryCommit(ready) || worked;
   }
-  while (running_ == nullptr && StartNext()) worked = true;
+  while (running_ == nullptr && !core_.dispatcher.copies_wait() && StartNext()) worked = true;
   return worked;
 }
 
@@ -282,6 +282,11 @@ void Jobs::SubmitBatch(Job& job) {
   const JobBatch& batch = job.batches[job.next_batch];
   FillBatch(job, batch);
   job.lane = job.waited ? Lane::kForeground : Lane::kBackground;
+  // A copy on write of what it reads may still be under way: that of a step that
+  // was undone.
+  if (job.lane == Lane::kBackground) {
+    core_.backend.After(Lane::kBackground, core_.backend.Submitted(Lane::kForeground));
+  }
   auto* scores = reinterpret_cast<float*>(core_.memory.workspace);
   auto* masks = reinterpret_cast<uint32_t*>(scores + job.row_offsets.back());
   const bool scored = job.recipe.scorer == Scorer::kKeyNorm;
@@ -345,8 +350,11 @@ void Jobs::Commit(Job& job) {
   core_.cache.CommitJob(sequence.handle,
                         ResultOf(job, sequence.model->model->format().page.page_size));
   const Sequence& state = core_.cached(sequence);
-  core_.tables.SetBodies(*state.bodies(), job.bodies_range, core_.cache.BodiesOf(*state.bodies()));
-  job.bodies_range = {};
+  if (state.bodies().has_value()) {
+    core_.tables.SetBodies(*state.bodies(), job.bodies_range,
+                           core_.cache.BodiesOf(*state.bodies()));
+    job.bodies_range = {};
+  }
   core_.tables.Assign(sequence.list, state.blocks());
   FreeTables(job);
   CountSlots(sequence);
@@ -391,7 +399,8 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   if (job.answer) job.answer(end);
   core_.waiting.Changed();
   jobs_.remove_if([&](const std::unique_ptr<Job>& other) { return other.get() == &job; });
-  LookAtTriggers(sequence);
+  // With drafts the triggers come after the next step's rollback.
+  if (sequence.draft_tokens == 0) LookAtTriggers(sequence);
 }
 
 void Jobs::FreeTables(Job& job) {

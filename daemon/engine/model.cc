@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/engine/model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 #include <utility>
@@ -58,8 +59,8 @@ absl::Status CheckRopeTable(const std::string& field, const RopeAngles& table, i
 
 absl::Status CheckSource(const std::string& field, const ModelGeometry& geometry, int32_t layer) {
   const int32_t source = geometry.layers[static_cast<size_t>(layer)].source_layer;
+  SLUICE_RETURN_IF_ERROR(InRange(field + ".source_layer", source, -1, layer - 1));
   if (source < 0) return absl::OkStatus();
-  SLUICE_RETURN_IF_ERROR(InRange(field + ".source_layer", source, 0, layer - 1));
   const LayerGeometry& other = geometry.layers[static_cast<size_t>(source)];
   if (other.source_layer >= 0) {
     return RefuseField(field + ".source_layer",
@@ -124,6 +125,17 @@ absl::Status CheckScalars(const ModelGeometry& geometry) {
                                                       geometry.logit_soft_cap));
   }
   return InRange("layers", static_cast<int64_t>(geometry.layers.size()), 1, kMaxLayers);
+}
+
+// Nothing rotates keys here yet, so that a model that needs it would get wrong
+// answers.
+absl::Status CheckKeySpace(const ModelGeometry& geometry) {
+  const bool rotates =
+      std::any_of(geometry.layers.begin(), geometry.layers.end(),
+                  [](const LayerGeometry& layer) { return layer.rope_table >= 0; });
+  if (geometry.keys_rotated || !rotates) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion, "key_space",
+                "keys and queries must come rotated");
 }
 
 absl::Status Check(const ModelGeometry& geometry) {
@@ -219,6 +231,7 @@ std::string FingerprintOf(const ModelGeometry& geometry, float scale) {
 absl::StatusOr<Model> Model::Create(ModelGeometry geometry, int64_t slab_bytes) {
   SLUICE_RETURN_IF_ERROR(Check(geometry));
   SLUICE_RETURN_IF_ERROR(CheckOnePairing(geometry));
+  SLUICE_RETURN_IF_ERROR(CheckKeySpace(geometry));
   Model model;
   model.geometry_ = std::move(geometry);
   std::vector<int32_t> first_rows;

@@ -32,7 +32,8 @@ std::vector<Piece> CutPieces(const StepView& view, const LayerShape& shape, int6
                              int64_t token_count) {
   std::vector<Piece> pieces;
   const int64_t end_token = first_token + token_count;
-  const int64_t tile_tokens = kTileQueryRows;
+  const int64_t tile_tokens =
+      std::max<int64_t>(1, kTileQueryRows * shape.kv_heads / shape.q_heads);
   bool open = false;  // the last piece takes further whole entries
   for (int32_t i = 0; i < view.entry_count; ++i) {
     const ViewEntry& entry = view.entries[i];

@@ -16,7 +16,14 @@ namespace {
 
 using Outcome = WaitList::Outcome;
 
-bool GaveUp(const CancelFlag& cancelled) { return cancelled != nullptr && cancelled->load(); }
+// Why a call that waits must end now, if it must.
+absl::Status EndOfWait(const Core& core, const CancelFlag& cancelled) {
+  if (core.stopping) return Draining();
+  if (cancelled != nullptr && cancelled->load()) {
+    return absl::CancelledError("the caller gave up");
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -82,8 +89,8 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (GaveUp(command.cancelled)) {
-    refuse(absl::CancelledError("the caller gave up"));
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
     return Outcome::kAnswered;
   }
   const uint64_t scope = ScopeOf(command.caller, command.session);
@@ -168,8 +175,8 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (GaveUp(command.cancelled)) {
-    refuse(absl::CancelledError("the caller gave up"));
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
     return Outcome::kAnswered;
   }
   const auto sequence = core_.FindWhole(command.caller, command.sequence, "sequence_id");
@@ -217,8 +224,8 @@ Outcome Sequences::TryCompress(const struct Compress& command,
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (GaveUp(command.cancelled)) {
-    refuse(absl::CancelledError("the caller gave up"));
+  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+    refuse(std::move(ended));
     return Outcome::kAnswered;
   }
   const auto sequence = core_.FindWhole(command.caller, command.sequence, "sequence_id");

@@ -21,6 +21,10 @@ std::string Field(size_t index, absl::string_view name) {
   return absl::StrCat("entries[", index, "].", name);
 }
 
+bool HasDueJob(const SequenceState& sequence) {
+  return sequence.job != nullptr && sequence.job->due;
+}
+
 std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
                                          const std::vector<size_t>& chosen,
                                          const std::vector<SequenceState*>& sequences) {
@@ -76,6 +80,11 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
     return Refused(pending, absl::CancelledError("the caller gave up"), nullptr, 0);
   }
   if (core_.draining) return Refused(pending, Draining(), nullptr, 0);
+  // The stream may have ended while the call waited; no one would end its step.
+  if (command.caller.session != 0) {
+    const auto session = core_.FindSession(command.caller, command.caller.session, "session_id");
+    if (!session.ok()) return Refused(pending, session.status(), nullptr, 0);
+  }
   const auto checked = Check(command);
   if (!checked.ok()) return Refused(pending, checked.status(), nullptr, 0);
   const std::vector<SequenceState*>& sequences = *checked;
@@ -86,11 +95,16 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
   for (const SequenceState* sequence : sequences) {
     if (sequence->readers > 0) return Outcome::kWaits;
   }
+  bool waits_for_job = false;
   for (size_t i = 0; i < sequences.size(); ++i) {
-    if (sequences[i]->job != nullptr && sequences[i]->job->due) continue;
     absl::Status length = CheckLength(command.entries[i], i, *sequences[i]);
     if (!length.ok()) return Refused(pending, std::move(length), model, 0);
+    if (!HasDueJob(*sequences[i]) || command.leave_out) continue;
+    jobs_.Hurry(*sequences[i]);
+    waits_for_job = true;
   }
+  // Nothing is rolled back before every floor is known.
+  if (waits_for_job) return Outcome::kWaits;
   std::vector<size_t> chosen;
   if (!PrepareAll(pending, sequences, chosen)) return Outcome::kWaits;
   if (chosen.empty()) {
@@ -134,20 +148,32 @@ Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,
   if (missing > 0 && more_comes) return Outcome::kWaitsForMemory;
   if (!command.leave_out && !attempt.expired) return Outcome::kWaitsForMemory;
   if (missing == 0) return Open(pending, chosen, sequences);
+  const Reason reason = WhatLacks(RequestsOf(command, chosen, sequences));
   if (command.leave_out) {
-    chosen = LeaveOutWithoutRoom(pending, sequences, chosen);
+    chosen = LeaveOutWithoutRoom(pending, sequences, chosen, reason);
     if (!chosen.empty()) return Open(pending, chosen, sequences);
   }
+  const char* whose = reason == Reason::kTenantQuota ? "the tenant may take" : "are free";
   return Refused(pending,
-                 Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "entries",
-                        absl::StrCat("the step needs ", missing, " bytes more than are free"),
+                 Refuse(absl::StatusCode::kResourceExhausted, reason, "entries",
+                        absl::StrCat("the step needs ", missing, " bytes more than ", whose),
                         kRetryAfterMs),
                  sequences[0]->model, missing);
 }
 
+// REQUIRES: bytes are missing, so that the cache refuses the step.
+Reason Steps::WhatLacks(const std::vector<StepEntryRequest>& requests) {
+  const absl::Status refused = core_.cache.BeginStep(requests).status();
+  SLUICE_CHECK(!refused.ok()) << "a step found room that was missing";
+  const std::optional<Refusal> refusal = RefusalOf(refused);
+  return refusal.has_value() && refusal->reason == Reason::kTenantQuota ? Reason::kTenantQuota
+                                                                        : Reason::kPoolFull;
+}
+
 std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
                                                const std::vector<SequenceState*>& sequences,
-                                               const std::vector<size_t>& chosen) {
+                                               const std::vector<size_t>& chosen,
+                                               Reason reason) {
   const std::vector<size_t> places =
       core_.cache.EntriesWithRoom(RequestsOf(pending.command, chosen, sequences));
   std::vector<size_t> kept;
@@ -157,7 +183,7 @@ std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
       kept.push_back(entry);
     } else {
       pending.left_out.push_back(
-          {static_cast<int32_t>(entry), sequences[entry]->id, Reason::kPoolFull});
+          {static_cast<int32_t>(entry), sequences[entry]->id, reason});
     }
   }
   return kept;
@@ -235,7 +261,8 @@ absl::Status Steps::CheckLength(const StepEntry& entry, size_t index,
                             entry.base_length < state.length() ? " without rollback" : "")),
         details);
   }
-  if (entry.base_length < state.rollback_floor()) {
+  // A due job moves the floor.
+  if (entry.base_length < state.rollback_floor() && !HasDueJob(sequence)) {
     return WithDetails(
         Refuse(absl::StatusCode::kFailedPrecondition, Reason::kBelowFloor,
                Field(index, "base_length"),
@@ -263,7 +290,7 @@ absl::Status Steps::CheckNotOpen(const std::vector<SequenceState*>& sequences) {
 // Rolls back and looks at triggers, once. False if a job is due first.
 bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
   const StepEntry& entry = pending.command.entries[index];
-  if (sequence.job != nullptr && sequence.job->due) return false;
+  if (HasDueJob(sequence)) return false;
   if (!pending.prepared[index]) {
     pending.prepared[index] = true;
     if (entry.base_length < core_.cached(sequence).length()) {
@@ -275,7 +302,7 @@ bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
     }
     jobs_.LookAtTriggers(sequence);
   }
-  return sequence.job == nullptr || !sequence.job->due;
+  return !HasDueJob(sequence);
 }
 
 void Steps::RollBack(SequenceState& sequence, int64_t length) {

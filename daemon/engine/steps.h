@@ -51,7 +51,8 @@ class Steps {
                              std::vector<size_t> chosen);
   std::vector<size_t> LeaveOutWithoutRoom(Pending& pending,
                                           const std::vector<SequenceState*>& sequences,
-                                          const std::vector<size_t>& chosen);
+                                          const std::vector<size_t>& chosen, Reason reason);
+  Reason WhatLacks(const std::vector<StepEntryRequest>& requests);
   absl::StatusOr<std::vector<SequenceState*>> Check(const BeginStep& command);
   absl::Status CheckEntry(const BeginStep& command, size_t index, SequenceState& sequence);
   absl::Status CheckLength(const StepEntry& entry, size_t index, const SequenceState& sequence);

@@ -52,9 +52,9 @@ void Tables::SetBlock(BlockId block, TableRange range, std::span<const PageId> p
   std::memcpy(At(range), pages.data(), pages.size_bytes());
 }
 
-void Tables::DropBlock(BlockId block) {
+void Tables::DropBlock(BlockId block, const LaneTickets& newest) {
   SLUICE_CHECK(block.value < blocks_.size()) << "block " << block.value;
-  Free(blocks_[block.value]);
+  retired_.Push(blocks_[block.value], newest);
   blocks_[block.value] = {};
 }
 
@@ -79,6 +79,10 @@ void Tables::Assign(BlockList& list, std::span<const BlockId> blocks) {
 void Tables::AssignFrom(BlockList& list, std::span<const BlockId> blocks, int64_t first) {
   const auto count = static_cast<int64_t>(blocks.size());
   SLUICE_CHECK(count * kWordBytes <= list.range.bytes) << "a list of " << count << " blocks";
+  if (count == 0) {
+    list.count = 0;
+    return;  // it may have no range
+  }
   auto* words = reinterpret_cast<uint32_t*>(base_ + list.range.offset);
   for (int64_t i = first; i < count; ++i) {
     const TableRange& block = blocks_[blocks[static_cast<size_t>(i)].value];
@@ -116,10 +120,14 @@ void Tables::SetBodies(BodiesId id, TableRange range, const Bodies& bodies) {
   }
 }
 
-void Tables::DropBodies(BodiesId id) {
+void Tables::DropBodies(BodiesId id, const LaneTickets& newest) {
   SLUICE_CHECK(id.value < bodies_.size()) << "bodies " << id.value;
-  Free(bodies_[id.value]);
+  retired_.Push(bodies_[id.value], newest);
   bodies_[id.value] = {};
+}
+
+void Tables::Passed(const LaneTickets& completed) {
+  while (const std::optional<TableRange> range = retired_.Pop(completed)) Free(*range);
 }
 
 }  // namespace sluice

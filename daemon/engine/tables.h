@@ -9,6 +9,7 @@
 
 #include "daemon/cache/bodies.h"
 #include "daemon/cache/ids.h"
+#include "daemon/cache/retire_list.h"
 #include "daemon/memory/table_allocator.h"
 #include "kernels/core/view.h"
 
@@ -46,7 +47,10 @@ class Tables {
   // Ranges for `count` blocks of `row_count` pages, or nothing at all.
   std::optional<std::vector<TableRange>> AllocateBlocks(int64_t count, int64_t row_count);
   void SetBlock(BlockId block, TableRange range, std::span<const PageId> pages);
-  void DropBlock(BlockId block);
+  // Its id may be set again at once; its words stay until the lanes have passed
+  // `newest`, the last operation submitted to each: a job that was cancelled may
+  // still read them.
+  void DropBlock(BlockId block, const LaneTickets& newest);
 
   // False, with the list as it was, if the segment is full.
   bool Reserve(BlockList& list, int64_t block_count);
@@ -59,8 +63,12 @@ class Tables {
   static int64_t BodiesBytes(int64_t row_count, int64_t page_count);
   // REQUIRES: `range` has BodiesBytes for the object.
   void SetBodies(BodiesId id, TableRange range, const Bodies& bodies);
-  void DropBodies(BodiesId id);
+  // As DropBlock.
+  void DropBodies(BodiesId id, const LaneTickets& newest);
   uint64_t BodiesOffset(BodiesId id) const { return bodies_[id.value].offset; }
+
+  // Gives back what was dropped and every lane has passed.
+  void Passed(const LaneTickets& completed);
 
   const std::byte* base() const { return base_; }
   int64_t size_bytes() const { return allocator_.size_bytes(); }
@@ -71,6 +79,7 @@ class Tables {
   TableAllocator allocator_;
   std::vector<TableRange> blocks_;  // by BlockId
   std::vector<TableRange> bodies_;  // by BodiesId
+  RetireList<TableRange> retired_;
 };
 
 }  // namespace sluice

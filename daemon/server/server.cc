@@ -1,6 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/server/server.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -106,6 +108,8 @@ void Server::Impl::FillContext() {
 }
 
 absl::Status Server::Impl::Start() {
+  // A malformed request is its sender's to hear of, not a line in the log.
+  google::protobuf::SetLogHandler(nullptr);
   const config::v1::Config& config = options_.config;
   for (int i = 0; i < config.tenants_size(); ++i) {
     SLUICE_RETURN_IF_ERROR(

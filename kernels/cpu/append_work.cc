@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "hwy/cache_control.h"
 #include "kernels/core/layout.h"
 #include "kernels/cpu/slot_store.h"
 
@@ -12,6 +13,9 @@ namespace {
 // An item's bytes; a row costs what kRowBytes cost on top of its own (cache misses).
 constexpr int64_t kItemBytes = int64_t{256} << 10;
 constexpr int64_t kRowBytes = 2048;
+
+// A call that writes more goes past the caches: Attend would not find it there.
+constexpr int64_t kStreamBytes = int64_t{8} << 20;
 
 }  // namespace
 
@@ -56,6 +60,7 @@ void AppendWork::CutIntoItems() {
   const LayerShape& layer = *args_.layer;
   const int64_t slot_bytes =
       layer.k_dim * DtypeBytes(args_.k_dtype) + layer.v_dim * DtypeBytes(args_.v_dtype);
+  stream_ = args_.token_count * layer.kv_heads * slot_bytes >= kStreamBytes;
   item_starts_.assign(1, 0);
   int64_t bytes = 0;
   for (size_t i = 0; i < runs_.size(); ++i) {
@@ -76,16 +81,15 @@ void AppendWork::Run(int64_t item, WorkerScratch& scratch) {
   int64_t non_finite = 0;
   for (int64_t i = item_starts_[item]; i < end; ++i) {
     for (int32_t head = 0; head < heads; ++head) {
-      // What is written next, and a head's share of what is read next.
-      if (head + 1 < heads) {
+      if (!stream_ && head + 1 < heads) {
         PrefetchDestination(runs_[i], head + 1);
-      } else if (i + 1 < end) {
+      } else if (!stream_ && i + 1 < end) {
         PrefetchDestination(runs_[i + 1], 0);
       }
-      if (i + 1 < end) PrefetchSource(runs_[i + 1], head);
       non_finite += StoreRun(runs_[i], head, scratch);
     }
   }
+  if (stream_) hwy::FlushStream();
   if (non_finite != 0) non_finite_.fetch_add(non_finite, std::memory_order_relaxed);
 }
 
@@ -99,20 +103,6 @@ uint32_t AppendWork::PageOf(const GroupRun& run, int32_t head) const {
 void AppendWork::PrefetchDestination(const GroupRun& run, int32_t head) const {
   PrefetchSlots(pool_, pool_.formats[run.entry->tail_format], PageOf(run, head), run.first_slot,
                 run.slots);
-}
-
-// Prefetches part `part` of kv_heads of the run's rows in the order in which
-// they lie, so that the hardware sees a stream.
-void AppendWork::PrefetchSource(const GroupRun& run, int32_t part) const {
-  const LayerShape& layer = *args_.layer;
-  const auto prefetch = [&](const void* tensor, int64_t vector_bytes) {
-    const int64_t part_bytes = run.slots * vector_bytes;
-    const std::byte* data = static_cast<const std::byte*>(tensor) +
-                            run.token * layer.kv_heads * vector_bytes + part * part_bytes;
-    for (int64_t i = 0; i < part_bytes; i += 64) __builtin_prefetch(data + i, 0, 2);
-  };
-  prefetch(args_.k, layer.k_dim * DtypeBytes(args_.k_dtype));
-  prefetch(args_.v, layer.v_dim * DtypeBytes(args_.v_dtype));
 }
 
 int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, WorkerScratch& scratch) const {
@@ -129,6 +119,12 @@ int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, WorkerScratch& s
   source.k_dtype = args_.k_dtype;
   source.v_dtype = args_.v_dtype;
   source.first_position = run.position;
+  source.stream = stream_;
+  // The next head's rows lie beside these, the next run's behind them.
+  const int64_t vectors_ahead =
+      head + 1 < layer.kv_heads ? 1 : run.slots * int64_t{layer.kv_heads} - head;
+  source.k_ahead_bytes = vectors_ahead * k_bytes;
+  source.v_ahead_bytes = vectors_ahead * v_bytes;
   const uint32_t page = PageOf(run, head);
   if (run.first_slot == 0) OpenPage(pool_, format, page, run.page_slots);
   return StoreSlots(pool_, format, page, run.first_slot, run.slots, source, scratch);

@@ -40,10 +40,10 @@ class AppendWork : public Work {
   uint32_t PageOf(const GroupRun& run, int32_t head) const;
   int64_t StoreRun(const GroupRun& run, int32_t head, WorkerScratch& scratch) const;
   void PrefetchDestination(const GroupRun& run, int32_t head) const;
-  void PrefetchSource(const GroupRun& run, int32_t part) const;
 
   const PoolView& pool_;
   AppendArgs args_;
+  bool stream_ = false;  // more bytes than the caches would keep
   std::vector<GroupRun> runs_;
   std::vector<int64_t> item_starts_;  // in runs, and their end
   std::atomic<int64_t> non_finite_{0};

@@ -226,22 +226,27 @@ HWY_INLINE bool WidenRow(const void* row, int32_t dims, float factor, float* HWY
   const DF d;
   const DI di;
   const DU du;
-  const auto exponent = hn::Set(di, 0x7f800000);
+  // All ones in an element's exponent: infinite or not a number.
+  const auto exponent = hn::Set(di, kDtype == Dtype::kF16 ? 0x7c00 : 0x7f800000);
   auto finite = hn::Lt(hn::Zero(di), exponent);
   for (int32_t i = 0; i < dims; i += kLanes) {
     VF x;
+    auto bits = hn::Zero(di);
     if constexpr (kDtype == Dtype::kF32) {
       x = hn::LoadU(d, static_cast<const float*>(row) + i);
+      bits = hn::BitCast(di, x);
     } else if constexpr (kDtype == Dtype::kBf16) {
       const hn::Rebind<uint16_t, DF> d16;
-      const auto bits = hn::LoadU(d16, static_cast<const uint16_t*>(row) + i);
-      x = hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, bits)));
+      const auto half = hn::LoadU(d16, static_cast<const uint16_t*>(row) + i);
+      x = hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, half)));
+      bits = hn::BitCast(di, x);
     } else {
-      const hn::Rebind<hwy::float16_t, DF> d16;
-      x = hn::PromoteTo(d, hn::LoadU(d16, static_cast<const hwy::float16_t*>(row) + i));
+      const hn::Rebind<uint16_t, DF> d16;
+      const auto half = hn::LoadU(d16, static_cast<const uint16_t*>(row) + i);
+      bits = hn::BitCast(di, hn::PromoteTo(du, half));
+      x = Stored<Dtype::kF16>::Widen(hn::ShiftLeft<16>(bits));
     }
-    const auto bits = hn::And(hn::BitCast(di, x), exponent);
-    finite = hn::And(finite, hn::Lt(bits, exponent));
+    finite = hn::And(finite, hn::Lt(hn::And(bits, exponent), exponent));
     hn::StoreU(hn::Mul(x, hn::Set(d, factor)), d, out + i);
   }
   return hn::AllTrue(di, finite);

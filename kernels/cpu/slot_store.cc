@@ -43,6 +43,7 @@ struct StageRoom {
   std::byte converted_k[kGroupSlots][kMaxRowBytes];
   std::byte converted_v[kGroupSlots][kMaxRowBytes];
   std::byte ordered_k[kGroupSlots][kMaxRowBytes];
+  std::byte streamed[kGroupSlots * kMaxRowBytes];  // a group's part of a tile
 };
 
 // `row` in the stored dtype: itself, or converted into `room`.
@@ -140,22 +141,34 @@ bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t
   const bool as_stored = source.k_dtype == format.dtype && source.v_dtype == format.dtype;
   if (!as_stored || format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
   group->count = kGroupSlots;
+  const int64_t k_bytes = format.k_dim * DtypeBytes(format.dtype);
+  const int64_t v_bytes = format.v_dim * DtypeBytes(format.dtype);
   for (int32_t i = 0; i < kGroupSlots; ++i) {
+    PrefetchRow(source.k + (index + i) * source.k_stride_bytes + source.k_ahead_bytes, k_bytes);
+    PrefetchRow(source.v + (index + i) * source.v_stride_bytes + source.v_ahead_bytes, v_bytes);
     group->k[i] = InLaneOrder(format, source.k + (index + i) * source.k_stride_bytes,
                               room->ordered_k[i]);
     group->v[i] = source.v + (index + i) * source.v_stride_bytes;
     group->log_mass[i] = 0.0f;
   }
   if (!RowsAreFinite(group->v, kGroupSlots, format.dtype, format.v_dim)) return false;
-  const int64_t units = format.k_dim * DtypeBytes(format.dtype) / 4;
-  auto* lines = reinterpret_cast<uint32_t*>(page) + int64_t{first_slot} * units;
+  const int64_t units = k_bytes / 4;
+  auto* place = reinterpret_cast<uint32_t*>(page) + int64_t{first_slot} * units;
+  auto* lines = source.stream ? reinterpret_cast<uint32_t*>(room->streamed) : place;
   TransposeGroup(group->k, units, lines);
   SumsOfSquares(lines, units, format.dtype == Dtype::kBf16, group->key_norm);
   for (float& norm : group->key_norm) {
     if (!SumIsSound(norm)) return false;
     norm = std::sqrt(norm);
   }
-  StoreValues(format, *group, first_slot, page + KTileBytes(format));
+  std::byte* values = page + KTileBytes(format);
+  if (!source.stream) {
+    StoreValues(format, *group, first_slot, values);
+    return true;
+  }
+  StreamBytes(room->streamed, units * kGroupSlots * 4, reinterpret_cast<std::byte*>(place));
+  StoreValues(format, *group, 0, room->streamed);
+  StreamBytes(room->streamed, kGroupSlots * v_bytes, values + first_slot * v_bytes);
   return true;
 }
 

@@ -234,6 +234,21 @@ inline void TransposeGroup(const std::byte* const* rows, int64_t units,
   }
 }
 
+inline void PrefetchRow(const std::byte* row, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i, 0, 3);
+}
+
+// Copies past the caches. Both aligned to 64 bytes, as is the length.
+inline void StreamBytes(const std::byte* from, int64_t bytes, std::byte* to) {
+  const hn::CappedTag<uint32_t, 16> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto* words = reinterpret_cast<const uint32_t*>(from);
+  auto* destination = reinterpret_cast<uint32_t*>(to);
+  for (int64_t i = 0; i < bytes / 4; i += lanes) {
+    hn::Stream(hn::Load(d, words + i), d, destination + i);
+  }
+}
+
 // Puts one row of words into a lane of its group's lines.
 inline void ScatterSlot(const std::byte* row, int64_t units, uint32_t* lane) {
   const auto* words = reinterpret_cast<const uint32_t*>(row);

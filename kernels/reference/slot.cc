@@ -15,10 +15,13 @@ namespace {
 
 bool AllFinite(const Vector& values) { return std::all_of(values.begin(), values.end(), IsFinite); }
 
+// +inf where it is beyond fp32.
 float Norm(const Vector& values) {
   double sum = 0.0;
   for (const double value : values) sum += value * value;
-  return static_cast<float>(std::sqrt(sum));
+  const double norm = std::sqrt(sum);
+  return norm <= double{std::numeric_limits<float>::max()} ? static_cast<float>(norm)
+                                                           : std::numeric_limits<float>::infinity();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct BackendUnderTest {
 
 // The one list of what the conformance suite runs over.
 const std::vector<BackendUnderTest>& BackendsUnderTest();
+
+inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) { *out << backend.name; }
 
 inline std::string NameOf(const testing::TestParamInfo<BackendUnderTest>& info) {
   return info.param.name;

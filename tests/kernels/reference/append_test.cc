@@ -96,6 +96,17 @@ TEST_F(ReferenceAppendTest, WhatIsNotFiniteAsStoredBecomesASlotWithoutWeight) {
   EXPECT_EQ(*PageFlags(batch_.pool(), slab(), page_), kPageHasMass);
 }
 
+class ReferenceWideAppendTest : public ReferenceAppendTest {
+ protected:
+  ReferenceWideAppendTest() : ReferenceAppendTest(Dtype::kF32) {}
+};
+
+TEST_F(ReferenceWideAppendTest, AFiniteKeyWhoseNormIsBeyondFp32Stays) {
+  EXPECT_EQ(Append(std::vector<float>(16, 3e38f), std::vector<float>(16, 1.0f)), 0);
+  EXPECT_EQ(PageKeyNorms(batch_.pool(), slab(), page_)[0], kInfinity);
+  EXPECT_EQ(PageLogMass(batch_.pool(), slab(), page_)[0], 0.0f);
+}
+
 TEST_F(ReferenceAppendTest, TheNormIsThatOfTheKeyAsStored) {
   Append(std::vector<float>(16, 0.1f), std::vector<float>(16, 1.0f));
   EXPECT_FLOAT_EQ(PageKeyNorms(batch_.pool(), slab(), page_)[0], 4.0f * RoundTo(Dtype::kF16, 0.1f));

@@ -1,0 +1,44 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/testing/step_driver.h"
+
+namespace sluice {
+
+// The backends that an engine test runs on. kThreaded: the reference behind one
+// thread a lane.
+enum class TestBackend { kReference, kThreaded, kCpu };
+
+inline std::string NameOf(TestBackend backend) {
+  return backend == TestBackend::kReference ? "Reference"
+         : backend == TestBackend::kCpu     ? "Cpu"
+                                            : "Threaded";
+}
+
+inline void PrintTo(TestBackend backend, std::ostream* out) { *out << NameOf(backend); }
+
+inline std::unique_ptr<EngineDriver> MakeDriver(TestBackend backend,
+                                                EngineOptions options = SmallOptions()) {
+  if (backend == TestBackend::kThreaded) {
+    return EngineDriver::Gated(std::make_shared<BackendGate>(), std::move(options));
+  }
+  options.backend =
+      backend == TestBackend::kCpu ? BackendKind::kCpu : BackendKind::kReference;
+  options.worker_threads = 2;
+  return std::make_unique<EngineDriver>(std::move(options));
+}
+
+class OnEveryBackend : public ::testing::TestWithParam<TestBackend> {};
+
+#define SLUICE_ON_EVERY_BACKEND(fixture)                                                 \
+  INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                            \
+                           ::testing::Values(TestBackend::kReference,                    \
+                                             TestBackend::kThreaded, TestBackend::kCpu), \
+                           [](const auto& info) { return NameOf(info.param); })
+
+}  // namespace sluice

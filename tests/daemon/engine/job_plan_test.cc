@@ -1,0 +1,75 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/engine/job_plan.h"
+
+#include "gtest/gtest.h"
+
+namespace sluice {
+namespace {
+
+RecipeSegment Segment(int32_t row, int32_t row_count, int64_t k) {
+  RecipeSegment segment;
+  segment.first_row = row;
+  segment.row_count = row_count;
+  segment.k = k;
+  return segment;
+}
+
+JobRecipe RowByRow(int32_t rows, int64_t k) {
+  JobRecipe recipe;
+  for (int32_t row = 0; row < rows; ++row) recipe.segments.push_back(Segment(row, 1, k));
+  return recipe;
+}
+
+TEST(JobPlanTest, WorkspaceIsAScoreAndABitForEverySlotOfWholeWords) {
+  EXPECT_EQ(WorkspaceBytes(0), 0);
+  EXPECT_EQ(WorkspaceBytes(1), 32 * 4 + 4);
+  EXPECT_EQ(WorkspaceBytes(64), 64 * 4 + 8);
+}
+
+TEST(JobPlanTest, DestinationsAreBoundedBySlotsPlacesAndAtMost) {
+  JobRecipe recipe;
+  recipe.segments = {Segment(0, 1, 100), Segment(1, 2, 40)};
+  EXPECT_EQ(DestinationOffsets(recipe, {33, 64, 10}, 16), (std::vector<int64_t>{0, 3, 6, 7}));
+  recipe.at_most = 16;
+  EXPECT_EQ(DestinationOffsets(recipe, {33, 64, 10}, 16), (std::vector<int64_t>{0, 1, 2, 3}));
+}
+
+TEST(JobPlanTest, BatchesFillASliceAndNeverDivideASegment) {
+  JobRecipe recipe = RowByRow(4, 8);
+  recipe.segments[3] = Segment(3, 2, 8);
+  const std::vector<int64_t> slots(5, 32);
+  const int64_t row = WorkspaceBytes(32);
+  const std::vector<JobBatch> batches = CutBatches(recipe, slots, 2 * row, 2 * row);
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(batches[0].row_count, 2);
+  EXPECT_EQ(batches[1].first_row, 2);
+  EXPECT_EQ(batches[1].row_count, 1);
+  EXPECT_EQ(batches[2].first_row, 3);
+  EXPECT_EQ(batches[2].row_count, 2);
+  EXPECT_EQ(batches[2].first_segment, 3);
+  EXPECT_EQ(batches[2].segment_count, 1);
+}
+
+TEST(JobPlanTest, ASegmentLargerThanASliceIsABatchOfItsOwn) {
+  const std::vector<JobBatch> batches =
+      CutBatches(RowByRow(2, 8), {320, 320}, WorkspaceBytes(320), WorkspaceBytes(32));
+  EXPECT_EQ(batches.size(), 2u);
+}
+
+TEST(JobPlanTest, ASegmentLargerThanTheWorkspaceDoesNotFit) {
+  EXPECT_TRUE(CutBatches(RowByRow(2, 8), {32, 64}, WorkspaceBytes(32), 1 << 20).empty());
+}
+
+TEST(JobPlanTest, TheResultIsDenseAndNamesReusedPages) {
+  Job job;
+  job.kept = {20, 0, 16};
+  job.destination_offsets = {0, 3, 4, 5};
+  job.destination_pages = {100, 101, 102, 103, 104};
+  job.reused = {kNoPage, kNoPage, kNoPage, kNoPage, 7};
+  const JobResult result = ResultOf(job, 16);
+  EXPECT_EQ(result.rows, (std::vector<RowExtent>{{0, 20}, {2, 0}, {2, 16}}));
+  EXPECT_EQ(result.pages, (std::vector<PageId>{{100}, {101}, {7}}));
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,158 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+// Steps that find no room.
+
+#include "tests/daemon/engine/refusal_matcher.h"
+#include "gtest/gtest.h"
+#include "tests/golden/l2norm_examples.h"
+#include "tests/testing/step_driver.h"
+
+namespace sluice {
+namespace {
+
+constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
+
+// A model whose blocks of 64 tokens are near 4 MiB: the pool has room for six.
+class MemoryTest : public ::testing::Test {
+ protected:
+  static ModelGeometry Large() {
+    ModelGeometry geometry = SmallGeometry();
+    geometry.name = "large";
+    geometry.query_heads = 8;
+    geometry.k_dim = geometry.v_dim = 128;
+    geometry.page_size_tokens = 64;
+    geometry.layers.assign(7, geometry.layers[0]);
+    for (LayerGeometry& layer : geometry.layers) layer.kv_heads = 8;
+    return geometry;
+  }
+
+  explicit MemoryTest(EngineOptions options = SmallOptions()) : driver_(std::move(options)) {}
+
+  int64_t FreeBlocks() { return driver_.Settled().pool.free / model_.block_bytes; }
+  StepPart Blocks(TestSequence& sequence, int64_t blocks) { return Prefill(sequence, 64 * blocks); }
+
+  Answer<StepBegun> Waiting(const std::vector<StepPart>& parts) {
+    BeginStep begin;
+    for (const StepPart& part : parts) begin.entries.push_back(part.ToEntry());
+    begin.max_wait = absl::Seconds(10);
+    return driver_.Send(begin);
+  }
+
+  EngineDriver driver_;
+  TestModel model_ = driver_.Register(Large());
+  TestSequence a_ = driver_.Create(model_), b_ = driver_.Create(model_);
+  TestSequence c_ = driver_.Create(model_);
+};
+
+TEST_F(MemoryTest, AStepWithoutRoomIsRefusedWithNumbersAndChangesNothing) {
+  const PoolBytes before = driver_.Settled().pool;
+  const auto refused = driver_.Begin({Blocks(a_, 2), Blocks(b_, 50)});
+  EXPECT_THAT(refused, Refused(kExhausted, Reason::kPoolFull, "entries"));
+  EXPECT_GT(RefusalOf(refused.status())->retry_after_ms, 0);
+  const Room room = *DetailsOf(refused.status()).room;
+  EXPECT_EQ(room.block_bytes, model_.block_bytes);
+  EXPECT_GT(room.missing_bytes, 40 * model_.block_bytes);
+  EXPECT_GT(room.free_bytes, model_.block_bytes);
+  EXPECT_EQ(driver_.Settled().pool, before);
+  EXPECT_EQ(driver_.Status().open_steps, 0);
+  EXPECT_TRUE(driver_.Begin({Blocks(a_, 2)}).ok());
+}
+
+TEST_F(MemoryTest, WhoWaitsGetsWhatIsGivenBackInOrder) {
+  const int64_t blocks = FreeBlocks();
+  const auto all = driver_.Begin({Blocks(a_, blocks)});
+  ASSERT_TRUE(all.ok()) << all.status();
+  const auto first = Waiting({Blocks(b_, blocks)});
+  const auto second = Waiting({Blocks(c_, 1)});
+  driver_.Status();
+  EXPECT_FALSE(first.ready() || second.ready());
+  ASSERT_TRUE(driver_.Abort(all->step).ok());
+  EXPECT_TRUE(first.Wait().ok());
+  driver_.Status();
+  EXPECT_FALSE(second.ready());
+  ASSERT_TRUE(driver_.Abort(first.Wait()->step).ok());
+  EXPECT_TRUE(second.Wait().ok());
+}
+
+TEST_F(MemoryTest, ASmallerStepDoesNotOvertakeOneOfItsTenantThatWaits) {
+  const int64_t blocks = FreeBlocks();
+  ASSERT_TRUE(driver_.Begin({Blocks(a_, blocks - 1)}).ok());
+  const auto first = Waiting({Blocks(b_, 2)});
+  const auto second = Waiting({Blocks(c_, 1)});
+  driver_.Settled();
+  EXPECT_FALSE(first.ready());
+  EXPECT_FALSE(second.ready());
+  driver_.Advance(absl::Seconds(11));
+  EXPECT_THAT(first.Wait(), RefusedFor(Reason::kPoolFull));
+  EXPECT_TRUE(second.Wait().ok());
+}
+
+TEST_F(MemoryTest, LeaveOutBeginsWithWhatFindsRoomInOrder) {
+  const int64_t blocks = FreeBlocks();
+  BeginStep begin;
+  begin.leave_out = true;
+  const auto begun = driver_.Begin({Blocks(a_, 2), Blocks(b_, blocks), Blocks(c_, 1)}, begin);
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  ASSERT_EQ(begun->entries.size(), 2u);
+  EXPECT_EQ(begun->entries[1].sequence, c_.id);
+  ASSERT_EQ(begun->left_out.size(), 1u);
+  EXPECT_EQ(begun->left_out[0].entry_index, 1);
+  EXPECT_EQ(begun->left_out[0].sequence, b_.id);
+  EXPECT_EQ(begun->left_out[0].reason, Reason::kPoolFull);
+}
+
+TEST_F(MemoryTest, LeaveOutIsRefusedIfNothingIsLeft) {
+  BeginStep begin;
+  begin.leave_out = true;
+  EXPECT_THAT(driver_.Begin({Blocks(a_, 50), Blocks(b_, 50)}, begin),
+              RefusedFor(Reason::kPoolFull));
+}
+
+TEST_F(MemoryTest, AWaiterIsAnsweredWhenItsSequenceGoes) {
+  ASSERT_TRUE(driver_.Begin({Blocks(a_, FreeBlocks())}).ok());
+  const auto waiting = Waiting({Blocks(b_, 1)});
+  ASSERT_TRUE(driver_.Free(b_).ok());
+  EXPECT_THAT(waiting.Wait(), RefusedFor(Reason::kUnknownSequence));
+}
+
+TEST_F(MemoryTest, WhatAFreedSequenceHeldServesTheNextAtOnce) {
+  const int64_t blocks = FreeBlocks();
+  for (int i = 0; i < 5; ++i) {
+    TestSequence sequence = driver_.Create(model_);
+    const auto begun = driver_.Begin({Blocks(sequence, blocks)});
+    ASSERT_TRUE(begun.ok()) << begun.status();
+    ASSERT_TRUE(driver_.Free(sequence).ok());
+    ASSERT_TRUE(driver_.Abort(begun->step).ok());
+  }
+  EXPECT_EQ(FreeBlocks(), blocks);
+}
+
+class QuotaTest : public MemoryTest {
+ protected:
+  static EngineOptions Options() {
+    EngineOptions options = SmallOptions();
+    options.tenants[0].maximum_bytes = int64_t{9} << 20;
+    options.max_sequences = 4;
+    return options;
+  }
+  QuotaTest() : MemoryTest(Options()) {}
+};
+
+TEST_F(QuotaTest, ATenantsMaximumIsNamedAsTheReason) {
+  const auto refused = driver_.Begin({Blocks(a_, 3)});
+  EXPECT_THAT(refused, Refused(kExhausted, Reason::kTenantQuota, "entries"));
+  EXPECT_LE(DetailsOf(refused.status()).room->free_bytes, int64_t{9} << 20);
+  EXPECT_TRUE(driver_.Begin({Blocks(a_, 2)}).ok());
+}
+
+TEST_F(QuotaTest, SequencesAreCountedToo) {
+  driver_.Create(model_);
+  CreateSequence create;
+  create.model_id = model_.id;
+  EXPECT_THAT(driver_.Call(create), RefusedFor(Reason::kTenantQuota));
+  EXPECT_THAT(driver_.Fork(a_), RefusedFor(Reason::kTenantQuota));
+  ASSERT_TRUE(driver_.Free(b_).ok());
+  EXPECT_TRUE(driver_.Fork(a_).ok());
+}
+
+}  // namespace
+}  // namespace sluice

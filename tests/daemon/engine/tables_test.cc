@@ -1,0 +1,109 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/engine/tables.h"
+
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace sluice {
+namespace {
+
+class TablesTest : public ::testing::Test {
+ protected:
+  static constexpr int64_t kBytes = 16 << 10;
+
+  void SetBlock(uint32_t id, std::vector<PageId> pages) {
+    auto ranges = tables_.AllocateBlocks(1, static_cast<int64_t>(pages.size()));
+    ASSERT_TRUE(ranges.has_value());
+    tables_.SetBlock(BlockId{id}, ranges->front(), pages);
+  }
+  // The page of `row` in block `index` of a list, as kernels find it.
+  uint32_t PageOf(const Tables::BlockList& list, int64_t index, int64_t row) {
+    const auto* words = reinterpret_cast<const uint32_t*>(tables_.base());
+    return words[words[list.range.offset / 4 + static_cast<uint64_t>(index)] + row];
+  }
+
+  alignas(128) std::byte bytes_[kBytes] = {};
+  Tables tables_{bytes_, kBytes};
+};
+
+TEST_F(TablesTest, AListLeadsToThePagesOfItsBlocks) {
+  SetBlock(3, {{30}, {31}});
+  SetBlock(0, {{7}, {8}});
+  Tables::BlockList list;
+  ASSERT_TRUE(tables_.Reserve(list, 2));
+  tables_.Assign(list, std::vector<BlockId>{{3}, {0}});
+  EXPECT_EQ(PageOf(list, 0, 1), 31u);
+  EXPECT_EQ(PageOf(list, 1, 0), 7u);
+}
+
+TEST_F(TablesTest, AListKeepsItsContentWhenItGrows) {
+  Tables::BlockList list;
+  std::vector<BlockId> blocks;
+  for (uint32_t id = 0; id < 40; ++id) {
+    SetBlock(id, {{100 + id}});
+    blocks.push_back({id});
+    ASSERT_TRUE(tables_.Reserve(list, id + 1));
+    tables_.AssignFrom(list, blocks, id);
+  }
+  for (uint32_t id = 0; id < 40; ++id) EXPECT_EQ(PageOf(list, id, 0), 100 + id);
+}
+
+TEST_F(TablesTest, AnEmptyListCanBeAssignedAndDropped) {
+  Tables::BlockList list;
+  ASSERT_TRUE(tables_.Reserve(list, 0));
+  tables_.Assign(list, {});
+  tables_.Drop(list);
+  EXPECT_EQ(tables_.used_bytes(), 0);
+}
+
+TEST_F(TablesTest, EverythingComesBack) {
+  SetBlock(0, {{1}, {2}});
+  Tables::BlockList list;
+  ASSERT_TRUE(tables_.Reserve(list, 100));
+  tables_.Drop(list);
+  tables_.DropBlock({0}, {2, 0});
+  tables_.Passed({2, 0});
+  EXPECT_EQ(tables_.used_bytes(), 0);
+}
+
+TEST_F(TablesTest, ADroppedBlockStaysReadableUntilTheLanesHavePassed) {
+  SetBlock(0, {{1}});
+  const int64_t used = tables_.used_bytes();
+  tables_.DropBlock({0}, {5, 3});
+  tables_.Passed({4, 9});
+  tables_.Passed({9, 2});
+  EXPECT_EQ(tables_.used_bytes(), used);
+  SetBlock(0, {{2}});  // the id is free at once
+  tables_.Passed({5, 3});
+  EXPECT_EQ(tables_.used_bytes(), used);
+}
+
+TEST_F(TablesTest, AFullSegmentRefusesAsAWhole) {
+  Tables::BlockList list;
+  ASSERT_TRUE(tables_.Reserve(list, 16));
+  const int64_t used = tables_.used_bytes();
+  EXPECT_FALSE(tables_.AllocateBlocks(1000, 16).has_value());
+  EXPECT_FALSE(tables_.Reserve(list, kBytes));
+  EXPECT_FALSE(tables_.Allocate(kBytes * 2).has_value());
+  EXPECT_EQ(tables_.used_bytes(), used);
+}
+
+TEST_F(TablesTest, BodiesAreWrittenAsKernelsReadThem) {
+  Bodies bodies;
+  bodies.rows = {{0, 20}, {2, 5}};
+  bodies.pages = {{11}, {12}, {13}};
+  const auto range = tables_.Allocate(Tables::BodiesBytes(2, 3));
+  ASSERT_TRUE(range.has_value());
+  tables_.SetBodies({4}, *range, bodies);
+  const auto* record =
+      reinterpret_cast<const BodiesRecord*>(tables_.base() + tables_.BodiesOffset({4}));
+  EXPECT_EQ(record->row_count, 2);
+  const auto* rows = reinterpret_cast<const BodyRow*>(record + 1);
+  EXPECT_EQ(rows[1].first_page, 2u);
+  EXPECT_EQ(rows[1].slots, 5);
+  EXPECT_EQ(reinterpret_cast<const uint32_t*>(rows + 2)[2], 13u);
+}
+
+}  // namespace
+}  // namespace sluice
