@@ -55,7 +55,8 @@ class EngineDriver {
                    const std::vector<int64_t>& counts, Phase phase) const;
   // Brings all of the sequences from length 0 to `lengths`.
   void Fill(const std::vector<uint64_t>& sequences, const std::vector<int64_t>& lengths);
-  // A tensor of `rows` tokens over `heads` heads; the same values every time.
+  // A tensor of `rows` tokens over `heads` heads; the same values every time. A
+  // larger one makes those before it invalid.
   TensorRef Tensor(int64_t rows, int32_t heads);
   // Returns once nothing is left to give back.
   EngineStatus WaitUntilGivenBack();
