@@ -39,7 +39,9 @@ class EngineDriver {
   template <class Result, class Request>
   Result Ask(Request request) {
     std::promise<absl::StatusOr<Result>> answer;
-    request.done = [&answer](absl::StatusOr<Result> result) { answer.set_value(std::move(result)); };
+    request.done = [&answer](absl::StatusOr<Result> result) {
+      answer.set_value(std::move(result));
+    };
     Post(std::move(request));
     absl::StatusOr<Result> result = answer.get_future().get();
     SLUICE_CHECK(result.ok()) << result.status().ToString();
