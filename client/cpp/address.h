@@ -10,8 +10,8 @@ namespace sluice::client {
 
 // The daemon's default socket, as sluice.config.v1.Listen.socket_path defines
 // it: `unix:$XDG_RUNTIME_DIR/sluice/sluice.sock`, or
-// `unix:/run/sluice/sluice.sock` where that variable is not an absolute path. Thread-safe
-// unless another thread changes the environment.
+// `unix:/run/sluice/sluice.sock` where that variable is not an absolute path.
+// Thread-safe unless another thread changes the environment.
 std::string DefaultAddress();
 
 // INVALID_ARGUMENT unless `address` is `unix:/path` (absolute, at most 107

@@ -39,6 +39,8 @@ bool Session::draining() const { return stream()->draining(); }
 
 absl::Status Session::Reconnect() {
   if (absl::Status status = connection_->transport().CheckProcess(); !status.ok()) return status;
+  std::lock_guard<std::mutex> one_at_a_time(reconnect_mu_);
+  if (stream()->Ping().ok()) return absl::OkStatus();
   stream()->Close();
   auto opened = Open(connection_);
   if (!opened.ok()) return opened.status();

@@ -51,8 +51,10 @@ class Session {
   // The daemon said, with a heartbeat, that it shuts down.
   bool draining() const;
 
-  // Ends the session and opens a new one. UNAVAILABLE: no daemon there, within
-  // ConnectOptions::wait_for_daemon; the session stays ended, try again.
+  // Asks the daemon, and opens a new session if this one has ended: of several
+  // threads that call it after an end, the first opens. UNAVAILABLE: no daemon
+  // there, within ConnectOptions::wait_for_daemon; the session stays ended, try
+  // again.
   absl::Status Reconnect();
 
   // Opens a step. Errors: those of sluice.v1.KvCache.BeginStep, and as Step's. On
@@ -82,6 +84,7 @@ class Session {
   std::shared_ptr<SessionStream> stream() const;
 
   const std::shared_ptr<Connection> connection_;
+  std::mutex reconnect_mu_;  // one Reconnect at a time; taken before mu_
   mutable std::mutex mu_;
   std::shared_ptr<SessionStream> stream_;  // guarded by mu_, never null
 };

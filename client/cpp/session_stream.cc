@@ -110,15 +110,20 @@ void SessionStream::StartHeartbeats(absl::Duration limit) {
   absl::Duration interval = limit / 3;
   if (interval <= absl::ZeroDuration()) interval = kMaxHeartbeatInterval;
   interval = std::clamp(interval, absl::Milliseconds(1), kMaxHeartbeatInterval);
-  heartbeat_ = std::make_unique<Heartbeat>(interval, [this] { return Beat(); });
+  heartbeat_ = std::make_unique<Heartbeat>(interval, [this] {
+    // A beat that was refused or late may be followed by a better one.
+    Ping().IgnoreError();
+    return status().ok();
+  });
 }
 
-bool SessionStream::Beat() {
+absl::Status SessionStream::Ping() {
   v1::SessionRequest request;
   v1::SessionResponse response;
   request.mutable_heartbeat();
-  if (Call(&request, &response).ok() && response.heartbeat().draining()) draining_ = true;
-  return status().ok();
+  absl::Status status = Call(&request, &response);
+  if (status.ok() && response.heartbeat().draining()) draining_ = true;
+  return status;
 }
 
 absl::Status SessionStream::Call(v1::SessionRequest* request, v1::SessionResponse* response,

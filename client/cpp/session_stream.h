@@ -42,6 +42,9 @@ class SessionStream {
   absl::Status Call(v1::SessionRequest* request, v1::SessionResponse* response,
                     absl::Duration more_time = absl::ZeroDuration());
 
+  // Asks the daemon whether the session lives.
+  absl::Status Ping();
+
   // Ends the session: ends the calls under way, then says goodbye for at most a
   // second. Later calls are FAILED_PRECONDITION.
   void Close();
@@ -68,7 +71,6 @@ class SessionStream {
 
   absl::Status Start();
   void StartHeartbeats(absl::Duration limit);
-  bool Beat();
   absl::Status Exchange(v1::SessionRequest* request, v1::SessionResponse* response,
                         absl::Duration timeout);
   void CloseNow(Lock* lock);

@@ -33,7 +33,7 @@ GOAL = 60
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     config = tmp_path_factory.mktemp("config") / "config.json"
-    config.write_text(json.dumps({"limits": LIMITS, "step_time_limit": "600s"}))
+    config.write_text(json.dumps({"limits": LIMITS, "step_time_limit": "600s", "heartbeat_limit": "600s"}))
     with Daemon(flags=[f"--config={config}", f"--pool_bytes={POOL_BYTES}"]) as daemon:
         yield daemon
         assert daemon.stop() == 0, daemon.log_tail()

@@ -284,6 +284,34 @@ TEST_F(SessionTest, ARestartOfTheDaemonFailsCallsUntilReconnect) {
   EXPECT_EQ(daemon_.Requests(Kind::kAttend).size(), 4u);  // the new limits hold
 }
 
+TEST_F(SessionTest, ReconnectKeepsASessionThatLives) {
+  const uint64_t id = session_->id();
+  EXPECT_TRUE(session_->Reconnect().ok());
+  EXPECT_EQ(session_->id(), id);
+}
+
+TEST_F(SessionTest, ThreadsThatReconnectAtOnceShareTheNewSession) {
+  daemon_.Stop();
+  daemon_.Start({.epoch = 2});
+  std::vector<std::thread> threads;
+  std::atomic<int> good{0};
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] { good += session_->Reconnect().ok(); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 4);
+  EXPECT_EQ(daemon_.Requests(Kind::kOpen).size(), 1u);
+  EXPECT_TRUE(session_->status().ok());
+}
+
+TEST_F(SessionTest, ADaemonThatIsNotThereLeavesTheSessionEnded) {
+  auto client = Client::Connect({.address = daemon_.address()});
+  auto session = (*client)->OpenSession();
+  daemon_.Stop();
+  EXPECT_TRUE(absl::IsUnavailable((*session)->Reconnect()));
+  EXPECT_FALSE((*session)->status().ok());
+}
+
 TEST_F(SessionTest, AStaleIdIsSaidToBeOne) {
   v1::Error error;
   error.set_code(9);

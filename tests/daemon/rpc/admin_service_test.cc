@@ -68,7 +68,7 @@ TEST_F(AdminServiceTest, AsksForOneSequenceMoreThanThePage) {
 
 TEST_F(AdminServiceTest, StatusShowsPoolAndState) {
   v1::GetStatusResponse response;
-  context_.draining = true;
+  context_->draining = true;
   const auto status = Call(&v1::Admin::Stub::GetStatus, {}, &response, [&] {
     EngineStatus answer;
     answer.pool.total = 100;

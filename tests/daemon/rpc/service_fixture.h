@@ -28,16 +28,16 @@ class IgnoringObserver final : public CallObserver {
 class ServiceFixture : public ::testing::Test {
  protected:
   explicit ServiceFixture(ListenerIdentity identity = {.tenant = 1})
-      : kv_cache_service_(MakeKvCacheService(&context_, identity)),
-        admin_service_(MakeAdminService(&context_, identity)) {
-    context_.engine = &engine_;
-    context_.observer = &observer_;
-    context_.sessions = &sessions_;
-    context_.rules = TestRules();
-    context_.calls_per_session = 2;
-    context_.tenant_names = {"zero", "one"};
-    context_.start_time = absl::FromUnixSeconds(100);
-    context_.drain = [this](std::optional<absl::Duration> timeout) { drained_ = timeout; };
+      : kv_cache_service_(MakeKvCacheService(context_, identity)),
+        admin_service_(MakeAdminService(context_, identity)) {
+    context_->engine = &engine_;
+    context_->observer = std::make_shared<IgnoringObserver>();
+    context_->sessions = &sessions_;
+    context_->rules = TestRules();
+    context_->calls_per_session = 2;
+    context_->tenant_names = {"zero", "one"};
+    context_->start_time = absl::FromUnixSeconds(100);
+    context_->drain = [this](std::optional<absl::Duration> timeout) { drained_ = timeout; };
     grpc::ServerBuilder builder;
     builder.RegisterService(kv_cache_service_.get());
     builder.RegisterService(admin_service_.get());
@@ -53,9 +53,8 @@ class ServiceFixture : public ::testing::Test {
   }
 
   FakeEngine engine_;
-  IgnoringObserver observer_;
   SessionTable sessions_{/*max_sessions=*/4};
-  ServiceContext context_;
+  const std::shared_ptr<ServiceContext> context_ = std::make_shared<ServiceContext>();
   std::optional<absl::Duration> drained_;
   const std::shared_ptr<grpc::Service> kv_cache_service_;
   const std::shared_ptr<grpc::Service> admin_service_;

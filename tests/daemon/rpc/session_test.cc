@@ -1,4 +1,6 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include <future>
+
 #include "tests/daemon/rpc/service_fixture.h"
 
 namespace sluice {
@@ -66,7 +68,7 @@ TEST_F(SessionTest, HeartbeatsSayWhetherTheDaemonDrains) {
   Open();
   Send(2, "heartbeat {}");
   EXPECT_FALSE(Receive().heartbeat().draining());
-  context_.draining = true;
+  context_->draining = true;
   Send(3, "heartbeat {}");
   EXPECT_TRUE(Receive().heartbeat().draining());
 }
@@ -126,12 +128,14 @@ TEST_F(SessionTest, ReadsNoMoreThanTheLimitOfCalls) {
   Open();
   Send(2, kBegin);
   Send(3, kBegin);
-  Send(4, kEnd);
+  // Inside a process a write lasts until it is read.
+  auto third = std::async(std::launch::async, [this] { return Send(4, kEnd); });
   const BeginStep first = engine_.Take<BeginStep>();
   const BeginStep second = engine_.Take<BeginStep>();
   first.done(StepBegun{});  // the third is read once this has its answer
   Receive();
   engine_.Take<EndStep>().done(std::vector<uint64_t>{});
+  EXPECT_TRUE(third.get());
   second.done(StepBegun{});
   for (int i = 0; i < 2; ++i) Receive();
 }
@@ -179,7 +183,7 @@ TEST_F(SessionTest, RunningCallsAreAnsweredBeforeACleanEnd) {
   stream_->WritesDone();
   engine_.Take<BeginStep>().done(Begun(TestId(4)));
   EXPECT_EQ(Receive().begin_step().step_id(), TestId(4));
-  EXPECT_TRUE(Finish().ok());
+  EXPECT_TRUE(stream_->Finish().ok());
   ExpectClosed();
 }
 
