@@ -131,7 +131,7 @@ class Benchmarks:
 
     def _cache(self) -> None:
         # The same names as on the engine thread, but of the bookkeeping alone.
-        self.measured.add_records(self._own("cache_bench"), prefix="cache_")
+        self.measured.add_records(self._own("sluice_cache_bench"), prefix="cache_")
 
 
 def machine_facts(measured: Measured) -> str:
