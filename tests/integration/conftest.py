@@ -36,9 +36,9 @@ def wire(daemon: Daemon) -> Iterator[Wire]:
 
 @pytest.fixture(scope="module")
 def limited_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One with low limits and a lot of patience."""
+    """One with low limits and a lot of patience until it is to stop, with steps left open."""
     config = tmp_path_factory.mktemp("config") / "config.json"
-    patience = {"step_time_limit": "600s", "heartbeat_limit": "600s"}
+    patience = {"step_time_limit": "600s", "heartbeat_limit": "600s", "drain_timeout": "1s"}
     config.write_text(json.dumps({"limits": LIMITS, **patience}))
     with Daemon(flags=[f"--config={config}", f"--pool_bytes={LIMITED_POOL_BYTES}"]) as daemon:
         yield daemon
