@@ -335,6 +335,7 @@ struct EngineStatus {
   int64_t open_steps = 0;
   int64_t running_jobs = 0;
   int64_t queued_commands = 0;
+  bool giving_back = false;  // what was given up still counts as in use
   std::vector<int64_t> tenant_used_bytes;  // [tenants]
   std::vector<std::pair<std::string, EngineTotals>> by_preset;  // jobs' counts by policy preset
   EngineTotals totals;

@@ -112,7 +112,8 @@ void Dispatcher::SubmitPieceOf(Tenant& tenant) {
     const Ticket ticket = backend_.Submit(Lane::kForeground, operation);
     tenant.deficit_bytes -= cost_bytes;
     in_flight_bytes_ += cost_bytes;
-    if (was_fresh) tenant.fresh_bytes += cost_bytes;
+    // What it was preferred to.
+    if (was_fresh && !tenant.started.empty()) tenant.fresh_bytes += cost_bytes;
     tenant.started.push_back(call);
     in_flight_.push_back({ticket, cost_bytes, std::move(call)});
     return;

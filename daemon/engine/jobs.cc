@@ -345,6 +345,10 @@ bool Jobs::TryCommit(Job& job) {
 void Jobs::Commit(Job& job) {
   SequenceState& sequence = *job.sequence;
   const bool asked = job.answer != nullptr;  // BytesAlone is O(pages): only for people
+  const int64_t reused_bytes =
+      sequence.model->model->page_bytes() *
+      std::count_if(job.reused.begin(), job.reused.end(),
+                    [](uint32_t page) { return page != kNoPage; });
   const int64_t held_before = core_.cache.HeldBytes(sequence.handle);
   const int64_t alone_before = asked ? core_.cache.BytesAlone(sequence.handle) : 0;
   core_.cache.CommitJob(sequence.handle,
@@ -361,9 +365,13 @@ void Jobs::Commit(Job& job) {
   JobEnd end;
   end.kept_tokens = core_.cache.KeptSlots(sequence.handle);
   const int64_t given_up = held_before - core_.cache.HeldBytes(sequence.handle);
-  end.freed_now_bytes =
-      asked ? std::max<int64_t>(0, alone_before - core_.cache.BytesAlone(sequence.handle))
-            : given_up;
+  end.freed_now_bytes = given_up;
+  if (asked && alone_before < held_before) {
+    // Pages taken over are not counted alone as long as their blocks are given
+    // up in slices; those of others' blocks stay shared and make this too small.
+    const int64_t alone = core_.cache.BytesAlone(sequence.handle) + reused_bytes;
+    end.freed_now_bytes = std::max<int64_t>(0, alone_before - alone);
+  }
   end.freed_later_bytes = std::max<int64_t>(0, given_up - end.freed_now_bytes);
   End(job, JobOutcome::kCommitted, std::move(end));
 }

@@ -75,6 +75,7 @@ void Sessions::Status(GetStatus command, int64_t queued_commands) {
   status.open_steps = static_cast<int64_t>(core_.steps.size());
   status.running_jobs = jobs_.count();
   status.queued_commands = queued_commands;
+  status.giving_back = core_.cache.reclaim_pending();
   for (size_t tenant = 0; tenant < core_.options.tenants.size(); ++tenant) {
     status.tenant_used_bytes.push_back(
         core_.cache.tenants().usage(TenantId{static_cast<uint32_t>(tenant)}).bytes);

@@ -63,9 +63,10 @@ std::unique_ptr<EngineDriver> EngineDriver::Gated(std::shared_ptr<BackendGate> g
 }
 
 void EngineDriver::Advance(absl::Duration by) {
+  constexpr int kMostCommandsPerTurn = 64;
   clock_.Advance(by);
-  Status();
-  Status();  // the first may have been read before the turn that saw the time
+  // Time is looked at once a turn, after its commands.
+  for (int i = 0; i <= kMostCommandsPerTurn; ++i) Status();
 }
 
 TestModel EngineDriver::Register(ModelGeometry geometry, Caller caller) {
@@ -148,22 +149,15 @@ EngineStatus EngineDriver::Status() {
 
 EngineStatus EngineDriver::StatusOnce(
     const std::function<bool(const EngineStatus&)>& reached) {
-  constexpr int kTurns = 5000;
+  constexpr int kTurns = 20000;
   EngineStatus status = Status();
   for (int turn = 0; turn < kTurns && !reached(status); ++turn) status = Status();
   return status;
 }
 
 EngineStatus EngineDriver::Settled() {
-  constexpr int kQuietTurns = 3;
-  PoolBytes last;
-  int quiet = 0;
-  return StatusOnce([&](const EngineStatus& status) {
-    quiet = status.pool == last && status.running_jobs == 0 && status.pool.retired == 0
-                ? quiet + 1
-                : 0;
-    last = status.pool;
-    return quiet == kQuietTurns;
+  return StatusOnce([](const EngineStatus& status) {
+    return status.running_jobs == 0 && status.pool.retired == 0 && !status.giving_back;
   });
 }
 

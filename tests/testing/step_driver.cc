@@ -125,6 +125,18 @@ absl::StatusOr<StepOutcome> RunStep(EngineDriver& driver, const TestModel& model
   return outcome;
 }
 
+absl::Status AppendStep(EngineDriver& driver, const TestModel& model, StepPart part) {
+  if (part.tags.empty()) part.tags = driver.NewTags(part.tokens);
+  Append append;
+  append.entry = part.ToEntry();
+  const auto result = SendAppend(driver, model, append, part.tags).Wait();
+  if (!result.ok()) return result.status();
+  std::vector<int64_t>& known = part.sequence->tags;
+  if (part.rollback_to) known.resize(static_cast<size_t>(*part.rollback_to));
+  known.insert(known.end(), part.tags.begin(), part.tags.end());
+  return absl::OkStatus();
+}
+
 std::string Difference(const TestModel& model, int32_t layer, const AttendResult& got, int64_t row,
                        const TestSequence& sequence, int64_t position, const HeldPositions& held) {
   const PlainAttention want = AttendPlainly(model.geometry, layer, sequence.tags, position, held);

@@ -52,6 +52,9 @@ struct StepOutcome {
 absl::StatusOr<StepOutcome> RunStep(EngineDriver& driver, const TestModel& model,
                                     std::vector<StepPart> parts, BeginStep more = {});
 
+// As RunStep with one part, but stores only.
+absl::Status AppendStep(EngineDriver& driver, const TestModel& model, StepPart part);
+
 // Compares row `row` of an answer with plain attention at `position`.
 // Returns what differs, or nothing.
 std::string Difference(const TestModel& model, int32_t layer, const AttendResult& got, int64_t row,

@@ -27,7 +27,11 @@ class MemoryTest : public ::testing::Test {
 
   explicit MemoryTest(EngineOptions options = SmallOptions()) : driver_(std::move(options)) {}
 
-  int64_t FreeBlocks() { return driver_.Settled().pool.free / model_.block_bytes; }
+  int64_t FreeBlocks() {
+    driver_.Settled();
+    const auto refused = driver_.Begin({Blocks(c_, 1000)});
+    return DetailsOf(refused.status()).room->free_bytes / model_.block_bytes;
+  }
   StepPart Blocks(TestSequence& sequence, int64_t blocks) { return Prefill(sequence, 64 * blocks); }
 
   Answer<StepBegun> Waiting(const std::vector<StepPart>& parts) {

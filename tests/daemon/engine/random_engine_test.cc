@@ -159,7 +159,9 @@ class RandomClient {
     for (const StepPart& part : parts) tokens += part.tokens;
     if (random_.Chance(0.5)) {
       const auto sent = SendAttend(*driver_, model_, begun->step, 0, driver_->NewTags(tokens));
-      if (random_.Chance(0.5)) ASSERT_TRUE(sent.Wait().ok());
+      if (random_.Chance(0.5)) {
+        ASSERT_TRUE(sent.Wait().ok());
+      }
     }
     ASSERT_TRUE(driver_->Abort(begun->step).ok());
   }
