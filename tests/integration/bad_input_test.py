@@ -13,7 +13,7 @@ import bad_input_sequences
 import bad_input_steps
 import bad_input_tensors
 import pytest
-from bad_input_world import LIMITS, POOL_BYTES, Case, World
+from bad_input_world import Case, World
 from example.daemon import REPOSITORY, Daemon
 from wire import STREAM_CALLS, Refusal, Stream, Wire
 
@@ -31,17 +31,8 @@ GOAL = 60
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    config = tmp_path_factory.mktemp("config") / "config.json"
-    config.write_text(json.dumps({"limits": LIMITS, "step_time_limit": "600s", "heartbeat_limit": "600s"}))
-    with Daemon(flags=[f"--config={config}", f"--pool_bytes={POOL_BYTES}"]) as daemon:
-        yield daemon
-        assert daemon.stop() == 0, daemon.log_tail()
-
-
-@pytest.fixture(scope="module")
-def shared_wire(daemon: Daemon) -> Iterator[Wire]:
-    with Wire(daemon.address) as wire:
+def shared_wire(limited_daemon: Daemon) -> Iterator[Wire]:
+    with Wire(limited_daemon.address) as wire:
         yield wire
 
 

@@ -14,8 +14,9 @@ from example.daemon import REPOSITORY, Daemon
 from waiting import eventually
 from wire import Wire
 
-POOL_BYTES = 16 << 20
+POOL_BYTES = 20 << 20
 JOB_RESERVE_BYTES = 2 << 20
+SLAB_BYTES = 256 << 10
 TOKENS = 4096
 CHUNK_TOKENS = 512
 PAGE_TOKENS = 32
@@ -30,7 +31,8 @@ POLICY = sluice.Policy(
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     config = tmp_path_factory.mktemp("config") / "config.json"
-    config.write_text(json.dumps({"pool": {"job_reserve_bytes": JOB_RESERVE_BYTES}}))
+    pool = {"job_reserve_bytes": JOB_RESERVE_BYTES, "slab_bytes": SLAB_BYTES}
+    config.write_text(json.dumps({"pool": pool}))
     with Daemon(flags=[f"--config={config}", f"--pool_bytes={POOL_BYTES}"]) as daemon:
         yield daemon
         assert daemon.stop() == 0, daemon.log_tail()
