@@ -5,6 +5,8 @@
 // Exit codes: 0 ended as asked, 1 failed while running, 2 bad usage or
 // configuration.
 
+#include <grpc/grpc.h>
+
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -138,4 +140,12 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace sluice
 
-int main(int argc, char** argv) { return sluice::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // gRPC's own end can wait 10 s for a thread of its that looks after large
+  // writes. So the last server does not end the library, and its threads end with
+  // the process.
+  grpc_init();
+  const int code = sluice::Main(argc, argv);
+  std::cout.flush();
+  std::_Exit(code);
+}
