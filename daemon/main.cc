@@ -108,6 +108,10 @@ absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const config::v1::Config& co
 
 absl::Status Run(const config::v1::Config& config) {
   SLUICE_ASSIGN_OR_RETURN(const auto stop, StopSignal::Create());
+  // gRPC's own end can wait 10 s for a thread of its that looks after large
+  // writes. So the last server must not end the library; the process does. Not
+  // before the signals are blocked, which threads inherit.
+  grpc_init();
   const RealClock clock;
   SLUICE_ASSIGN_OR_RETURN(const auto engine, StartEngine(config, clock));
   ServerOptions options;
@@ -141,11 +145,7 @@ int Main(int argc, char** argv) {
 }  // namespace sluice
 
 int main(int argc, char** argv) {
-  // gRPC's own end can wait 10 s for a thread of its that looks after large
-  // writes. So the last server does not end the library, and its threads end with
-  // the process.
-  grpc_init();
   const int code = sluice::Main(argc, argv);
   std::cout.flush();
-  std::_Exit(code);
+  std::_Exit(code);  // gRPC's threads run on, see Run
 }
