@@ -144,7 +144,6 @@ bool Engine::Impl::HandleCommands() {
 
 bool Engine::Impl::GiveBack() {
   bool worked = false;
-  core_.tables.Passed(core_.completed());
   if (core_.cache.reclaim_pending() && !core_.dispatcher.copies_wait()) {
     const LaneTickets newest = core_.submitted();
     const Reclaimed reclaimed = core_.cache.ReclaimSlice(kPagesPerSlice, newest);
@@ -152,6 +151,7 @@ bool Engine::Impl::GiveBack() {
     for (const BodiesId bodies : reclaimed.bodies) core_.tables.DropBodies(bodies, newest);
     worked = true;
   }
+  core_.tables.Passed(core_.completed());
   if (core_.cache.pool_bytes().retired > 0) {
     const int64_t before = core_.cache.pool_bytes().retired;
     core_.cache.Passed(core_.completed(), kPagesPerSlice);

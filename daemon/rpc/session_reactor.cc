@@ -68,9 +68,12 @@ void SessionReactor::OnReadDone(bool ok) {
   bool ended = false;
   {
     MutexLock lock(&mu_);
-    call = std::exchange(reading_, nullptr);
+    call = reading_;  // stays set until the call is posted, so that calls keep their order
     ended = end_now_;
-    if (!ok || ended) PutFreeCall(call);
+    if (!ok || ended) {
+      reading_ = nullptr;
+      PutFreeCall(call);
+    }
   }
   reading_on_.store(false, std::memory_order_relaxed);
   last_heard_ns_.store(NowNanoseconds(), std::memory_order_relaxed);
@@ -85,6 +88,10 @@ void SessionReactor::OnReadDone(bool ok) {
     return absl::OkStatus();
   });
   if (!status.ok()) EndNow(status);
+  {
+    MutexLock lock(&mu_);
+    reading_ = nullptr;
+  }
   ReadOn();
 }
 

@@ -99,7 +99,7 @@ class SessionReactor final
   absl::flat_hash_set<uint64_t> call_ids_ ABSL_GUARDED_BY(mu_);  // without an answer yet
   int64_t calls_under_way_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t bytes_under_way_ ABSL_GUARDED_BY(mu_) = 0;
-  SessionCall* reading_ ABSL_GUARDED_BY(mu_) = nullptr;   // the read in flight fills it
+  SessionCall* reading_ ABSL_GUARDED_BY(mu_) = nullptr;   // being read, or not posted yet
   SessionCall* writing_ ABSL_GUARDED_BY(mu_) = nullptr;   // the write in flight sends it
   int starting_ ABSL_GUARDED_BY(mu_) = 0;  // threads about to start a read
   std::deque<SessionCall*> answers_ ABSL_GUARDED_BY(mu_);

@@ -90,7 +90,6 @@ void EngineDriver::Fill(const std::vector<uint64_t>& sequences,
 
 TensorRef EngineDriver::Tensor(int64_t rows, int32_t heads) {
   const auto elements = static_cast<size_t>(rows * heads * shape_.dim);
-  // Earlier tensors are no longer read when it grows: every call is waited for.
   for (size_t i = values_.size(); i < elements; ++i) {
     values_.push_back(static_cast<uint16_t>(0x3e80u | (i * 2654435761u >> 7 & 0x807fu)));
   }

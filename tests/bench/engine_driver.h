@@ -39,7 +39,9 @@ class EngineDriver {
   template <class Result, class Request>
   Result Ask(Request request) {
     std::promise<absl::StatusOr<Result>> answer;
-    request.done = [&answer](absl::StatusOr<Result> result) { answer.set_value(std::move(result)); };
+    request.done = [&answer](absl::StatusOr<Result> result) {
+      answer.set_value(std::move(result));
+    };
     Post(std::move(request));
     absl::StatusOr<Result> result = answer.get_future().get();
     SLUICE_CHECK(result.ok()) << result.status().ToString();
@@ -55,7 +57,8 @@ class EngineDriver {
                    const std::vector<int64_t>& counts, Phase phase) const;
   // Brings all of the sequences from length 0 to `lengths`.
   void Fill(const std::vector<uint64_t>& sequences, const std::vector<int64_t>& lengths);
-  // A tensor of `rows` tokens over `heads` heads; the same values every time.
+  // A tensor of `rows` tokens over `heads` heads; the same values every time. A
+  // larger one makes those before it invalid.
   TensorRef Tensor(int64_t rows, int32_t heads);
   // Returns once nothing is left to give back.
   EngineStatus WaitUntilGivenBack();

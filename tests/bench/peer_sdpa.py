@@ -84,7 +84,8 @@ def unmasked_prefill_forms(dtype: torch.dtype) -> Forms:
 def measure_decode(repeats: int) -> dict[str, object]:
     form, seconds = best_of(decode_forms(), repeats)
     read_bytes = 2 * 2 * DECODE_SEQUENCES * KV_HEADS * DECODE_SLOTS * DIM
-    return {"name": "sdpa_decode", "value": read_bytes / seconds / 1e9, "unit": "GB/s", "form": form}
+    rate = read_bytes / seconds / 1e9
+    return {"name": "sdpa_decode", "value": rate, "unit": "GB/s", "form": form}
 
 
 def measure_prefill(dtype: torch.dtype, repeats: int) -> dict[str, object]:
@@ -94,7 +95,8 @@ def measure_prefill(dtype: torch.dtype, repeats: int) -> dict[str, object]:
     if whole_seconds * causal_share < seconds:
         form, seconds = whole_form, whole_seconds * causal_share
     name = str(dtype).removeprefix("torch.")
-    return {"name": "sdpa_prefill", "value": seconds * 1e3, "unit": "ms", "form": form, "dtype": name}
+    figure = {"name": "sdpa_prefill", "value": seconds * 1e3, "unit": "ms"}
+    return figure | {"form": form, "dtype": name}
 
 
 def main() -> int:

@@ -45,9 +45,10 @@ struct World {
   // Blocks that a step could take now.
   int64_t RoomInBlocks() {
     TestSequence other = driver->Create(model);
-    const auto refused = driver->Begin({Prefill(other, 1 << 20)});
+    const auto refused = driver->Begin({Prefill(other, 16 * 10000)});
     EXPECT_TRUE(driver->Free(other).ok());
-    return DetailsOf(refused.status()).room->free_bytes / model.block_bytes;
+    const int64_t missing = DetailsOf(refused.status()).room->missing_bytes;
+    return 10000 - (missing + model.block_bytes - 1) / model.block_bytes;
   }
   HeldPositions Held() { return driver->HeldRows(model, sequence); }
   // Attention of the newest rows against plain attention over what is held.

@@ -30,7 +30,8 @@ class MemoryTest : public ::testing::Test {
   int64_t FreeBlocks() {
     driver_.Settled();
     const auto refused = driver_.Begin({Blocks(c_, 1000)});
-    return DetailsOf(refused.status()).room->free_bytes / model_.block_bytes;
+    const int64_t missing = DetailsOf(refused.status()).room->missing_bytes;
+    return 1000 - (missing + model_.block_bytes - 1) / model_.block_bytes;
   }
   StepPart Blocks(TestSequence& sequence, int64_t blocks) { return Prefill(sequence, 64 * blocks); }
 

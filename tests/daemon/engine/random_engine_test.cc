@@ -239,7 +239,7 @@ class RandomClient {
 
 int64_t Seeds() {
   const char* given = std::getenv("SLUICE_SEEDS");
-  return given == nullptr ? 12 : std::atoll(given);
+  return given == nullptr ? 30 : std::atoll(given);
 }
 
 using RandomEngineTest = OnEveryBackend;

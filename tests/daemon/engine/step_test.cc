@@ -103,6 +103,7 @@ TEST_P(StepTest, MaxWaitEnds) {
   begin.entries = {Decode(one.sequence).ToEntry()};
   begin.max_wait = absl::Seconds(5);
   const auto second = one.driver->Send(begin);
+  one.driver->Status();  // its time has begun
   one.driver->Advance(absl::Seconds(4));
   EXPECT_FALSE(second.ready());
   one.driver->Advance(absl::Seconds(2));
