@@ -5,8 +5,6 @@
 // Exit codes: 0 ended as asked, 1 failed while running, 2 bad usage or
 // configuration.
 
-#include <grpc/grpc.h>
-
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -26,6 +24,7 @@
 #include "daemon/rpc/validate_common.h"
 #include "daemon/server/config.h"
 #include "daemon/server/config_options.h"
+#include "daemon/server/endpoint.h"
 #include "daemon/server/preset_policies.h"
 #include "daemon/server/server.h"
 #include "daemon/server/stop_signal.h"
@@ -108,10 +107,7 @@ absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const config::v1::Config& co
 
 absl::Status Run(const config::v1::Config& config) {
   SLUICE_ASSIGN_OR_RETURN(const auto stop, StopSignal::Create());
-  // gRPC's own end can wait 10 s for a thread of its that looks after large
-  // writes. So the last server must not end the library; the process does. Not
-  // before the signals are blocked, which threads inherit.
-  grpc_init();
+  KeepGrpcRunning();  // after the signals are blocked, which its threads inherit
   const RealClock clock;
   SLUICE_ASSIGN_OR_RETURN(const auto engine, StartEngine(config, clock));
   ServerOptions options;
@@ -147,5 +143,5 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   const int code = sluice::Main(argc, argv);
   std::cout.flush();
-  std::_Exit(code);  // gRPC's threads run on, see Run
+  std::_Exit(code);  // gRPC's threads run on
 }
