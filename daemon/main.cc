@@ -24,6 +24,7 @@
 #include "daemon/rpc/validate_common.h"
 #include "daemon/server/config.h"
 #include "daemon/server/config_options.h"
+#include "daemon/server/endpoint.h"
 #include "daemon/server/preset_policies.h"
 #include "daemon/server/server.h"
 #include "daemon/server/stop_signal.h"
@@ -106,6 +107,7 @@ absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const config::v1::Config& co
 
 absl::Status Run(const config::v1::Config& config) {
   SLUICE_ASSIGN_OR_RETURN(const auto stop, StopSignal::Create());
+  KeepGrpcRunning();  // after the signals are blocked, which its threads inherit
   const RealClock clock;
   SLUICE_ASSIGN_OR_RETURN(const auto engine, StartEngine(config, clock));
   ServerOptions options;
@@ -138,4 +140,8 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace sluice
 
-int main(int argc, char** argv) { return sluice::Main(argc, argv); }
+int main(int argc, char** argv) {
+  const int code = sluice::Main(argc, argv);
+  std::cout.flush();
+  std::_Exit(code);  // gRPC's threads run on
+}

@@ -16,7 +16,7 @@ constexpr int64_t kMaxSlabBytes = int64_t{64} << 20;
 constexpr int64_t kMinPoolBytes = int64_t{16} << 20;
 constexpr int64_t kMinReserveBytes = int64_t{16} << 20;
 constexpr int64_t kReserveShare = 50;    // 2 % of the pool
-constexpr int64_t kMostReserveShare = 4;  // a quarter
+constexpr int64_t kMostReserveShare = 2;  // half
 constexpr int64_t kMinWorkspaceBytes = int64_t{4} << 20;
 // Four bytes a page and some more for lists and views: a page is 4 KiB at least
 // in practice, and forks repeat lists.

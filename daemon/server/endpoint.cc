@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/server/endpoint.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -103,5 +104,7 @@ void Endpoint::Shutdown(absl::Duration timeout) {
 }
 
 int Endpoint::port() const { return state_->port; }
+
+void KeepGrpcRunning() { grpc_init(); }
 
 }  // namespace sluice

@@ -57,4 +57,9 @@ class Endpoint {
   std::unique_ptr<State> state_;
 };
 
+// From now on the last endpoint's end does not end the gRPC library, which can
+// wait 10 s for a thread that looks after large writes. Its threads run until the
+// process ends: by _Exit, since they use its static objects.
+void KeepGrpcRunning();
+
 }  // namespace sluice

@@ -50,7 +50,9 @@ def _of_another_kind(world: World, kind: str) -> int:
     return {"MODEL": world.idle, "SEQUENCE": world.step, "STEP": world.model}[kind]
 
 
-def _cases_of(method: str, field: str, kind: str, request: Callable[[World, int], Any]) -> list[Case]:
+def _cases_of(
+    method: str, field: str, kind: str, request: Callable[[World, int], Any]
+) -> list[Case]:
     unknown = ("NOT_FOUND", f"UNKNOWN_{kind}")
     stale = ("FAILED_PRECONDITION", "STALE_EPOCH")
     kinds: list[tuple[str, Callable[[World], int], tuple[str, ...]]] = [

@@ -41,13 +41,14 @@ def _layer(field: str, value: Any, index: int = 2) -> Case:
 def _rope(name: str, field: str, **fields: Any) -> Case:
     good = {"inv_freq": [1.0, 0.5], "rotary_dim": 4, "pairing": HALF_SPLIT}
     table = types_pb2.RopeTable(**{**good, **fields})
-    return _changed(f"rope: {name}", f"rope_tables[0].{field}", lambda g: g.rope_tables.append(table))
+    return _changed(
+        f"rope: {name}", f"rope_tables[0].{field}", lambda g: g.rope_tables.append(table)
+    )
 
 
 def _add_layers(made: types_pb2.ModelGeometry, count: int) -> None:
     for _ in range(count):
         made.layers.add(kv_head_count=1)
-
 
 
 def _huge(_: Any) -> Request:

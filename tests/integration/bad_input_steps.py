@@ -75,7 +75,9 @@ def _append(name: str, layers: Any, field: str, *how: str, first_token: int = 2)
     return Case(name, "Append", lambda w: w.append(layers, first_token), field, *how)
 
 
-def _own(name: str, field: str, *how: str, layers: Any = None, first: int = 0, **entry: Any) -> Case:
+def _own(
+    name: str, field: str, *how: str, layers: Any = None, first: int = 0, **entry: Any
+) -> Case:
     """An append that brings its own step."""
 
     def request(w: Any) -> step_pb2.AppendRequest:

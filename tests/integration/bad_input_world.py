@@ -125,7 +125,9 @@ class World:
 
     def _compressed(self) -> int:
         parameters = policy_pb2.Parameters(budget_tokens=8)
-        sequence = self._create(self.model, policy_pb2.Policy(preset="l2norm", parameters=parameters))
+        sequence = self._create(
+            self.model, policy_pb2.Policy(preset="l2norm", parameters=parameters)
+        )
         self.wire.call("Append", self.own_step(sequence, 0, 48))
         self.wire.call("Compress", sequence_pb2.CompressRequest(sequence_id=sequence))
         return sequence
@@ -173,7 +175,9 @@ class World:
         for sequence, count in rows:
             target.sequences.add(sequence_id=sequence, row_count=count)
         total = sum(count for _, count in rows if 0 < count < 100)
-        return step_pb2.AttendRequest(**{"sequences": target, "q": queries(max(total, 1)), **fields})
+        return step_pb2.AttendRequest(
+            **{"sequences": target, "q": queries(max(total, 1)), **fields}
+        )
 
     def state(self) -> list[Any]:
         """All that a refused call could have changed, as a client sees it."""

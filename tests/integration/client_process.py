@@ -31,7 +31,9 @@ def say(word: str) -> None:
     print(word, flush=True)
 
 
-def start(client: sluice.Client, session: sluice.Session, seed: int) -> list[oracle.CheckedSequence]:
+def start(
+    client: sluice.Client, session: sluice.Session, seed: int
+) -> list[oracle.CheckedSequence]:
     model = client.register_model(oracle.spec())
     generator = np.random.default_rng(seed)
     return [

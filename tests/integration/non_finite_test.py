@@ -92,7 +92,7 @@ def test_nothing_to_see_is_zero(client: sluice.Client) -> None:
 
 
 def test_what_is_stored_stays_finite_for_later_steps(client: sluice.Client) -> None:
-    q, k, v = rows()
+    _, k, v = rows()
     k[1], v[2] = np.nan, np.inf
     bad = np.zeros((TOKENS + 1, oracle.KV_HEADS), bool)
     bad[1:3] = True

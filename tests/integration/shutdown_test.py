@@ -54,7 +54,9 @@ def test_a_step_that_runs_is_finished(daemon: Daemon) -> None:
         begin_to_drain(daemon, wire)
         heartbeat = session_pb2.HeartbeatRequest()
         eventually(
-            lambda: stream.call("heartbeat", heartbeat).heartbeat.draining, bool, "it does not drain"
+            lambda: stream.call("heartbeat", heartbeat).heartbeat.draining,
+            bool,
+            "it does not drain",
         )
         found = stream.refusal("begin_step", world.begin())
         assert (found.code, found.reason, found.field) == DRAINING
