@@ -17,28 +17,19 @@ int64_t AppendCost(const LayerShape& shape, int64_t rows, int64_t element_bytes)
   return 2 * rows * shape.kv_heads * (shape.k_dim + shape.v_dim) * element_bytes;
 }
 
-// The most slots that a row of each entry holds when its tokens are there.
-std::vector<int64_t> RowSlots(Core& core, const StepView& view,
-                              const std::vector<SequenceState*>& sequences) {
-  std::vector<int64_t> slots;
-  for (int32_t i = 0; i < view.entry_count; ++i) {
-    const ViewEntry& entry = view.entries[i];
-    const Sequence& state = core.cached(*sequences[static_cast<size_t>(i)]);
-    int64_t body = 0;
-    if (state.bodies().has_value()) {
-      for (const RowExtent& row : core.cache.BodiesOf(*state.bodies()).rows) {
-        body = std::max(body, row.slots);
-      }
-    }
-    slots.push_back(body + entry.base_length + entry.token_count - entry.tail_first_position);
-  }
-  return slots;
+// The most slots that a row of the entry's sequence holds when its tokens are there.
+int64_t RowSlots(Core& core, const ViewEntry& entry, const SequenceState& sequence) {
+  const std::optional<BodiesId> bodies = core.cached(sequence).bodies();
+  const int64_t body = bodies.has_value() ? core.tables.MostBodySlots(*bodies) : 0;
+  return body + entry.base_length + entry.token_count - entry.tail_first_position;
 }
 
-std::vector<SequenceState*> SequencesOf(const StepState& step) {
-  std::vector<SequenceState*> sequences;
-  for (const OpenEntry& entry : step.entries) sequences.push_back(entry.sequence);
-  return sequences;
+// Of every entry of a step; counted once a step.
+const std::vector<int64_t>& RowSlotsOf(Core& core, StepState& step) {
+  for (size_t i = step.row_slots.size(); i < step.entries.size(); ++i) {
+    step.row_slots.push_back(RowSlots(core, step.view.entries[i], *step.entries[i].sequence));
+  }
+  return step.row_slots;
 }
 
 AppendArgs MakeAppendArgs(const StepState& step, const LayerShape& shape, const TensorRef& k,
@@ -134,7 +125,7 @@ StepAttendCall::StepAttendCall(Core& core, Steps& steps, StepState& step, Attend
   const LayerShape& shape = model.shape(command_.layer);
   result_ = MakeAttendResult(command_, shape, rows);
   pieces_ = CutPieces(step.view, shape, DtypeBytes(model.geometry().dtype),
-                      RowSlots(core, step.view, SequencesOf(step)), command_.first_token, rows);
+                      RowSlotsOf(core, step), command_.first_token, rows);
 }
 
 bool StepAttendCall::Next(Operation& operation, int64_t& cost_bytes) {
@@ -183,6 +174,7 @@ SequenceAttendCall::SequenceAttendCall(Core& core, Steps& steps,
       view_range_(view_range),
       command_(std::move(command)) {
   auto* entries = static_cast<ViewEntry*>(core_.tables.At(view_range_));
+  std::vector<int64_t> row_slots;
   int64_t first_token = 0;
   for (size_t i = 0; i < sequences_.size(); ++i) {
     ++sequences_[i]->readers;
@@ -192,13 +184,14 @@ SequenceAttendCall::SequenceAttendCall(Core& core, Steps& steps,
     entry.first_token = first_token;
     first_token += entry.token_count;
     entries[i] = entry;
+    row_slots.push_back(RowSlots(core_, entry, *sequences_[i]));
   }
   view_ = {entries, static_cast<int32_t>(sequences_.size()), first_token};
   const Model& model = *sequences_[0]->model->model;
   const LayerShape& shape = model.shape(command_.layer);
   result_ = MakeAttendResult(command_, shape, rows);
   pieces_ = CutPieces(view_, shape, DtypeBytes(model.geometry().dtype),
-                      RowSlots(core, view_, sequences_), 0, rows);
+                      row_slots, 0, rows);
 }
 
 bool SequenceAttendCall::Next(Operation& operation, int64_t& cost_bytes) {

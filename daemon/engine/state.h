@@ -77,6 +77,7 @@ struct StepState {
   std::vector<OpenEntry> entries;
   StepView view;
   TableRange view_range;
+  std::vector<int64_t> row_slots;  // [entries] of the fullest row; filled by the first attend
   bool append_only = false;
 
   // Tokens of each layer that calls have brought, finished or not [layers].

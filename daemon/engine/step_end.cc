@@ -62,7 +62,9 @@ bool Steps::CallFinished(StepState& step) {
 void Steps::ReaderFinished(SequenceState& sequence) {
   --sequence.readers;
   core_.waiting.Changed();
-  if (sequence.readers == 0 && sequence.free_when_idle) on_idle_(sequence);
+  if (sequence.readers == 0 && sequence.step == nullptr && sequence.free_when_idle) {
+    on_idle_(sequence);
+  }
 }
 
 void Steps::Close(StepState& step) {

@@ -107,11 +107,15 @@ void Tables::SetBodies(BodiesId id, TableRange range, const Bodies& bodies) {
   const auto page_count = static_cast<int64_t>(bodies.pages.size());
   SLUICE_CHECK(BodiesBytes(row_count, page_count) <= range.bytes) << "bodies " << id.value;
   Put(bodies_, id.value, range);
+  most_body_slots_.resize(bodies_.size());
+  int64_t& most_slots = most_body_slots_[id.value];
+  most_slots = 0;
   auto* record = static_cast<BodiesRecord*>(At(range));
   *record = {static_cast<int32_t>(row_count), static_cast<uint32_t>(page_count)};
   auto* rows = reinterpret_cast<BodyRow*>(record + 1);
   for (int64_t row = 0; row < row_count; ++row) {
     const RowExtent& extent = bodies.rows[static_cast<size_t>(row)];
+    most_slots = std::max(most_slots, extent.slots);
     rows[row] = {static_cast<uint32_t>(extent.first_page), static_cast<int32_t>(extent.slots)};
   }
   if (page_count > 0) {

@@ -66,6 +66,8 @@ class Tables {
   // As DropBlock.
   void DropBodies(BodiesId id, const LaneTickets& newest);
   uint64_t BodiesOffset(BodiesId id) const { return bodies_[id.value].offset; }
+  // Slots of its fullest row.
+  int64_t MostBodySlots(BodiesId id) const { return most_body_slots_[id.value]; }
 
   // Gives back what was dropped and every lane has passed.
   void Passed(const LaneTickets& completed);
@@ -78,7 +80,8 @@ class Tables {
   std::byte* const base_;
   TableAllocator allocator_;
   std::vector<TableRange> blocks_;  // by BlockId
-  std::vector<TableRange> bodies_;  // by BodiesId
+  std::vector<TableRange> bodies_;         // by BodiesId
+  std::vector<int64_t> most_body_slots_;  // by BodiesId
   RetireList<TableRange> retired_;
 };
 

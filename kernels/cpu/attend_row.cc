@@ -20,7 +20,11 @@ AttendRow::AttendRow(const PoolView& pool, const AttendEntry& entry, const Layer
       window_(layer.window),
       row_(MakeRow(pool, *entry.entry, layer.first_row + kv_head,
                    entry.first_position + entry.token_count)) {
-  chunk_slots_ = ChunkSlots(row_.slots);
+  // By what the row holds when all of the entry's tokens are there, so that the
+  // chunks are the same however the entry's tokens are divided into operations.
+  const int64_t later_tokens = entry.entry->base_length + entry.entry->token_count -
+                               entry.first_position - entry.token_count;
+  chunk_slots_ = ChunkSlots(row_.slots + later_tokens);
   for (int32_t span = 0; span < row_.span_count; ++span) {
     chunks_[span] = ChunksOf(row_.spans[span], chunk_slots_);
   }

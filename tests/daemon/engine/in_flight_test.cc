@@ -83,6 +83,23 @@ TEST_F(InFlightTest, ASequenceIsFreedOnceItsReadersAreThrough) {
   ExpectNothingLeft();
 }
 
+TEST_F(InFlightTest, AReaderThatEndsDuringAStepDoesNotFreeTheSequence) {
+  TestSequence sequence = Filled(20);
+  const auto begun = driver_->Begin({Decode(sequence)});
+  ASSERT_TRUE(begun.ok());
+  gate_->Hold(Lane::kForeground);
+  ExplainSequence explain;
+  explain.sequence = sequence.id;
+  const auto reading = driver_->Send(explain);
+  gate_->AwaitWaiting(Lane::kForeground, 1);
+  ASSERT_TRUE(driver_->Free(sequence).ok());
+  gate_->Open(Lane::kForeground);
+  EXPECT_EQ(reading.Wait()->kept_positions.size(), 20u);
+  EXPECT_EQ(driver_->Status().sequences, 1);
+  ASSERT_TRUE(driver_->Abort(begun->step).ok());
+  ExpectNothingLeft();
+}
+
 TEST_F(InFlightTest, FreeingASequenceEndsItsJob) {
   TestSequence sequence = Filled(100);
   gate_->Hold(Lane::kForeground);

@@ -165,6 +165,19 @@ TEST(AttendTest, TheCutDoesNotChangeABit) {
   EXPECT_TRUE(std::equal(one.lse.begin(), one.lse.end(), many.lse.begin()));
 }
 
+// Just where the chunks of a longer row grow.
+TEST(AttendTest, TheDivisionIntoOperationsDoesNotChangeABit) {
+  TestBatch batch = MakeBatch({0, -1, -1, 16360, 80}, false, Bf16Format());
+  const LayerShape layer = MakeLayer(batch.page_format(), 0, batch.rows(), 4);
+  const Tensor q = RandomTensor(Dtype::kF32, 80 * layer.q_heads * layer.k_dim, Random({5}));
+  ItemRunner runner(batch.pool(), ItemOrder::kForward);
+  const AttendResult whole = RunAttend(runner, batch, layer, q, 0, 80);
+  const AttendResult first = RunAttend(runner, batch, layer, q, 0, 16);
+  EXPECT_TRUE(std::equal(first.lse.begin(), first.lse.end(), whole.lse.begin()));
+  EXPECT_TRUE(
+      std::equal(first.out.bytes.begin(), first.out.bytes.end(), whole.out.bytes.begin()));
+}
+
 TEST(AttendTest, PageSizesDoNotChangeABit) {
   const SequenceShape shape{1000, 1016, 8, 3000, 2};
   TestBatch pages_of_16 = MakeBatch(shape, false, Bf16Format(16));
