@@ -198,7 +198,7 @@ TileRange AttendWork::TilesOf(int32_t chunk, const UnitView& view) const {
 float* AttendWork::KeptWeights(const UnitView& view, AttendScratch* scratch) {
   if (view.unit.mass == MassSource::kScratch) return scratch->weights;
   if (view.unit.mass != MassSource::kShared) return nullptr;
-  return weights_.data()->values + view.unit.weights_offset;
+  return reinterpret_cast<float*>(weights_.data()) + view.unit.weights_offset;
 }
 
 WeightRows AttendWork::WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
