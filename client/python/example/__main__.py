@@ -58,7 +58,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="compare fewer and shorter texts")
     parser.add_argument("--prompt-tokens", type=int, default=1200, help="of the passkey prompt")
     parser.add_argument("--new-tokens", type=int, default=96, help="generated under each policy")
-    parser.add_argument("--depth", type=float, default=0.6, help="of the passkey: 0 start, 1 end")
+    parser.add_argument("--depth", type=float, default=0.3, help="of the passkey: 0 start, 1 end")
     return parser.parse_args()
 
 

@@ -70,7 +70,10 @@ def figures(
         name = run.policy.preset
         found.append(Figure(f"{name}_kept_tokens", run.kept_tokens, "tokens a head cache"))
         found.append(Figure(f"{name}_tokens_per_second", run.tokens_per_second, "tokens/s"))
-        found.append(Figure(f"{name}_passkey_found", float(run.passkey_found), "1: yes, 0: no"))
+        if run is not full:
+            found.append(
+                Figure(f"{name}_passkey_found", float(run.passkey_found), "1: yes, 0: no")
+            )
     for run in others:
         share = run.kv_bytes / full.kv_bytes
         found.append(
