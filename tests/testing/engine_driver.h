@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/cord.h"
 #include "daemon/engine/engine.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/gated_backend.h"
@@ -44,10 +45,21 @@ class Answer {
   absl::StatusOr<Result> Wait() const {
     std::unique_lock lock(state_->mu);
     state_->changed.wait(lock, [this] { return state_->count > 0; });
-    return *state_->result;
+    return DeepCopy(*state_->result);
   }
 
  private:
+  // A status of the caller's own: copies share a representation whose count lives
+  // in Debian's libabsl, where ThreadSanitizer does not see it.
+  static absl::StatusOr<Result> DeepCopy(const absl::StatusOr<Result>& result) {
+    if (result.ok()) return result;
+    absl::Status copy(result.status().code(), result.status().message());
+    result.status().ForEachPayload([&copy](absl::string_view url, const absl::Cord& payload) {
+      copy.SetPayload(url, absl::Cord(std::string(payload)));
+    });
+    return copy;
+  }
+
   struct State {
     std::mutex mu;
     std::condition_variable changed;
