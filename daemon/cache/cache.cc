@@ -55,13 +55,14 @@ Cache::Cache(const PagePool::Options& options)
 
 Cache::~Cache() = default;
 
-SizeClassId Cache::AddSizeClass(int64_t pages_per_slab, int64_t page_bytes) {
-  return pool_.AddSizeClass(pages_per_slab, page_bytes);
+SizeClassId Cache::AddSizeClass(int64_t pages_per_slab, int64_t page_bytes, int64_t page_size) {
+  return pool_.AddSizeClass(pages_per_slab, page_bytes, page_size);
 }
 
 absl::StatusOr<SequenceId> Cache::CreateSequence(const CacheGeometry& geometry, TenantId tenant) {
   SLUICE_CHECK(geometry.row_count >= 1) << "row_count " << geometry.row_count;
-  SLUICE_CHECK(geometry.page_size >= 1) << "page_size " << geometry.page_size;
+  SLUICE_CHECK(geometry.page_size == pool_.page_size(geometry.size_class))
+      << "page_size " << geometry.page_size;
   SLUICE_RETURN_IF_ERROR(tenants_.AddSequence(tenant));
   const SequenceId id{next_sequence_++};
   sequences_.emplace(id, std::make_unique<Sequence>(id, geometry, tenant));

@@ -41,7 +41,7 @@ class Cache {
   Cache& operator=(const Cache&) = delete;
 
   // See PagePool::AddSizeClass.
-  SizeClassId AddSizeClass(int64_t pages_per_slab, int64_t page_bytes);
+  SizeClassId AddSizeClass(int64_t pages_per_slab, int64_t page_bytes, int64_t page_size);
   // Tenants are added here; only the cache charges them.
   TenantLedger& tenants() { return tenants_; }
   const TenantLedger& tenants() const { return tenants_; }
@@ -50,7 +50,7 @@ class Cache {
 
   // An empty sequence.
   // Errors: RESOURCE_EXHAUSTED (TENANT_QUOTA): the tenant's number of sequences.
-  // REQUIRES: row_count and page_size >= 1; a known class and tenant.
+  // REQUIRES: row_count >= 1; page_size is the class's; a known class and tenant.
   absl::StatusOr<SequenceId> CreateSequence(const CacheGeometry& geometry, TenantId tenant);
 
   // A copy that shares every block and the bodies. The parent's job is not the

@@ -23,16 +23,17 @@ PagePool::PagePool(const Options& options)
   }
 }
 
-SizeClassId PagePool::AddSizeClass(int64_t pages_per_slab, int64_t page_bytes) {
+SizeClassId PagePool::AddSizeClass(int64_t pages_per_slab, int64_t page_bytes,
+                                   int64_t page_size) {
   SLUICE_CHECK(pages_per_slab >= 1 && pages_per_slab <= PageId::kMaxPerSlab)
       << "pages_per_slab " << pages_per_slab;
   SLUICE_CHECK(page_bytes >= 1 && page_bytes <= slab_bytes_ / pages_per_slab)
       << pages_per_slab << " pages of " << page_bytes << " bytes in a slab of " << slab_bytes_;
-  const auto same = std::find_if(classes_.begin(), classes_.end(), [&](const SizeClass& c) {
-    return c.pages_per_slab == pages_per_slab && c.page_bytes == page_bytes;
-  });
+  SLUICE_CHECK(page_size >= 1) << "page_size " << page_size;
+  const SizeClass wanted{pages_per_slab, page_bytes, page_size};
+  const auto same = std::find(classes_.begin(), classes_.end(), wanted);
   if (same == classes_.end()) {
-    classes_.push_back({pages_per_slab, page_bytes});
+    classes_.push_back(wanted);
     bins_.emplace_back();
     return {static_cast<uint32_t>(classes_.size() - 1)};
   }

@@ -57,10 +57,12 @@ class PagePool {
   // REQUIRES: options within their ranges.
   explicit PagePool(const Options& options);
 
-  // The class of slabs with `pages_per_slab` pages of `page_bytes`; the same
-  // arguments give the same class.
-  // REQUIRES: 1 <= pages_per_slab <= PageId::kMaxPerSlab; the pages fit in a slab.
-  SizeClassId AddSizeClass(int64_t pages_per_slab, int64_t page_bytes);
+  // The class of slabs with `pages_per_slab` pages of `page_bytes` and `page_size`
+  // slots; the same arguments give the same class. The slots count too: a slab's
+  // arrays beside its pages are laid out by them.
+  // REQUIRES: 1 <= pages_per_slab <= PageId::kMaxPerSlab; the pages fit in a slab;
+  // page_size >= 1.
+  SizeClassId AddSizeClass(int64_t pages_per_slab, int64_t page_bytes, int64_t page_size);
 
   // Bytes that are missing before all of `demands` could be allocated together;
   // 0 if they fit. A class and tenant may occur several times. O(demands^2).
@@ -94,6 +96,7 @@ class PagePool {
   int64_t AvailableBytes(TenantId tenant) const;
 
   int64_t page_bytes(SizeClassId size_class) const { return classes_[size_class.value].page_bytes; }
+  int64_t page_size(SizeClassId size_class) const { return classes_[size_class.value].page_size; }
   int64_t slab_count() const { return static_cast<int64_t>(slabs_.size()); }
   int64_t slab_bytes() const { return slab_bytes_; }
 
@@ -119,6 +122,9 @@ class PagePool {
   struct SizeClass {
     int64_t pages_per_slab = 0;
     int64_t page_bytes = 0;
+    int64_t page_size = 0;  // slots
+
+    friend bool operator==(const SizeClass&, const SizeClass&) = default;
   };
 
   struct Slab {

@@ -95,7 +95,8 @@ absl::StatusOr<ModelInfo> Sequences::TryRegister(RegisterModel& command) {
   state->id = core_.NewId();
   state->tenant = command.caller.tenant;
   state->facts = FactsOf(model);
-  state->size_class = core_.cache.AddSizeClass(model.format().slab.pages, model.page_bytes());
+  state->size_class = core_.cache.AddSizeClass(model.format().slab.pages, model.page_bytes(),
+                                               model.format().page.page_size);
   state->format = static_cast<uint16_t>(core_.models.size());
   core_.memory.formats[state->format] = model.format();
   const ModelInfo info{state->id, model.fingerprint(), model.block_bytes()};

@@ -28,7 +28,7 @@ struct Setup {
   TenantId tenant = cache.tenants().Add({});
   CacheGeometry geometry{.row_count = kRowCount,
                          .page_size = kPageSize,
-                         .size_class = cache.AddSizeClass(125, 16 << 10)};
+                         .size_class = cache.AddSizeClass(125, 16 << 10, kPageSize)};
 
   SequenceId Create(int32_t tokens) {
     const SequenceId id = *cache.CreateSequence(geometry, tenant);

@@ -55,7 +55,7 @@ class CacheFixture : public ::testing::Test {
   Cache cache_{{.slab_count = 10, .slab_bytes = 800, .job_reserve_bytes = 1600}};
   TenantId tenant_ = cache_.tenants().Add({});
   CacheGeometry geometry_{
-      .row_count = 2, .page_size = 4, .size_class = cache_.AddSizeClass(8, 100)};
+      .row_count = 2, .page_size = 4, .size_class = cache_.AddSizeClass(8, 100, 4)};
 };
 
 }  // namespace sluice

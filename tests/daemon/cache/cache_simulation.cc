@@ -13,14 +13,15 @@ CacheSimulation::CacheSimulation(uint64_t seed)
       cache_({.slab_count = 8 + static_cast<int64_t>(seed % 17),
               .slab_bytes = kSlabBytes,
               .job_reserve_bytes = kReserveSlabs * kSlabBytes - 1}),
-      memory_(kPageSize),
+      memory_(kMaxPageSize),
       lazy_reclaim_(seed % 2 == 1) {
   const int64_t quota = OneIn(2) ? INT64_MAX : 5000;
   tenants_.push_back(cache_.tenants().Add({.max_bytes = quota}));
   tenants_.push_back(cache_.tenants().Add({.max_sequences = 4}));
-  const SizeClassId small = cache_.AddSizeClass(8, 100);
-  const SizeClassId large = cache_.AddSizeClass(3, 330);
-  geometries_ = {{1, kPageSize, small}, {3, kPageSize, small}, {2, kPageSize, large}};
+  const SizeClassId small = cache_.AddSizeClass(8, 100, 4);
+  const SizeClassId large = cache_.AddSizeClass(3, 330, 4);
+  const SizeClassId longer = cache_.AddSizeClass(8, 100, kMaxPageSize);
+  geometries_ = {{1, 4, small}, {3, 4, small}, {2, 4, large}, {2, kMaxPageSize, longer}};
 }
 
 std::string CacheSimulation::Run(int operations) {
@@ -84,7 +85,7 @@ void CacheSimulation::ExpectReason(const absl::Status& status, absl::string_view
 // --- sequences
 
 void CacheSimulation::Create() {
-  const CacheGeometry geometry = geometries_[static_cast<size_t>(Random(3))];
+  const CacheGeometry geometry = geometries_[static_cast<size_t>(Random(std::ssize(geometries_)))];
   const TenantId tenant = tenants_[static_cast<size_t>(Random(2))];
   const TenantLedger& ledger = cache_.tenants();
   const bool is_full = ledger.usage(tenant).sequences >= ledger.limits(tenant).max_sequences;
@@ -238,16 +239,18 @@ std::vector<ModelRow> CacheSimulation::RandomKept(const ModelJob& job) {
 
 // Which pages of the new body could be taken over: full, and just what one page
 // held from its first slot on.
-std::vector<std::optional<PageId>> CacheSimulation::RandomReuse(const ModelJob& job, size_t row,
-                                                                const ModelRow& kept) {
+std::vector<std::optional<PageId>> CacheSimulation::RandomReuse(const ModelSequence& sequence,
+                                                                size_t row, const ModelRow& kept) {
+  const ModelJob& job = *sequence.job;
+  const auto page_size = static_cast<size_t>(sequence.geometry.page_size);
   std::map<TokenUid, SlotAddress> places;
   for (size_t i = 0; i < job.tokens[row].size(); ++i) {
     places[job.tokens[row][i].uid] = job.slots[row][i];
   }
   std::vector<std::optional<PageId>> reuse;
-  for (size_t first = 0; first < kept.size(); first += kPageSize) {
+  for (size_t first = 0; first < kept.size(); first += page_size) {
     std::optional<PageId> page = places.at(kept[first].uid).page;
-    for (size_t i = 0; page && i < kPageSize; ++i) {
+    for (size_t i = 0; page && i < page_size; ++i) {
       const SlotAddress expected{*page, static_cast<int64_t>(i)};
       if (first + i >= kept.size() || places.at(kept[first + i].uid) != expected) page.reset();
     }
@@ -266,7 +269,7 @@ void CacheSimulation::CommitJob() {
   std::vector<std::vector<std::optional<PageId>>> reuse;
   int64_t needed = 0;
   for (size_t row = 0; row < kept.size(); ++row) {
-    reuse.push_back(RandomReuse(*sequence.job, row, kept[row]));
+    reuse.push_back(RandomReuse(sequence, row, kept[row]));
     needed += std::count(reuse.back().begin(), reuse.back().end(), std::nullopt);
   }
   std::vector<PageId> fresh = sequence.job->fresh_pages;
@@ -283,6 +286,7 @@ void CacheSimulation::BuildAndCommit(
     SequenceId id, const std::vector<ModelRow>& kept,
     const std::vector<std::vector<std::optional<PageId>>>& reuse, std::vector<PageId> fresh) {
   ModelSequence& sequence = model_.sequences.at(id);
+  const auto page_size = static_cast<size_t>(sequence.geometry.page_size);
   JobResult result;
   auto body = std::make_shared<ModelBody>();
   for (size_t row = 0; row < kept.size(); ++row) {
@@ -296,9 +300,9 @@ void CacheSimulation::BuildAndCommit(
         continue;
       }
       fresh.pop_back();
-      for (size_t slot = 0; slot < kPageSize && i * kPageSize + slot < kept[row].size(); ++slot) {
+      for (size_t slot = 0; slot < page_size && i * page_size + slot < kept[row].size(); ++slot) {
         memory_.Write(TestLane::kBackground, {pages.back(), static_cast<int64_t>(slot)},
-                      kept[row][i * kPageSize + slot].uid);
+                      kept[row][i * page_size + slot].uid);
       }
     }
     result.pages.insert(result.pages.end(), pages.begin(), pages.end());
@@ -315,10 +319,10 @@ void CacheSimulation::BuildAndCommit(
     sequence.rows[row].insert(sequence.rows[row].begin(), kept[row].begin(), kept[row].end());
   }
   const int64_t first_slot = sequence.tail_start + snapshot - sequence.tail_first;
-  const int64_t gone = std::min<int64_t>(first_slot / kPageSize,
+  const int64_t gone = std::min<int64_t>(first_slot / sequence.geometry.page_size,
                                          static_cast<int64_t>(sequence.tail.size()));
   sequence.tail.erase(sequence.tail.begin(), sequence.tail.begin() + gone);
-  sequence.tail_start = first_slot % kPageSize;
+  sequence.tail_start = first_slot % sequence.geometry.page_size;
   sequence.tail_first = snapshot;
   if (sequence.tail_start > 0) ++events_["tail inside a block"];
   sequence.DropEmptyTail();
@@ -361,6 +365,7 @@ void CacheSimulation::CheckAll() {
                                     bytes.retired == bytes.total,
          "the pool's bytes do not add up");
   CheckBytes();
+  CheckSlabs();
   for (const auto& [id, sequence] : model_.sequences) {
     const std::string wrong = model_.Compare(id, cache_, memory_);
     Expect(wrong.empty(), wrong);
@@ -382,6 +387,18 @@ void CacheSimulation::CheckBytes() {
   Expect(cache_.HeldBytes(*id) == BytesOf(alone), "the bytes held differ");
   std::erase_if(alone, [&](PageId page) { return others.contains(page); });
   Expect(cache_.BytesAlone(*id) == BytesOf(alone), "the bytes held alone differ");
+}
+
+// What lies beside a slab's pages is laid out by their slots.
+void CacheSimulation::CheckSlabs() {
+  std::map<uint32_t, int64_t> page_sizes;
+  for (const auto& [id, sequence] : model_.sequences) {
+    for (const PageId page : model_.PagesOf(id)) {
+      const int64_t page_size = sequence.geometry.page_size;
+      const int64_t known = page_sizes.emplace(page.slab().value, page_size).first->second;
+      Expect(known == page_size, "a slab has pages of two page sizes");
+    }
+  }
 }
 
 int64_t CacheSimulation::BytesOf(const std::set<PageId>& pages) const {

@@ -34,7 +34,7 @@ class CacheSimulation {
   const std::map<std::string, int64_t>& events() const { return events_; }
 
  private:
-  static constexpr int64_t kPageSize = 4;
+  static constexpr int32_t kMaxPageSize = 8;
   static constexpr int64_t kSlabBytes = 1024;
   static constexpr int64_t kReserveSlabs = 2;
 
@@ -65,6 +65,7 @@ class CacheSimulation {
   void Complete();
   void CheckAll();
   void CheckBytes();
+  void CheckSlabs();
   int64_t BytesOf(const std::set<PageId>& pages) const;
   void GiveBackAll();
 
@@ -77,7 +78,7 @@ class CacheSimulation {
   void TakeOver(const ModelSequence& sequence, std::span<const PageId> pages);
   std::optional<std::vector<PageId>> MoreJobPages(SequenceId id, int64_t count);
   std::vector<ModelRow> RandomKept(const ModelJob& job);
-  std::vector<std::optional<PageId>> RandomReuse(const ModelJob& job, size_t row,
+  std::vector<std::optional<PageId>> RandomReuse(const ModelSequence& sequence, size_t row,
                                                  const ModelRow& kept);
   void BuildAndCommit(SequenceId id, const std::vector<ModelRow>& kept,
                       const std::vector<std::vector<std::optional<PageId>>>& reuse,

@@ -78,7 +78,7 @@ void CacheSimulation::ApplyEntry(const StepEntryGrant& entry) {
   Expect(entry.base_length == sequence.length, "the granted length differs");
   if (entry.copy) ApplyCopy(entry.sequence, entry);
   // With counts queued to be dropped a copy may happen that the model does not need.
-  const bool copies = sequence.used() % kPageSize != 0 && !entry.copy &&
+  const bool copies = sequence.used() % sequence.geometry.page_size != 0 && !entry.copy &&
                       model_.MustCopyOpenBlock(entry.sequence);
   Expect(!copies, "a shared block would be written");
   const std::vector<BlockId>& blocks = cache_.Find(entry.sequence)->blocks();
@@ -105,7 +105,8 @@ void CacheSimulation::ApplyEntry(const StepEntryGrant& entry) {
 
 void CacheSimulation::ApplyCopy(SequenceId id, const StepEntryGrant& entry) {
   ModelSequence& sequence = model_.sequences.at(id);
-  Expect(sequence.used() % kPageSize == entry.copy->slots, "the copied slots differ");
+  const int64_t page_size = sequence.geometry.page_size;
+  Expect(sequence.used() % page_size == entry.copy->slots, "the copied slots differ");
   Expect(cache_.reclaim_pending() || lazy_reclaim_ || model_.MustCopyOpenBlock(id),
          "a block was copied for nothing");
   const ModelBlockPtr source = sequence.tail.back();
@@ -117,7 +118,7 @@ void CacheSimulation::ApplyCopy(SequenceId id, const StepEntryGrant& entry) {
   }
   const auto last = static_cast<int64_t>(sequence.tail.size()) - 1;
   const int64_t block_first = std::max(
-      sequence.tail_first + last * kPageSize - sequence.tail_start, sequence.tail_first);
+      sequence.tail_first + last * page_size - sequence.tail_start, sequence.tail_first);
   if (sequence.job && block_first < sequence.job->snapshot) {
     ++events_["block held by a job"];
     sequence.job->held.push_back(source);

@@ -34,15 +34,16 @@ class PagePoolTest : public ::testing::Test {
   }
 
   PagePool pool_{{.slab_count = 4, .slab_bytes = 1000, .job_reserve_bytes = 0}};
-  SizeClassId size_class_ = pool_.AddSizeClass(4, 200);
+  SizeClassId size_class_ = pool_.AddSizeClass(4, 200, 16);
   PagePool reserving_{{.slab_count = 4, .slab_bytes = 1000, .job_reserve_bytes = 1001}};
-  SizeClassId same_class_ = reserving_.AddSizeClass(4, 200);
+  SizeClassId same_class_ = reserving_.AddSizeClass(4, 200, 16);
   std::vector<SlabId> cleared_;
 };
 
 TEST_F(PagePoolTest, TheSameSizeIsTheSameClass) {
-  EXPECT_EQ(pool_.AddSizeClass(4, 200), size_class_);
-  EXPECT_NE(pool_.AddSizeClass(3, 200), size_class_);
+  EXPECT_EQ(pool_.AddSizeClass(4, 200, 16), size_class_);
+  EXPECT_NE(pool_.AddSizeClass(3, 200, 16), size_class_);
+  EXPECT_NE(pool_.AddSizeClass(4, 200, 32), size_class_);
 }
 
 TEST_F(PagePoolTest, HandsOutEveryPageOnce) {
@@ -109,7 +110,7 @@ TEST_F(PagePoolTest, ASlabIsClearedOnlyWhenItChangesTenant) {
 TEST_F(PagePoolTest, AFreedSlabServesAnotherClass) {
   GiveBack(pool_, Take(pool_, 16));
   std::vector<PageId> pages(4);
-  const SizeClassId whole = pool_.AddSizeClass(1, 1000);
+  const SizeClassId whole = pool_.AddSizeClass(1, 1000, 16);
   EXPECT_TRUE(pool_.Allocate(whole, kTenant, Purpose::kAppend, pages, &cleared_));
   EXPECT_EQ(pool_.bytes().in_use, 4000);
   EXPECT_EQ(pool_.CheckInvariants(), "");

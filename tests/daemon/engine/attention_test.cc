@@ -201,5 +201,27 @@ TEST_P(AttentionTest, AnswersComeInTheDtypeOfTheQueries) {
   EXPECT_TRUE(result->lse.empty());
 }
 
+ModelGeometry GeometryOf(const char* name, int32_t head_dim, int32_t page_size_tokens) {
+  ModelGeometry geometry = SmallGeometry();
+  geometry.name = name;
+  geometry.k_dim = geometry.v_dim = head_dim;
+  geometry.page_size_tokens = page_size_tokens;
+  return geometry;
+}
+
+// Pages of as many bytes, but of 16 and 32 tokens: what lies beside them differs.
+TEST_P(AttentionTest, ModelsOfTwoPageSizesLeaveEachOtherAlone) {
+  auto driver = MakeDriver(GetParam());
+  const TestModel wide = driver->Register(GeometryOf("wide", 256, 16));
+  const TestModel narrow = driver->Register(GeometryOf("narrow", 128, 32));
+  TestSequence a = driver->Create(wide), b = driver->Create(narrow);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(RunStep(*driver, wide, {Prefill(a, 20)}).ok());
+    ASSERT_TRUE(RunStep(*driver, narrow, {Prefill(b, 20)}).ok());
+  }
+  EXPECT_EQ(NamedDifference(*driver, wide, a, 3), "");
+  EXPECT_EQ(NamedDifference(*driver, narrow, b, 3), "");
+}
+
 }  // namespace
 }  // namespace sluice
