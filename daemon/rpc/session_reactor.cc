@@ -43,8 +43,7 @@ SessionReactor::SessionReactor(std::shared_ptr<const ServiceContext> service, in
                                grpc::CallbackServerContext* context)
     : shared_service_(std::move(service)),
       tenant_(tenant),
-      context_(context),
-      last_heard_ns_(NowNanoseconds()) {
+      context_(context) {
   observed_.Start(service_.observer.get(), Method::kSession);
 }
 
@@ -65,23 +64,19 @@ void SessionReactor::Begin() {
 
 void SessionReactor::OnReadDone(bool ok) {
   SessionCall* call = nullptr;
-  bool ended = false;
   {
     MutexLock lock(&mu_);
-    call = reading_;  // stays set until the call is posted, so that calls keep their order
-    ended = end_now_;
-    if (!ok || ended) {
-      reading_ = nullptr;
-      PutFreeCall(call);
+    reading_on_ = false;
+    if (ok && end_now_) {
+      PutFreeCall(std::exchange(reading_, nullptr));
+      return;
     }
+    call = reading_;  // stays set until the call is posted, so that calls keep their order
   }
-  reading_on_.store(false, std::memory_order_relaxed);
-  last_heard_ns_.store(NowNanoseconds(), std::memory_order_relaxed);
   if (!ok) {  // the client has said its last word, or is gone: then OnCancel comes
-    EndAfterAnswers(absl::OkStatus());
+    EndAfterAnswers(absl::OkStatus());  // reading_ stays set: nothing is read any more
     return;
   }
-  if (ended) return;
   const absl::Status status = Guarded([&]() -> absl::Status {
     SLUICE_RETURN_IF_ERROR(Admit(call));
     Dispatch(call);
@@ -260,9 +255,9 @@ void SessionReactor::ReadOn() {
     if (!MayRead()) return;
     call = reading_ = TakeFreeCall();
     ++starting_;
+    reading_since_ns_ = NowNanoseconds();
+    reading_on_ = true;
   }
-  last_heard_ns_.store(NowNanoseconds(), std::memory_order_relaxed);
-  reading_on_.store(true, std::memory_order_relaxed);
   StartRead(call->request);
   {
     MutexLock lock(&mu_);
@@ -295,8 +290,9 @@ void SessionReactor::PutFreeCall(SessionCall* call) {
 }
 
 absl::Duration SessionReactor::IdleTime() const {
-  if (!reading_on_.load(std::memory_order_relaxed)) return absl::ZeroDuration();
-  return absl::Nanoseconds(NowNanoseconds() - last_heard_ns_.load(std::memory_order_relaxed));
+  MutexLock lock(&mu_);
+  if (!reading_on_) return absl::ZeroDuration();
+  return absl::Nanoseconds(NowNanoseconds() - reading_since_ns_);
 }
 
 void SessionReactor::EndNow(absl::Status status) { End(std::move(status), /*now=*/true); }

@@ -48,7 +48,7 @@ class SessionReactor final
   void OnDone() override;
 
   uint64_t id() const override { return session_id_.load(std::memory_order_relaxed); }
-  absl::Duration IdleTime() const override;
+  absl::Duration IdleTime() const override ABSL_LOCKS_EXCLUDED(mu_);
   void EndNow(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_);
   void EndAfterAnswers(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -89,8 +89,6 @@ class SessionReactor final
   const CancelFlag cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<uint64_t> session_id_{0};
   std::atomic<bool> closed_{false};
-  std::atomic<int64_t> last_heard_ns_;
-  std::atomic<bool> reading_on_{true};  // mirrors reading_, for IdleTime
   ObservedCall observed_;
   std::shared_ptr<SessionReactor> self_;  // gRPC's share; set by Begin, gone in OnDone
 
@@ -100,6 +98,8 @@ class SessionReactor final
   int64_t calls_under_way_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t bytes_under_way_ ABSL_GUARDED_BY(mu_) = 0;
   SessionCall* reading_ ABSL_GUARDED_BY(mu_) = nullptr;   // being read, or not posted yet
+  bool reading_on_ ABSL_GUARDED_BY(mu_) = false;          // being read
+  int64_t reading_since_ns_ ABSL_GUARDED_BY(mu_) = 0;
   SessionCall* writing_ ABSL_GUARDED_BY(mu_) = nullptr;   // the write in flight sends it
   int starting_ ABSL_GUARDED_BY(mu_) = 0;  // threads about to start a read
   std::deque<SessionCall*> answers_ ABSL_GUARDED_BY(mu_);

@@ -103,6 +103,28 @@ TEST_F(SessionTest, AnswersComeAsCallsFinish) {
   EXPECT_EQ(response.begin_step().step_id(), TestId(4));
 }
 
+TEST_F(SessionTest, CallsReachTheEngineInTheirOrder) {
+  constexpr int64_t kCalls = 3000;
+  Open();
+  auto sent = std::async(std::launch::async, [this] {
+    for (int64_t i = 0; i < kCalls; ++i) {
+      Send(static_cast<uint64_t>(i) + 2, "begin_step { entries { sequence_id: SEQ token_count: 1 "
+           "phase: PHASE_DECODE base_length: " + std::to_string(i % 900) + " } }");
+    }
+  });
+  auto served = std::async(std::launch::async, [this] {
+    int64_t in_order = 0;
+    for (int64_t i = 0; i < kCalls; ++i) {
+      const BeginStep begin = engine_.Take<BeginStep>();
+      in_order += begin.entries[0].base_length == i % 900 ? 1 : 0;
+      begin.done(StepBegun{});
+    }
+    return in_order;
+  });
+  for (int64_t i = 0; i < kCalls; ++i) Receive();
+  EXPECT_EQ(served.get(), kCalls);
+}
+
 TEST_F(SessionTest, TheEnginesRefusalIsAnAnswer) {
   Open();
   Send(2, kBegin);
