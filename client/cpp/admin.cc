@@ -51,7 +51,6 @@ SequenceSummary FromWire(const v1::SequenceSummary& summary) {
   out.length = summary.length();
   out.mean_kept_tokens = summary.mean_kept_tokens();
   out.held_bytes = summary.held_bytes();
-  out.bytes_alone = summary.bytes_alone();
   out.session_id = summary.session_id();
   out.open_step_id = summary.open_step_id();
   out.lost = summary.lost();

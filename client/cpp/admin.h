@@ -65,7 +65,6 @@ struct SequenceSummary {
   int64_t length = 0;
   double mean_kept_tokens = 0;
   int64_t held_bytes = 0;
-  int64_t bytes_alone = 0;
   uint64_t session_id = 0;
   uint64_t open_step_id = 0;
   bool lost = false;

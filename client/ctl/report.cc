@@ -49,8 +49,7 @@ std::string Row(const SequenceSummary& sequence) {
       FitRight(absl::StrCat(sequence.sequence_id), 20), "  ",
       FitLeft(Printable(sequence.preset), 12), FitRight(FormatCount(sequence.length), 12),
       FitRight(absl::StrFormat("%.1f", sequence.mean_kept_tokens), 12),
-      FitRight(FormatBytes(sequence.held_bytes), 12),
-      FitRight(FormatBytes(sequence.bytes_alone), 12), "  ", FitLeft(State(sequence), 5), " ",
+      FitRight(FormatBytes(sequence.held_bytes), 12), "  ", FitLeft(State(sequence), 5), " ",
       FitLeft(Printable(sequence.model_name), 16), " ", Printable(sequence.tenant));
 }
 
@@ -74,8 +73,8 @@ std::vector<std::string> SequenceTable(const std::vector<SequenceSummary>& seque
                                        size_t width) {
   std::vector<std::string> lines = {
       absl::StrCat(FitRight("sequence", 20), "  ", FitLeft("policy", 12), FitRight("tokens", 12),
-                   FitRight("mean kept", 12), FitRight("held", 12), FitRight("alone", 12), "  ",
-                   FitLeft("state", 5), " ", FitLeft("model", 16), " tenant")};
+                   FitRight("mean kept", 12), FitRight("held", 12), "  ", FitLeft("state", 5), " ",
+                   FitLeft("model", 16), " tenant")};
   for (const SequenceSummary& sequence : sequences) lines.push_back(Row(sequence));
   for (std::string& line : lines) {
     if (width > 0 && line.size() > width) line.resize(width);

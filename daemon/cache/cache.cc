@@ -427,6 +427,19 @@ int64_t Cache::BytesAlone(SequenceId sequence) const {
   return pages * pool_.page_bytes(target.geometry().size_class);
 }
 
+bool Cache::MayShare(SequenceId sequence) const {
+  const Sequence& target = MustGet(sequence);
+  const auto is_shared = [&](BlockId id) {
+    return blocks_[id].references > 1 || blocks_[id].has_body_pages;
+  };
+  if (std::any_of(target.blocks().begin(), target.blocks().end(), is_shared)) return true;
+  if (!target.bodies()) return false;
+  const Bodies& bodies = bodies_[*target.bodies()];
+  return bodies.references > 1 ||
+         std::any_of(bodies.pages.begin(), bodies.pages.end(),
+                     [&](PageId page) { return pool_.reference_count(page) > 1; });
+}
+
 int64_t Cache::BlockBytes(const CacheGeometry& geometry) const {
   return geometry.row_count * pool_.page_bytes(geometry.size_class);
 }

@@ -158,6 +158,9 @@ class Cache {
   int64_t HeldBytes(SequenceId sequence) const;
   // Bytes that would come back if the sequence went now. O(pages).
   int64_t BytesAlone(SequenceId sequence) const;
+  // Whether somebody else may hold pages of the sequence too; may be true without
+  // need where somebody did. O(blocks + pages of the body).
+  bool MayShare(SequenceId sequence) const;
   int64_t BlockBytes(const CacheGeometry& geometry) const;
 
   PoolBytes pool_bytes() const { return pool_.bytes(); }

@@ -34,6 +34,12 @@ absl::Duration LeaseTable::NextDeadline() const {
   return queue_.empty() ? absl::InfiniteDuration() : queue_.top().time;
 }
 
+std::optional<absl::Duration> LeaseTable::DeadlineOf(uint64_t key) const {
+  const auto it = leases_.find(key);
+  if (it == leases_.end()) return std::nullopt;
+  return it->second.deadline;
+}
+
 void LeaseTable::Enqueue(uint64_t key, Lease& lease) {
   lease.queued = lease.deadline;
   lease.entry = next_entry_++;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <queue>
 #include <vector>
 
@@ -31,6 +32,8 @@ class LeaseTable {
 
   // No lease expires before this; InfiniteDuration() if there is none.
   absl::Duration NextDeadline() const;
+  // When the lease of `key` ends; nothing if there is none.
+  std::optional<absl::Duration> DeadlineOf(uint64_t key) const;
   int64_t size() const { return static_cast<int64_t>(leases_.size()); }
 
  private:

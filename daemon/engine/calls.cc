@@ -222,8 +222,10 @@ ExplainCall::ExplainCall(Core& core, Steps& steps, SequenceState& sequence,
       entry_range_(entry_range),
       command_(std::move(command)),
       body_slots_(body_slots),
+      length_(core.cached(sequence).length()),
       positions_(static_cast<size_t>(slots)),
       row_offsets_{0, RoundUp(slots, 32)} {
+  if (sequence_.policy->scorer() == Scorer::kKeyNorm) key_norms_.resize(positions_.size());
   ++sequence_.readers;
   *static_cast<ViewEntry*>(core_.tables.At(entry_range_)) = core_.EntryOf(sequence_);
 }
@@ -238,6 +240,7 @@ bool ExplainCall::Next(Operation& operation, int64_t& cost_bytes) {
   read.rows.row_offsets = row_offsets_;
   read.slots = static_cast<int64_t>(positions_.size());
   read.positions = positions_.data();
+  if (!key_norms_.empty()) read.key_norms = key_norms_.data();
   operation = read;
   cost_bytes = read.slots * static_cast<int64_t>(sizeof(int32_t));
   return true;
@@ -247,7 +250,8 @@ void ExplainCall::Finished() {
   Explained explained;
   explained.kept_positions.assign(positions_.begin(), positions_.end());
   explained.body_tokens = body_slots_;
-  explained.length = core_.cached(sequence_).length();
+  explained.length = length_;
+  for (const float norm : key_norms_) explained.scores.push_back(-norm);
   core_.tables.Free(entry_range_);
   steps_.ReaderFinished(sequence_);
   command_.done(std::move(explained));

@@ -75,7 +75,7 @@ class SequenceAttendCall final : public Call {
   size_t next_piece_ = 0;
 };
 
-// Reads the kept positions of one row.
+// Reads the kept positions of one row, and their scores.
 class ExplainCall final : public Call {
  public:
   ExplainCall(Core& core, Steps& steps, SequenceState& sequence, TableRange entry_range,
@@ -91,7 +91,9 @@ class ExplainCall final : public Call {
   TableRange entry_range_;
   ExplainSequence command_;
   const int64_t body_slots_;
+  const int64_t length_;  // as the positions are: it may change until the end
   std::vector<int32_t> positions_;
+  std::vector<float> key_norms_;  // [positions], or empty: the policy scores by something else
   int64_t row_offsets_[2];
   bool submitted_ = false;
 };

@@ -6,7 +6,7 @@
 // A command brings a `done` that is called exactly once, on the engine
 // thread, and must neither block nor call the engine's owner-thread methods.
 // Tensors must stay as they are until then. A refused command changes nothing.
-// Ids are the wire's: they carry the daemon's epoch in their high 32 bits.
+// Ids are the wire's: see EpochOf.
 
 #include <atomic>
 #include <cstdint>
@@ -56,6 +56,17 @@ struct CloseSession {
 };
 
 // ---- models and sequences ------------------------------------------------------
+
+// An id is the daemon's epoch, 24 bits, and a number that counts up in one life
+// of the daemon over all kinds of things: enough for a million a second for 12 days.
+inline constexpr int kIdNumberBits = 40;
+inline constexpr uint64_t kMaxIdNumber = (uint64_t{1} << kIdNumberBits) - 1;
+inline constexpr uint32_t kMaxEpoch = (1u << (64 - kIdNumberBits)) - 1;
+
+constexpr uint64_t MakeId(uint32_t epoch, uint64_t number) {
+  return (uint64_t{epoch} << kIdNumberBits) | number;
+}
+constexpr uint32_t EpochOf(uint64_t id) { return static_cast<uint32_t>(id >> kIdNumberBits); }
 
 struct ModelInfo {
   uint64_t model_id = 0;
@@ -132,12 +143,12 @@ struct SequenceInfo {
   int64_t rollback_floor = 0;
   std::vector<RowUsage> rows;  // [model rows]
   int64_t held_bytes = 0;
-  int64_t bytes_alone = 0;
+  int64_t bytes_alone = 0;  // not in lists: O(pages)
   std::shared_ptr<const Policy> policy;
   std::optional<JobReport> last_job;
   uint64_t open_step = 0;
   uint64_t session = 0;
-  absl::Duration lease_left;
+  absl::Duration lease_left;  // zero: lives by its session
   bool lost = false;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 
@@ -54,11 +55,16 @@ LaneTickets Core::completed() const {
   return {backend.Completed(Lane::kForeground), backend.Completed(Lane::kBackground)};
 }
 
+uint64_t Core::NewId() {
+  SLUICE_CHECK(last_id_number < kMaxIdNumber) << "all ids are given out";
+  return MakeId(epoch, ++last_id_number);
+}
+
 absl::Status Core::CheckEpoch(uint64_t id, const std::string& field) const {
-  if ((id >> 32) == epoch) return absl::OkStatus();
+  if (EpochOf(id) == epoch) return absl::OkStatus();
   return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStaleEpoch, field,
                 absl::StrCat("the id ", id, " is of an earlier life of the daemon (its epoch is ",
-                             id >> 32, ", now it is ", epoch, ")"));
+                             EpochOf(id), ", now it is ", epoch, ")"));
 }
 
 absl::StatusOr<ModelState*> Core::FindModel(const Caller& caller, uint64_t id,

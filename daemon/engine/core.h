@@ -44,7 +44,8 @@ class Core {
   absl::Duration now() const { return clock.MonotonicNow(); }
   LaneTickets submitted() const;
   LaneTickets completed() const;
-  uint64_t NewId() { return (uint64_t{epoch} << 32) | ++last_id; }
+  // Never one twice; stops the process when all are given out.
+  uint64_t NewId();
 
   // Each: FAILED_PRECONDITION (STALE_EPOCH) for an id of another epoch, and
   // NOT_FOUND for one that is unknown or another tenant's. `field` names it.
@@ -92,7 +93,7 @@ class Core {
  private:
   absl::Status CheckEpoch(uint64_t id, const std::string& field) const;
 
-  uint32_t last_id = 0;
+  uint64_t last_id_number = 0;
 };
 
 // UNAVAILABLE (DRAINING).

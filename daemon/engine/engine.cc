@@ -35,7 +35,7 @@ std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const PoolV
 
 uint32_t RandomEpoch() {
   std::random_device random;
-  return (random() & 0x7fffffffu) | 1u;
+  return std::uniform_int_distribution<uint32_t>(1, kMaxEpoch)(random);
 }
 
 }  // namespace

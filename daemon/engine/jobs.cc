@@ -344,13 +344,14 @@ bool Jobs::TryCommit(Job& job) {
 
 void Jobs::Commit(Job& job) {
   SequenceState& sequence = *job.sequence;
-  const bool asked = job.answer != nullptr;  // BytesAlone is O(pages): only for people
+  // BytesAlone is O(pages): only for people, and where it may differ from all.
+  const bool measured = job.answer != nullptr || core_.cache.MayShare(sequence.handle);
   const int64_t reused_bytes =
       sequence.model->model->page_bytes() *
       std::count_if(job.reused.begin(), job.reused.end(),
                     [](uint32_t page) { return page != kNoPage; });
   const int64_t held_before = core_.cache.HeldBytes(sequence.handle);
-  const int64_t alone_before = asked ? core_.cache.BytesAlone(sequence.handle) : 0;
+  const int64_t alone_before = measured ? core_.cache.BytesAlone(sequence.handle) : 0;
   core_.cache.CommitJob(sequence.handle,
                         ResultOf(job, sequence.model->model->format().page.page_size));
   const Sequence& state = core_.cached(sequence);
@@ -366,7 +367,7 @@ void Jobs::Commit(Job& job) {
   end.kept_tokens = core_.cache.KeptSlots(sequence.handle);
   const int64_t given_up = held_before - core_.cache.HeldBytes(sequence.handle);
   end.freed_now_bytes = given_up;
-  if (asked && alone_before < held_before) {
+  if (measured && alone_before < held_before) {
     // Pages taken over are not counted alone as long as their blocks are given
     // up in slices; those of others' blocks stay shared and make this too small.
     const int64_t alone = core_.cache.BytesAlone(sequence.handle) + reused_bytes;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
@@ -94,9 +95,15 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     refuse(std::move(ended));
     return Outcome::kAnswered;
   }
-  const uint64_t scope = ScopeOf(command.caller, command.session);
-  if (const auto* made = request_ids_.Find(scope, command.request_id)) {
-    command.done(*made);
+  const int32_t tenant = command.caller.tenant;
+  const size_t parameters = absl::HashOf(command.parents);
+  const auto before = MadeBefore(tenant, CreatingCall::kFork, command.request_id, parameters);
+  if (!before.ok()) {
+    refuse(before.status());
+    return Outcome::kAnswered;
+  }
+  if (*before != nullptr) {
+    command.done(**before);
     return Outcome::kAnswered;
   }
   const auto parents = CheckParents(command);
@@ -114,7 +121,7 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     refuse(made.status());
     return Outcome::kAnswered;
   }
-  request_ids_.Add(scope, command.request_id, *made);
+  request_ids_.Add(tenant, CreatingCall::kFork, command.request_id, {parameters, *made});
   command.done(*std::move(made));
   return Outcome::kAnswered;
 }

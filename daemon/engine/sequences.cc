@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
 #include "daemon/base/reason.h"
@@ -155,6 +156,15 @@ SequenceState& Sequences::Adopt(std::unique_ptr<SequenceState> state) {
   return sequence;
 }
 
+absl::StatusOr<const std::vector<uint64_t>*> Sequences::MadeBefore(
+    int32_t tenant, CreatingCall call, const std::string& request_id, size_t parameters) const {
+  const RequestIds::Answer* answer = request_ids_.Find(tenant, call, request_id);
+  if (answer == nullptr) return nullptr;
+  if (answer->parameters == parameters) return &answer->made;
+  return RefuseField("request_id", absl::StrCat("\"", request_id,
+                                                "\" was given to a call for something else"));
+}
+
 absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& command) {
   SLUICE_RETURN_IF_ERROR(CheckCreate(command));
   SLUICE_ASSIGN_OR_RETURN(ModelState* model,
@@ -163,8 +173,11 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
     SLUICE_RETURN_IF_ERROR(
         core_.FindSession(command.caller, command.session, "session_id").status());
   }
-  const uint64_t scope = ScopeOf(command.caller, command.session);
-  if (const auto* made = request_ids_.Find(scope, command.request_id)) {
+  const int32_t tenant = command.caller.tenant;
+  const size_t parameters = absl::HashOf(command.model_id);
+  SLUICE_ASSIGN_OR_RETURN(const auto* made, MadeBefore(tenant, CreatingCall::kCreate,
+                                                       command.request_id, parameters));
+  if (made != nullptr) {
     SLUICE_ASSIGN_OR_RETURN(const SequenceState* known,
                             core_.FindSequence(command.caller, made->front(), "request_id"));
     return SequenceCreated{known->id, 0, known->policy, known->lease};
@@ -190,7 +203,8 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
   state->policy = std::move(policy);
   state->draft_tokens = command.draft_tokens;
   const SequenceState& sequence = Adopt(std::move(state));
-  request_ids_.Add(scope, command.request_id, {sequence.id});
+  request_ids_.Add(tenant, CreatingCall::kCreate, command.request_id,
+                   {parameters, {sequence.id}});
   return SequenceCreated{sequence.id, 0, sequence.policy, sequence.lease};
 }
 
@@ -275,12 +289,12 @@ SequenceInfo Sequences::InfoOf(const SequenceState& sequence) const {
     info.rows.push_back({kept, (body_pages + tail_pages) * page_bytes});
   }
   info.held_bytes = core_.cache.HeldBytes(sequence.handle);
-  info.bytes_alone = core_.cache.BytesAlone(sequence.handle);
   info.policy = sequence.policy;
   info.last_job = sequence.last_job;
   info.open_step = sequence.step == nullptr ? 0 : sequence.step->id;
   info.session = sequence.session;
-  info.lease_left = sequence.session == 0 ? sequence.lease : absl::ZeroDuration();
+  const auto deadline = core_.leases.DeadlineOf(sequence.id);
+  if (deadline) info.lease_left = std::max(*deadline - core_.now(), absl::ZeroDuration());
   info.lost = state.lost();
   return info;
 }
@@ -292,7 +306,9 @@ void Sequences::Get(GetSequence command) {
     return command.done(sequence.status());
   }
   core_.RenewLease(**sequence);
-  command.done(InfoOf(**sequence));
+  SequenceInfo info = InfoOf(**sequence);
+  info.bytes_alone = core_.cache.BytesAlone((*sequence)->handle);
+  command.done(std::move(info));
 }
 
 void Sequences::List(ListSequences command) {

@@ -29,11 +29,6 @@ class Sequences {
   void Compress(struct Compress command);
   void List(ListSequences command);
 
-  // Request ids are the caller's own: of its session, or of its tenant.
-  static uint64_t ScopeOf(const Caller& caller, uint64_t session) {
-    return session != 0 ? session : static_cast<uint64_t>(caller.tenant);
-  }
-
   // Gives a sequence up: now, or as soon as no step and no reader uses it.
   void Release(SequenceState& sequence);
 
@@ -62,6 +57,11 @@ class Sequences {
   SequenceState& Adopt(std::unique_ptr<SequenceState> state);
   SequenceInfo InfoOf(const SequenceState& sequence) const;
   void Destroy(SequenceState& sequence);
+  // The ids that the tenant's earlier call with this request id made; null: there
+  // was none. INVALID_ARGUMENT (request_id) if it had other parameters.
+  absl::StatusOr<const std::vector<uint64_t>*> MadeBefore(int32_t tenant, CreatingCall call,
+                                                          const std::string& request_id,
+                                                          size_t parameters) const;
   int64_t ModelCount(int32_t tenant) const;
   static absl::Status Quota(absl::string_view message);
 

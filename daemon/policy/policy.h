@@ -49,6 +49,8 @@ class Policy {
   const TriggerSpec& triggers() const { return *spec_.triggers; }
   Visible visible() const { return spec_.visible.value_or(Visible::kWhenDue); }
   const PolicyNeeds& needs() const { return needs_; }
+  // What its jobs' recipes score by.
+  virtual Scorer scorer() const { return Scorer::kNone; }
 
   // The recent window: the newest tokens that every job leaves alone.
   int64_t recent_tokens() const { return recent_tokens_; }

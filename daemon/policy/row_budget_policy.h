@@ -23,6 +23,7 @@ class RowBudgetPolicy final : public Policy {
   // REQUIRES: `spec` is resolved; its skip_layers are layers of `model`.
   RowBudgetPolicy(PolicySpec spec, Roles roles, const ModelFacts& model);
 
+  Scorer scorer() const override { return roles_.scorer; }
   int64_t MostSlots(std::span<const RowFacts> rows) const override;
   bool Acts(Trigger trigger, const SequenceFacts& facts) const override;
   JobRecipe Plan(const JobFacts& facts) const override;

@@ -30,7 +30,6 @@ void FromSequence(const SequenceInfo& info, const ServiceContext& service,
   to->set_length(info.length);
   to->set_mean_kept_tokens(MeanKeptTokens(info));
   to->set_held_bytes(info.held_bytes);
-  to->set_bytes_alone(info.bytes_alone);
   to->set_session_id(info.session);
   to->set_open_step_id(info.open_step);
   to->set_lost(info.lost);

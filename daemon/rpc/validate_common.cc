@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/engine/command.h"
 
 namespace sluice {
 namespace {
@@ -29,7 +30,7 @@ absl::Status NotInVersion(const FieldPath& path, absl::string_view what) {
 
 absl::Status CheckId(const FieldPath& path, uint64_t id, uint32_t epoch) {
   if (id == 0) return RefuseField(path.ToString(), "must be an id, got 0");
-  if (id >> 32 == epoch) return absl::OkStatus();
+  if (EpochOf(id) == epoch) return absl::OkStatus();
   return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStaleEpoch, path.ToString(),
                 absl::StrCat("id ", id, " is not of this life of the daemon (epoch ", epoch, ")"));
 }

@@ -37,8 +37,8 @@ absl::Status Missing(const FieldPath& path);
 // INVALID_ARGUMENT (NOT_IN_VERSION).
 absl::Status NotInVersion(const FieldPath& path, absl::string_view what);
 
-// FIELD_INVALID: the id is 0. FAILED_PRECONDITION (STALE_EPOCH): its high 32
-// bits are not `epoch`.
+// FIELD_INVALID: the id is 0. FAILED_PRECONDITION (STALE_EPOCH): it is of another
+// epoch.
 absl::Status CheckId(const FieldPath& path, uint64_t id, uint32_t epoch);
 // The same, but 0 is allowed.
 absl::Status CheckIdIfGiven(const FieldPath& path, uint64_t id, uint32_t epoch);

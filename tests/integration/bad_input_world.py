@@ -95,8 +95,8 @@ class World:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.epoch = wire.call("GetCapabilities", kv_cache_pb2.GetCapabilitiesRequest()).epoch
-        self.unknown = (self.epoch << 32) + NO_SUCH_ID
-        self.stale = ((self.epoch ^ 1) << 32) + 1
+        self.unknown = (self.epoch << 40) + NO_SUCH_ID
+        self.stale = ((self.epoch ^ 1) << 40) + 1
         self.model = self._register("first")
         self.other_model = self._register("second")
         self.idle = self._filled(self.model)

@@ -43,7 +43,7 @@ struct FakeDaemon::State {
   std::vector<v1::SequenceSummary> sequences ABSL_GUARDED_BY(mu);
   uint64_t last_id ABSL_GUARDED_BY(mu) = 0;
 
-  uint64_t NewId() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { return (options.epoch << 32) + ++last_id; }
+  uint64_t NewId() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { return (options.epoch << 40) + ++last_id; }
   template <class Key>
   static bool Take(std::map<Key, Refusals>* from, const Key& key, v1::Error* error) {
     const auto found = from->find(key);

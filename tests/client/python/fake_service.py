@@ -62,7 +62,7 @@ class FakeService(kv_cache_pb2_grpc.KvCacheServicer):
         self.requests: list[tuple[str, Any]] = []
         self.heartbeats = threading.Semaphore(0)
         self.sessions_ended = threading.Semaphore(0)
-        self._ids = iter(range(epoch << 32 | 1, epoch << 32 | 1 << 20))
+        self._ids = iter(range(epoch << 40 | 1, epoch << 40 | 1 << 20))
         self._geometries: dict[int, types_pb2.ModelGeometry] = {}
         # By sequence: its model, its closed length and the keys and values of each layer.
         self._models: dict[int, int] = {}
@@ -242,7 +242,7 @@ class FakeService(kv_cache_pb2_grpc.KvCacheServicer):
             context.abort(code, wire.message)
 
     def _check_epoch(self, number: int) -> None:
-        if number >> 32 != self.epoch:
+        if number >> 40 != self.epoch:
             raise Refusal(error(9, types_pb2.REASON_STALE_EPOCH, "id of an earlier life"))
 
     def _length(self, sequence_id: int) -> int:

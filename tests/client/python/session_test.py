@@ -92,7 +92,7 @@ def test_after_a_restart_old_ids_fail_clearly_and_new_ones_work(
         sequence.get()
     renewed = client.register_model(sluice.ModelSpec.uniform(**MODEL))
     fresh = client.create_sequence(renewed, session=session)
-    assert session.begin_step([sluice.StepEntry(fresh, [5])]).id >> 32 == 2
+    assert session.begin_step([sluice.StepEntry(fresh, [5])]).id >> 40 == 2
     session.close()
 
 

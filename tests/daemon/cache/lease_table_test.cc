@@ -28,6 +28,8 @@ TEST(LeaseTableTest, ARenewedLeaseLivesOn) {
   LeaseTable leases;
   leases.Set(1, absl::Seconds(10));
   leases.Set(1, absl::Seconds(50));
+  EXPECT_EQ(leases.DeadlineOf(1), absl::Seconds(50));
+  EXPECT_EQ(leases.DeadlineOf(2), std::nullopt);
   EXPECT_THAT(leases.Expire(absl::Seconds(49), 10), IsEmpty());
   EXPECT_THAT(leases.Expire(absl::Seconds(50), 10), ElementsAre(1));
 }

@@ -2,6 +2,7 @@
 // Jobs of sink_window and l2norm: what they keep, when they run and show.
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "gmock/gmock.h"
@@ -324,6 +325,49 @@ TEST_P(JobTest, AJobIsReportedAndCounted) {
   EXPECT_EQ(status.totals.evicted_slots, 80);
   EXPECT_EQ(info->held_bytes, status.pool.in_use);
   EXPECT_EQ(info->bytes_alone, info->held_bytes);
+}
+
+TEST_P(JobTest, WhatAForkStillHoldsIsNotFreed) {
+  World world(GetParam(), golden::L2Count(10));
+  ASSERT_TRUE(world.Add(Prefill(world.sequence, 40, false)).ok());
+  ASSERT_TRUE(world.driver->Fork(world.sequence).ok());
+  ASSERT_TRUE(world.Add(Prefill(world.sequence, 1)).ok());
+  EXPECT_EQ(world.Held()[0].size(), 10u);
+  // Its own copy of the open block came back, and went into the body.
+  EXPECT_EQ(world.driver->Info(world.sequence)->last_job->freed_bytes, 0);
+  EXPECT_EQ(world.driver->Settled().totals.job_freed_bytes, 0);
+}
+
+absl::StatusOr<Explained> Explain(World& world) {
+  ExplainSequence explain;
+  explain.sequence = world.sequence.id;
+  explain.layer = 1;
+  explain.kv_head = 1;
+  return world.driver->Call(explain);
+}
+
+TEST_P(JobTest, ExplainGivesMinusTheKeysNorm) {
+  World world(GetParam(), golden::L2Count(10));
+  ASSERT_TRUE(world.Add(Prefill(world.sequence, 30)).ok());
+  const auto explained = Explain(world);
+  ASSERT_TRUE(explained.ok()) << explained.status();
+  ASSERT_EQ(explained->scores.size(), 10u);
+  for (size_t i = 0; i < explained->scores.size(); ++i) {
+    const int64_t position = explained->kept_positions[i];
+    const int64_t tag = world.sequence.tags[static_cast<size_t>(position)];
+    const std::vector<float> key = TokenVector(tag, 1, VectorKind::kKey, 1, 16);
+    const float norm = std::sqrt(std::inner_product(key.begin(), key.end(), key.begin(), 0.0f));
+    EXPECT_NEAR(explained->scores[i], -norm, 1e-4f * norm) << position;
+  }
+}
+
+TEST_P(JobTest, ExplainGivesNoScoresWhereThePolicyHasNone) {
+  World world(GetParam(), SinkAndRecent(2, 8));
+  ASSERT_TRUE(world.Add(Prefill(world.sequence, 30)).ok());
+  const auto explained = Explain(world);
+  ASSERT_TRUE(explained.ok()) << explained.status();
+  EXPECT_EQ(explained->kept_positions.size(), 10u);
+  EXPECT_TRUE(explained->scores.empty());
 }
 
 TEST_P(JobTest, ARollbackBelowTheSnapshotIsRefusedWithTheFloor) {

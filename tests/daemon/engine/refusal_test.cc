@@ -73,8 +73,8 @@ TEST_F(RefusalTest, IdsOfAnotherTenant) {
 }
 
 TEST_F(RefusalTest, IdsOfAnEarlierLife) {
-  const uint64_t stale = sequence_.id ^ (uint64_t{2} << 32);
-  EXPECT_EQ(sequence_.id >> 32, driver_.engine().epoch());
+  const uint64_t stale = sequence_.id ^ MakeId(2, 0);
+  EXPECT_EQ(EpochOf(sequence_.id), driver_.engine().epoch());
   EXPECT_THAT(driver_.Info({stale, {}}), Refused(absl::StatusCode::kFailedPrecondition,
                                                  Reason::kStaleEpoch, "sequence_id"));
   EXPECT_THAT(driver_.Abort(stale), RefusedFor(Reason::kStaleEpoch));

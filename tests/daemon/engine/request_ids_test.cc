@@ -6,27 +6,31 @@
 namespace sluice {
 namespace {
 
-TEST(RequestIdsTest, RemembersByScopeAndId) {
+constexpr auto kCreate = CreatingCall::kCreate;
+
+TEST(RequestIdsTest, RemembersByTenantCallAndId) {
   RequestIds ids(4);
-  ids.Add(1, "a", {10, 11});
-  ASSERT_NE(ids.Find(1, "a"), nullptr);
-  EXPECT_EQ(*ids.Find(1, "a"), (std::vector<uint64_t>{10, 11}));
-  EXPECT_EQ(ids.Find(2, "a"), nullptr);
-  EXPECT_EQ(ids.Find(1, "b"), nullptr);
+  ids.Add(1, kCreate, "a", {7, {10, 11}});
+  ASSERT_NE(ids.Find(1, kCreate, "a"), nullptr);
+  EXPECT_EQ(ids.Find(1, kCreate, "a")->made, (std::vector<uint64_t>{10, 11}));
+  EXPECT_EQ(ids.Find(1, kCreate, "a")->parameters, 7u);
+  EXPECT_EQ(ids.Find(2, kCreate, "a"), nullptr);
+  EXPECT_EQ(ids.Find(1, CreatingCall::kFork, "a"), nullptr);
+  EXPECT_EQ(ids.Find(1, kCreate, "b"), nullptr);
 }
 
 TEST(RequestIdsTest, AnEmptyIdIsNone) {
   RequestIds ids(4);
-  ids.Add(1, "", {10});
-  EXPECT_EQ(ids.Find(1, ""), nullptr);
+  ids.Add(1, kCreate, "", {7, {10}});
+  EXPECT_EQ(ids.Find(1, kCreate, ""), nullptr);
 }
 
 TEST(RequestIdsTest, ForgetsTheOldest) {
   RequestIds ids(2);
-  for (const char* id : {"a", "b", "c"}) ids.Add(1, id, {10});
-  EXPECT_EQ(ids.Find(1, "a"), nullptr);
-  EXPECT_NE(ids.Find(1, "b"), nullptr);
-  EXPECT_NE(ids.Find(1, "c"), nullptr);
+  for (const char* id : {"a", "b", "c"}) ids.Add(1, kCreate, id, {7, {10}});
+  EXPECT_EQ(ids.Find(1, kCreate, "a"), nullptr);
+  EXPECT_NE(ids.Find(1, kCreate, "b"), nullptr);
+  EXPECT_NE(ids.Find(1, kCreate, "c"), nullptr);
 }
 
 }  // namespace

@@ -90,6 +90,17 @@ TEST_P(SessionTest, ALeaseRunsOutUnlessItIsRenewed) {
   EXPECT_EQ(driver->Settled().pool.in_use, 0);
 }
 
+TEST_P(SessionTest, WhatIsLeftOfALeaseShrinksUntilACallRenewsIt) {
+  auto driver = MakeDriver(GetParam());
+  const TestModel model = driver->Register();
+  CreateSequence create;
+  create.lease = absl::Seconds(100);
+  TestSequence sequence = driver->Create(model, {}, create);
+  driver->Advance(absl::Seconds(60));
+  EXPECT_EQ(driver->Call(ListSequences())->at(0).lease_left, absl::Seconds(40));
+  EXPECT_EQ(driver->Info(sequence)->lease_left, absl::Seconds(100));
+}
+
 TEST_P(SessionTest, ARetryWithTheSameRequestIdGetsTheFirstAnswer) {
   auto driver = MakeDriver(GetParam());
   const TestModel model = driver->Register();
@@ -108,6 +119,52 @@ TEST_P(SessionTest, ARetryWithTheSameRequestIdGetsTheFirstAnswer) {
   EXPECT_NE(made->at(0), made->at(1));
   EXPECT_EQ(*driver->Call(fork), *made);
   EXPECT_EQ(driver->Status().sequences, 4);
+}
+
+TEST_P(SessionTest, ARequestIdOfACreateIsNotAForks) {
+  auto driver = MakeDriver(GetParam());
+  const TestModel model = driver->Register();
+  CreateSequence create;
+  create.model_id = model.id;
+  create.request_id = "same";
+  const uint64_t parent = driver->Call(create)->sequence;
+  ForkSequences fork;
+  fork.parents = {parent};
+  fork.request_id = "same";
+  const auto made = driver->Call(fork);
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_NE(made->at(0), parent);
+}
+
+TEST_P(SessionTest, ARequestIdIsItsTenantsWhateverTheSession) {
+  auto driver = MakeDriver(GetParam());
+  const TestModel model = driver->Register();
+  CreateSequence create;
+  create.model_id = model.id;
+  create.request_id = "same";
+  const uint64_t first = driver->Call(create)->sequence;
+  create.session = Open(*driver);
+  EXPECT_EQ(driver->Call(create)->sequence, first);
+}
+
+TEST_P(SessionTest, ARequestIdOfAnotherCallIsRefused) {
+  auto driver = MakeDriver(GetParam());
+  const TestModel model = driver->Register();
+  ModelGeometry geometry = SmallGeometry();
+  geometry.name = "another";
+  CreateSequence create;
+  create.model_id = model.id;
+  create.request_id = "same";
+  const uint64_t parent = driver->Call(create)->sequence;
+  create.model_id = driver->Register(geometry).id;
+  EXPECT_THAT(driver->Call(create), RefusedField("request_id"));
+  ForkSequences fork;
+  fork.parents = {parent};
+  fork.request_id = "same";
+  ASSERT_TRUE(driver->Call(fork).ok());
+  fork.parents = {parent, parent};
+  EXPECT_THAT(driver->Call(fork), RefusedField("request_id"));
+  EXPECT_EQ(driver->Status().sequences, 2);
 }
 
 TEST_P(SessionTest, DrainRefusesWhatIsNewAndWaitsForOpenSteps) {

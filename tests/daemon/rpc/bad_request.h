@@ -6,6 +6,7 @@
 #include <string>
 
 #include "daemon/base/reason.h"
+#include "daemon/engine/command.h"
 #include "daemon/rpc/validate_common.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -27,7 +28,7 @@ inline RequestRules TestRules() {
   return {.epoch = 7, .inline_tensor_bytes = 4096, .step_entries = 4, .sequence_tokens = 1000};
 }
 
-inline uint64_t TestId(uint32_t number) { return (uint64_t{7} << 32) | number; }
+inline uint64_t TestId(uint32_t number) { return MakeId(7, number); }
 
 // The message that `text` describes; fails the test if it describes none.
 template <class Request>

@@ -12,7 +12,7 @@
 namespace sluice {
 
 // Keeps the commands that it gets; the test takes them, and calls their `done`.
-// OpenSession is answered at once, with ids 7 << 32 | 1000, 1001, ...
+// OpenSession is answered at once, with ids of epoch 7, 1000, 1001, ...
 //
 // Thread-safe.
 class FakeEngine final : public CommandSink {
@@ -21,7 +21,7 @@ class FakeEngine final : public CommandSink {
     MutexLock lock(&mu_);
     if (!refusal_.ok() && !std::holds_alternative<CloseSession>(command)) return refusal_;
     if (auto* open = std::get_if<OpenSession>(&command)) {
-      open->done((uint64_t{7} << 32) | next_session_++);
+      open->done(MakeId(7, next_session_++));
       return absl::OkStatus();
     }
     commands_.push_back(std::move(command));

@@ -61,7 +61,7 @@ TEST_F(ServerTest, TheSocketNamesTheTenant) {
     auto call = std::async(std::launch::async, [this, name = socket] {
       grpc::ClientContext context;
       v1::GetSequenceRequest request;
-      request.set_sequence_id((uint64_t{7} << 32) | 1);
+      request.set_sequence_id(MakeId(7, 1));
       v1::GetSequenceResponse response;
       return Connect(name)->GetSequence(&context, request, &response);
     });
