@@ -70,10 +70,16 @@ SLUICE_HD inline uint16_t FloatToHalf(float value) {
   return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
 }
 
-// The element `index` of a dense array of `dtype`.
+// The element `index` of a dense array of `dtype`, at any alignment.
 SLUICE_HD inline float LoadAsFloat(const void* base, Dtype dtype, int64_t index) {
-  if (dtype == Dtype::kF32) return static_cast<const float*>(base)[index];
-  const uint16_t bits = static_cast<const uint16_t*>(base)[index];
+  const char* element = static_cast<const char*>(base) + index * DtypeBytes(dtype);
+  if (dtype == Dtype::kF32) {
+    float value = 0.0f;
+    memcpy(&value, element, sizeof(value));
+    return value;
+  }
+  uint16_t bits = 0;
+  memcpy(&bits, element, sizeof(bits));
   return dtype == Dtype::kBf16 ? Bf16ToFloat(bits) : HalfToFloat(bits);
 }
 
