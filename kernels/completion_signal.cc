@@ -2,13 +2,13 @@
 #include "kernels/completion_signal.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <climits>
-#include <thread>
 
 namespace sluice {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // A sleep and its wake-up cost about this long, so spinning longer never pays.
-constexpr std::chrono::microseconds kSpin{20};
+constexpr std::chrono::microseconds kSpin{50};
 
 // Values read between two looks at the clock.
 constexpr int kReadsPerClockRead = 16;
@@ -27,12 +27,6 @@ inline void Pause() {
 #endif
 }
 
-// With two cores or fewer the spinning thread takes a core from a worker.
-bool HasSpareCores() {
-  static const bool spare = std::thread::hardware_concurrency() > 2;
-  return spare;
-}
-
 bool SpinUntilChanged(const std::atomic<uint32_t>& value, uint32_t seen) {
   const Clock::time_point end = Clock::now() + kSpin;
   do {
@@ -40,6 +34,8 @@ bool SpinUntilChanged(const std::atomic<uint32_t>& value, uint32_t seen) {
       if (value.load(std::memory_order_acquire) != seen) return true;
       Pause();
     }
+    // Whoever is to raise it may be waiting for this very core.
+    sched_yield();
   } while (Clock::now() < end);
   return false;
 }
@@ -77,7 +73,7 @@ void CompletionSignal::Wait(uint32_t seen, int64_t timeout_ms) {
   const bool forever = timeout_ms < 0;
   const Clock::time_point deadline =
       Clock::now() + std::chrono::milliseconds(forever ? 0 : timeout_ms);
-  if (HasSpareCores() && SpinUntilChanged(value_, seen)) return;
+  if (SpinUntilChanged(value_, seen)) return;
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   while (value_.load(std::memory_order_seq_cst) == seen) {
     timespec remaining{};

@@ -38,7 +38,8 @@ absl::Status IsLost(SequenceId sequence, absl::string_view field) {
 }
 
 absl::Status NoRoom(const Shortage& shortage) {
-  if (shortage.quota_bytes > 0) {
+  // Of two bounds the one that lacks more decides; a maximum of the whole pool is none.
+  if (shortage.quota_bytes > shortage.pool_bytes) {
     return Refuse(absl::StatusCode::kResourceExhausted, Reason::kTenantQuota, "",
                   absl::StrCat("the tenant's maximum is ", shortage.quota_bytes,
                                " bytes too small"));

@@ -1,10 +1,12 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/engine/data_calls.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/calls.h"
@@ -18,6 +20,19 @@ using Outcome = WaitList::Outcome;
 
 std::string LayerField(size_t index, absl::string_view name) {
   return absl::StrCat("layers[", index, "].", name);
+}
+
+// What BeginStep says of its one entry, as said of `entry`.
+absl::Status OfOwnEntry(const absl::Status& status) {
+  const std::optional<Refusal> refusal = RefusalOf(status);
+  if (!refusal || refusal->field.empty()) return status;
+  absl::string_view message = status.message();
+  absl::ConsumePrefix(&message, absl::StrCat(refusal->field, ": "));
+  absl::string_view field = refusal->field;
+  if (!absl::ConsumePrefix(&field, "entries[0]")) absl::ConsumePrefix(&field, "entries");
+  return WithDetails(Refuse(status.code(), refusal->reason, absl::StrCat("entry", field), message,
+                            refusal->retry_after_ms),
+                     DetailsOf(status));
 }
 
 absl::Status CheckLayerNumber(const std::string& field, const Model& model, int32_t layer) {
@@ -153,7 +168,7 @@ void DataCalls::AppendOwnStep(struct Append command) {
   begin.cancelled = command.cancelled;
   auto shared = std::make_shared<struct Append>(std::move(command));
   begin.done = [this, shared](absl::StatusOr<StepBegun> begun) {
-    if (!begun.ok()) return shared->done(begun.status());
+    if (!begun.ok()) return shared->done(OfOwnEntry(begun.status()));
     struct Append& append = *shared;
     append.step = begun->step;
     append.entry.reset();
@@ -249,7 +264,7 @@ absl::Status DataCalls::CheckReadable(const SequenceState& sequence,
 }
 
 absl::StatusOr<Outcome> DataCalls::TryAttendSequences(struct Attend& command) {
-  if (command.sequences.empty()) return RefuseField("sequences", "must name at least one");
+  if (command.sequences.empty()) return RefuseField("sequences.sequences", "must name at least one");
   if (command.first_token != 0) {
     return RefuseField("first_token", absl::StrCat("must be 0 with sequences, got ",
                                                    command.first_token));
@@ -261,7 +276,7 @@ absl::StatusOr<Outcome> DataCalls::TryAttendSequences(struct Attend& command) {
   absl::flat_hash_set<uint64_t> seen;
   int64_t total_rows = 0;
   for (size_t i = 0; i < command.sequences.size(); ++i) {
-    const std::string field = absl::StrCat("sequences[", i, "]");
+    const std::string field = absl::StrCat("sequences.sequences[", i, "]");
     const SequenceRows& named = command.sequences[i];
     SLUICE_ASSIGN_OR_RETURN(
         SequenceState* sequence,
@@ -278,7 +293,7 @@ absl::StatusOr<Outcome> DataCalls::TryAttendSequences(struct Attend& command) {
     }
     sequences.push_back(sequence);
     if (sequence->model != sequences[0]->model) {
-      return RefuseField(field + ".sequence_id", "is of another model than sequences[0]");
+      return RefuseField(field + ".sequence_id", "is of another model than the first");
     }
     if (sequence->policy->needs().k_v_q_in_one_call) {
       return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds,

@@ -24,7 +24,7 @@ struct EngineOptions {
   };
   int64_t pool_bytes = int64_t{256} << 20;
   int64_t slab_bytes = int64_t{2} << 20;
-  int64_t job_reserve_bytes = -1;  // -1: 2 % of the pool, at least 16 MiB
+  int64_t job_reserve_bytes = -1;  // -1: 2 %, at least 16 MiB, at most a quarter
   int64_t max_sequences = 4096;         // of a tenant
   int64_t max_sequence_tokens = 1 << 20;
   int64_t max_models = 64;              // of a tenant

@@ -11,10 +11,12 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kMinSlabBytes = int64_t{1} << 20;
+constexpr int64_t kMinSlabBytes = int64_t{64} << 10;
 constexpr int64_t kMaxSlabBytes = int64_t{64} << 20;
+constexpr int64_t kMinPoolBytes = int64_t{16} << 20;
 constexpr int64_t kMinReserveBytes = int64_t{16} << 20;
-constexpr int64_t kReserveShare = 50;  // 2 % of the pool
+constexpr int64_t kReserveShare = 50;    // 2 % of the pool
+constexpr int64_t kMostReserveShare = 4;  // a quarter
 constexpr int64_t kMinWorkspaceBytes = int64_t{4} << 20;
 // Four bytes a page and some more for lists and views: a page is 4 KiB at least
 // in practice, and forks repeat lists.
@@ -28,11 +30,10 @@ absl::Status CheckOptions(const EngineOptions& options) {
                        absl::StrCat("must be a power of two in [", kMinSlabBytes, ", ",
                                     kMaxSlabBytes, "], got ", options.slab_bytes));
   }
-  const int64_t least = 2 * kMinReserveBytes;
   const int64_t most = options.slab_bytes << 18;
-  if (options.pool_bytes < least || options.pool_bytes > most) {
-    return RefuseField("pool.bytes", absl::StrCat("must be in [", least, ", ", most, "], got ",
-                                                  options.pool_bytes));
+  if (options.pool_bytes < kMinPoolBytes || options.pool_bytes > most) {
+    return RefuseField("pool.bytes", absl::StrCat("must be in [", kMinPoolBytes, ", ", most,
+                                                  "], got ", options.pool_bytes));
   }
   if (options.job_reserve_bytes > options.pool_bytes / 2) {
     return RefuseField("pool.job_reserve_bytes",
@@ -53,7 +54,8 @@ absl::StatusOr<EngineMemory> EngineMemory::Create(
   const int64_t reserve =
       options.job_reserve_bytes >= 0
           ? options.job_reserve_bytes
-          : std::max(kMinReserveBytes, options.pool_bytes / kReserveShare);
+          : std::min(std::max(kMinReserveBytes, options.pool_bytes / kReserveShare),
+                     options.pool_bytes / kMostReserveShare);
   const int64_t workspace = RoundUp(std::max(kMinWorkspaceBytes, reserve / 4), options.slab_bytes);
   const int64_t slabs = (options.pool_bytes - workspace) / options.slab_bytes;
   const auto touched = [&](int64_t bytes, int64_t) {

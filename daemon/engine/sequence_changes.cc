@@ -29,13 +29,14 @@ absl::Status EndOfWait(const Core& core, const CancelFlag& cancelled) {
 
 // ---- fork
 
-std::optional<Outcome> Sequences::WaitIdle(SequenceState& sequence, bool expired,
+std::optional<Outcome> Sequences::WaitIdle(SequenceState& sequence, const std::string& field,
+                                           bool expired,
                                            const std::function<void(absl::Status)>& refuse) {
   if (sequence.step != nullptr) {
     if (!expired) return Outcome::kWaits;
     RefusalDetails details;
     details.open_step_id = sequence.step->id;
-    refuse(WithDetails(Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStepOpen, "",
+    refuse(WithDetails(Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStepOpen, field,
                               absl::StrCat("step ", details.open_step_id,
                                            " is open on sequence ", sequence.id)),
                        details));
@@ -103,8 +104,10 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     refuse(parents.status());
     return Outcome::kAnswered;
   }
-  for (SequenceState* parent : *parents) {
-    if (const auto outcome = WaitIdle(*parent, attempt.expired, refuse)) return *outcome;
+  for (size_t i = 0; i < parents->size(); ++i) {
+    const std::string field = absl::StrCat("parents[", i, "]");
+    const auto outcome = WaitIdle(*(*parents)[i], field, attempt.expired, refuse);
+    if (outcome) return *outcome;
   }
   auto made = ForkAll(command, *parents);
   if (!made.ok()) {
@@ -189,7 +192,7 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
     refuse(policy.status());
     return Outcome::kAnswered;
   }
-  if (const auto outcome = WaitIdle(**sequence, attempt.expired, refuse)) return *outcome;
+  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) return *outcome;
   (*sequence)->policy = *policy;
   jobs_.CountSlots(**sequence);
   core_.RenewLease(**sequence);
@@ -238,7 +241,7 @@ Outcome Sequences::TryCompress(const struct Compress& command,
     refuse(policy.status());
     return Outcome::kAnswered;
   }
-  if (const auto outcome = WaitIdle(**sequence, attempt.expired, refuse)) return *outcome;
+  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) return *outcome;
   core_.RenewLease(**sequence);
   const auto answer = [done = command.done,
                        model = (*sequence)->model->model](const JobEnd& end) {

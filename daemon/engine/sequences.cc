@@ -81,15 +81,15 @@ absl::StatusOr<ModelInfo> Sequences::TryRegister(RegisterModel& command) {
                                              known->model->fingerprint(), ", got ",
                                              model.fingerprint()));
   }
+  const int64_t pool_bytes = core_.memory.slab_count * core_.memory.pool.slab_bytes;
+  if (model.block_bytes() > pool_bytes) {
+    return RefuseField("layers",
+                       absl::StrCat("a block of ", model.block_bytes(),
+                                    " bytes does not fit the pool of ", pool_bytes, " bytes"));
+  }
   if (ModelCount(command.caller.tenant) >= core_.options.max_models ||
       static_cast<int64_t>(core_.models.size()) >= Core::kMaxFormats) {
     return Quota(absl::StrCat("the tenant has ", core_.options.max_models, " models"));
-  }
-  const int64_t pool_bytes = core_.memory.slab_count * core_.memory.pool.slab_bytes;
-  if (model.block_bytes() > pool_bytes) {
-    return RefuseField("geometry.layers",
-                       absl::StrCat("a block of ", model.block_bytes(),
-                                    " bytes does not fit the pool of ", pool_bytes, " bytes"));
   }
   auto state = std::make_unique<ModelState>();
   state->id = core_.NewId();

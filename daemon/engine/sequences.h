@@ -50,7 +50,9 @@ class Sequences {
   absl::Status ForkOne(const ForkSequences& command, SequenceState& parent,
                        std::vector<SequenceState*>& made);
   // The outcome while a step is open or a job is at work; nothing once it is idle.
-  std::optional<WaitList::Outcome> WaitIdle(SequenceState& sequence, bool expired,
+  // `field` is the one that names the sequence.
+  std::optional<WaitList::Outcome> WaitIdle(SequenceState& sequence, const std::string& field,
+                                            bool expired,
                                             const std::function<void(absl::Status)>& refuse);
   WaitList::Outcome TrySet(const SetPolicy& command, const WaitList::Attempt& attempt);
   WaitList::Outcome TryCompress(const struct Compress& command,

@@ -38,6 +38,14 @@ std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
   return requests;
 }
 
+// Whether a job is at work on the sequence, or may be once this entry begins.
+bool MayCompress(const SequenceState& sequence, const StepEntry& entry) {
+  if (sequence.job != nullptr) return true;
+  const bool ends_prefill = entry.phase == Phase::kDecode && sequence.in_prefill;
+  const bool due = sequence.prefill_end_due || sequence.every_due || ends_prefill;
+  return due && sequence.policy->spec().triggers.value_or(TriggerSpec{}) != TriggerSpec{};
+}
+
 }  // namespace
 
 // A BeginStep that has not been answered.
@@ -105,6 +113,7 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
   }
   // Nothing is rolled back before every floor is known.
   if (waits_for_job) return Outcome::kWaits;
+  if (const auto outcome = LacksRoomAnyway(pending, attempt, sequences)) return *outcome;
   std::vector<size_t> chosen;
   if (!PrepareAll(pending, sequences, chosen)) return Outcome::kWaits;
   if (chosen.empty()) {
@@ -153,12 +162,44 @@ Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,
     chosen = LeaveOutWithoutRoom(pending, sequences, chosen, reason);
     if (!chosen.empty()) return Open(pending, chosen, sequences);
   }
+  return NoRoom(pending, sequences[0]->model, reason, missing);
+}
+
+Outcome Steps::NoRoom(const Pending& pending, ModelState* model, Reason reason,
+                      int64_t missing_bytes) {
   const char* whose = reason == Reason::kTenantQuota ? "the tenant may take" : "are free";
   return Refused(pending,
                  Refuse(absl::StatusCode::kResourceExhausted, reason, "entries",
-                        absl::StrCat("the step needs ", missing, " bytes more than ", whose),
+                        absl::StrCat("the step needs ", missing_bytes, " bytes more than ", whose),
                         kRetryAfterMs),
-                 sequences[0]->model, missing);
+                 model, missing_bytes);
+}
+
+// The outcome of a step that does not fit even if its rollbacks give back all that
+// they drop: so that nothing is dropped for a step that is refused. None where a
+// trigger, which comes after the rollback, could make room.
+std::optional<Outcome> Steps::LacksRoomAnyway(const Pending& pending,
+                                              const WaitList::Attempt& attempt,
+                                              const std::vector<SequenceState*>& sequences) {
+  const BeginStep& command = pending.command;
+  if (command.leave_out) return std::nullopt;
+  bool rolls_back = false;
+  std::vector<StepEntryRequest> growth;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const StepEntry& entry = command.entries[i];
+    if (MayCompress(*sequences[i], entry)) return std::nullopt;
+    const int64_t length = core_.cached(*sequences[i]).length();
+    rolls_back = rolls_back || entry.base_length < length;
+    const int64_t tokens = entry.base_length + entry.token_count - length;
+    if (tokens < 1) continue;
+    growth.push_back({sequences[i]->handle, length, static_cast<int32_t>(tokens)});
+  }
+  if (!rolls_back) return std::nullopt;
+  const int64_t missing = core_.cache.MissingBytes(growth);
+  if (missing == 0) return std::nullopt;
+  const bool more_comes = core_.cache.reclaim_pending() || core_.cache.pool_bytes().retired > 0;
+  if (more_comes || !attempt.expired) return Outcome::kWaitsForMemory;
+  return NoRoom(pending, sequences[0]->model, WhatLacks(growth), missing);
 }
 
 // REQUIRES: bytes are missing, so that the cache refuses the step.

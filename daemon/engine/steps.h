@@ -49,6 +49,11 @@ class Steps {
   WaitList::Outcome FindRoom(Pending& pending, const WaitList::Attempt& attempt,
                              const std::vector<SequenceState*>& sequences,
                              std::vector<size_t> chosen);
+  WaitList::Outcome NoRoom(const Pending& pending, ModelState* model, Reason reason,
+                           int64_t missing_bytes);
+  std::optional<WaitList::Outcome> LacksRoomAnyway(const Pending& pending,
+                                                   const WaitList::Attempt& attempt,
+                                                   const std::vector<SequenceState*>& sequences);
   std::vector<size_t> LeaveOutWithoutRoom(Pending& pending,
                                           const std::vector<SequenceState*>& sequences,
                                           const std::vector<size_t>& chosen, Reason reason);

@@ -33,7 +33,7 @@ std::vector<absl::string_view> ParametersOf(const PolicySpec& spec) {
 
 absl::Status CheckTriggers(const TriggerSpec& triggers) {
   if (triggers.pressure) {
-    return Refuse(absl::StatusCode::kUnimplemented, Reason::kNotInVersion,
+    return Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion,
                   absl::StrCat(kPrefix, "triggers.pressure"),
                   "this version does not compress by itself when memory is short");
   }

@@ -14,8 +14,8 @@ using Reactor = grpc::ServerUnaryReactor;
 
 class AdminService final : public v1::Admin::CallbackService {
  public:
-  AdminService(const ServiceContext* service, ListenerIdentity identity)
-      : service_(*service), identity_(identity) {}
+  AdminService(std::shared_ptr<const ServiceContext> service, ListenerIdentity identity)
+      : shared_service_(std::move(service)), identity_(identity) {}
 
   Reactor* ListSequences(Context* context, const v1::ListSequencesRequest* request,
                          v1::ListSequencesResponse* response) override {
@@ -103,15 +103,16 @@ class AdminService final : public v1::Admin::CallbackService {
     });
   }
 
-  const ServiceContext& service_;
+  const std::shared_ptr<const ServiceContext> shared_service_;
+  const ServiceContext& service_ = *shared_service_;
   const ListenerIdentity identity_;
 };
 
 }  // namespace
 
-std::shared_ptr<grpc::Service> MakeAdminService(const ServiceContext* service,
+std::shared_ptr<grpc::Service> MakeAdminService(std::shared_ptr<const ServiceContext> service,
                                                 ListenerIdentity identity) {
-  return std::make_shared<AdminService>(service, identity);
+  return std::make_shared<AdminService>(std::move(service), identity);
 }
 
 }  // namespace sluice

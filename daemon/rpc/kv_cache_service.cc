@@ -20,8 +20,8 @@ using Reactor = grpc::ServerUnaryReactor;
 
 class KvCacheService final : public v1::KvCache::CallbackService {
  public:
-  KvCacheService(ServiceContext* service, ListenerIdentity identity)
-      : service_(*service), tenant_(identity.tenant) {}
+  KvCacheService(std::shared_ptr<const ServiceContext> service, ListenerIdentity identity)
+      : shared_service_(std::move(service)), tenant_(identity.tenant) {}
 
   Reactor* GetCapabilities(Context* context, const v1::GetCapabilitiesRequest*,
                            v1::GetCapabilitiesResponse* response) override {
@@ -90,7 +90,7 @@ class KvCacheService final : public v1::KvCache::CallbackService {
 
   grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* Session(
       Context* context) override {
-    return StartSession(&service_, tenant_, context);
+    return StartSession(shared_service_, tenant_, context);
   }
 
  private:
@@ -116,15 +116,16 @@ class KvCacheService final : public v1::KvCache::CallbackService {
     return service_.engine->Post(std::move(command));
   }
 
-  ServiceContext& service_;
+  const std::shared_ptr<const ServiceContext> shared_service_;
+  const ServiceContext& service_ = *shared_service_;
   const int32_t tenant_;
 };
 
 }  // namespace
 
-std::shared_ptr<grpc::Service> MakeKvCacheService(ServiceContext* service,
+std::shared_ptr<grpc::Service> MakeKvCacheService(std::shared_ptr<const ServiceContext> service,
                                                   ListenerIdentity identity) {
-  return std::make_shared<KvCacheService>(service, identity);
+  return std::make_shared<KvCacheService>(std::move(service), identity);
 }
 
 }  // namespace sluice

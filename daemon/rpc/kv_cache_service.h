@@ -13,8 +13,8 @@ namespace sluice {
 
 // The service sluice.v1.KvCache for those who come by one listener.
 //
-// Thread-safe. `service` outlives it and every call.
-std::shared_ptr<grpc::Service> MakeKvCacheService(ServiceContext* service,
+// Thread-safe.
+std::shared_ptr<grpc::Service> MakeKvCacheService(std::shared_ptr<const ServiceContext> service,
                                                   ListenerIdentity identity);
 
 }  // namespace sluice

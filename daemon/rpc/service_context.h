@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,11 +20,12 @@ namespace sluice {
 
 // What the services share, for the daemon's life.
 //
-// Set before the first call and then constant, but for the flags. Owned by the
-// server; what it points to outlives every call.
+// Set before the first call and then constant, but for the flag. Shared by the
+// services and by what they leave with the engine: a call may end after its
+// server. Engine and sessions outlive the server.
 struct ServiceContext {
   CommandSink* engine = nullptr;
-  CallObserver* observer = nullptr;
+  std::shared_ptr<CallObserver> observer;
   SessionTable* sessions = nullptr;
   RequestRules rules;
   int64_t calls_per_session = 64;

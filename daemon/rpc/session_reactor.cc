@@ -39,10 +39,13 @@ v1::AttendResponse* PartFor(const AttendResult&, v1::SessionResponse* response) 
 
 }  // namespace
 
-SessionReactor::SessionReactor(ServiceContext* service, int32_t tenant,
+SessionReactor::SessionReactor(std::shared_ptr<const ServiceContext> service, int32_t tenant,
                                grpc::CallbackServerContext* context)
-    : service_(*service), tenant_(tenant), context_(context), last_heard_ns_(NowNanoseconds()) {
-  observed_.Start(service->observer, Method::kSession);
+    : shared_service_(std::move(service)),
+      tenant_(tenant),
+      context_(context),
+      last_heard_ns_(NowNanoseconds()) {
+  observed_.Start(service_.observer.get(), Method::kSession);
 }
 
 SessionReactor::~SessionReactor() = default;
@@ -65,9 +68,12 @@ void SessionReactor::OnReadDone(bool ok) {
   bool ended = false;
   {
     MutexLock lock(&mu_);
-    call = std::exchange(reading_, nullptr);
+    call = reading_;  // stays set until the call is posted, so that calls keep their order
     ended = end_now_;
-    if (!ok || ended) PutFreeCall(call);
+    if (!ok || ended) {
+      reading_ = nullptr;
+      PutFreeCall(call);
+    }
   }
   reading_on_.store(false, std::memory_order_relaxed);
   last_heard_ns_.store(NowNanoseconds(), std::memory_order_relaxed);
@@ -82,6 +88,10 @@ void SessionReactor::OnReadDone(bool ok) {
     return absl::OkStatus();
   });
   if (!status.ok()) EndNow(status);
+  {
+    MutexLock lock(&mu_);
+    reading_ = nullptr;
+  }
   ReadOn();
 }
 
@@ -165,7 +175,7 @@ void SessionReactor::FinishOpen(SessionCall* call, absl::StatusOr<uint64_t> sess
 }
 
 void SessionReactor::AnswerHeartbeat(SessionCall* call) {
-  call->observed.Start(service_.observer, Method::kSessionHeartbeat);
+  call->observed.Start(service_.observer.get(), Method::kSessionHeartbeat);
   call->response->mutable_heartbeat()->set_draining(
       service_.draining.load(std::memory_order_relaxed));
   call->observed.Finish(absl::OkStatus());
@@ -174,7 +184,7 @@ void SessionReactor::AnswerHeartbeat(SessionCall* call) {
 
 template <class Request>
 void SessionReactor::Serve(SessionCall* call, Method method, const Request& request) {
-  call->observed.Start(service_.observer, method);
+  call->observed.Start(service_.observer.get(), method);
   const absl::Status status = Guarded([&] { return Post(call, request); });
   if (!status.ok()) Refuse(call, status);
 }
@@ -341,8 +351,9 @@ void SessionReactor::OnDone() {
 }
 
 grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* StartSession(
-    ServiceContext* service, int32_t tenant, grpc::CallbackServerContext* context) {
-  const auto session = std::make_shared<SessionReactor>(service, tenant, context);
+    std::shared_ptr<const ServiceContext> service, int32_t tenant,
+    grpc::CallbackServerContext* context) {
+  const auto session = std::make_shared<SessionReactor>(std::move(service), tenant, context);
   session->Begin();
   return session.get();
 }

@@ -35,7 +35,8 @@ class SessionReactor final
       public SessionControl,
       public std::enable_shared_from_this<SessionReactor> {
  public:
-  SessionReactor(ServiceContext* service, int32_t tenant, grpc::CallbackServerContext* context);
+  SessionReactor(std::shared_ptr<const ServiceContext> service, int32_t tenant,
+                 grpc::CallbackServerContext* context);
   ~SessionReactor() override;
 
   // Enters the table and begins to read, or ends the stream.
@@ -81,7 +82,8 @@ class SessionReactor final
   // Tells the engine that the session is over, once.
   void CloseOnce();
 
-  ServiceContext& service_;
+  const std::shared_ptr<const ServiceContext> shared_service_;
+  const ServiceContext& service_ = *shared_service_;
   const int32_t tenant_;
   grpc::CallbackServerContext* const context_;
   const CancelFlag cancelled_ = std::make_shared<std::atomic<bool>>(false);
@@ -97,7 +99,7 @@ class SessionReactor final
   absl::flat_hash_set<uint64_t> call_ids_ ABSL_GUARDED_BY(mu_);  // without an answer yet
   int64_t calls_under_way_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t bytes_under_way_ ABSL_GUARDED_BY(mu_) = 0;
-  SessionCall* reading_ ABSL_GUARDED_BY(mu_) = nullptr;   // the read in flight fills it
+  SessionCall* reading_ ABSL_GUARDED_BY(mu_) = nullptr;   // being read, or not posted yet
   SessionCall* writing_ ABSL_GUARDED_BY(mu_) = nullptr;   // the write in flight sends it
   int starting_ ABSL_GUARDED_BY(mu_) = 0;  // threads about to start a read
   std::deque<SessionCall*> answers_ ABSL_GUARDED_BY(mu_);
@@ -110,6 +112,7 @@ class SessionReactor final
 
 // The reactor of a new stream.
 grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* StartSession(
-    ServiceContext* service, int32_t tenant, grpc::CallbackServerContext* context);
+    std::shared_ptr<const ServiceContext> service, int32_t tenant,
+    grpc::CallbackServerContext* context);
 
 }  // namespace sluice

@@ -68,7 +68,7 @@ grpc::ServerUnaryReactor* StartCall(const ServiceContext& service,
                                     Work work) {
   UnaryCall* call = nullptr;
   const absl::Status status = Guarded([&] {
-    call = new UnaryCall(context, service.observer, method);
+    call = new UnaryCall(context, service.observer.get(), method);
     return work(call);
   });
   if (call == nullptr) {

@@ -23,6 +23,7 @@ class MetricsExposer {
   static absl::StatusOr<std::unique_ptr<MetricsExposer>> Start(
       const std::string& address,
       std::vector<std::shared_ptr<prometheus::Collectable>> collectables);
+  // Waits for a scrape that runs.
   ~MetricsExposer();
 
   int port() const;
@@ -33,7 +34,7 @@ class MetricsExposer {
 
   // The exposer refers to the collectables: gone first.
   const std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
-  const std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
 };
 
 }  // namespace sluice

@@ -1,6 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/server/server.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -68,7 +70,7 @@ class Server::Impl {
   SessionTable sessions_;
   ConnectionTable connections_;
   const std::shared_ptr<CallMetrics> call_metrics_ = std::make_shared<CallMetrics>();
-  ServiceContext context_;
+  const std::shared_ptr<ServiceContext> context_ = std::make_shared<ServiceContext>();
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::vector<std::unique_ptr<UnixListener>> listeners_;
   std::unique_ptr<PeriodicThread> timer_;
@@ -79,17 +81,17 @@ class Server::Impl {
 
 void Server::Impl::FillContext() {
   const config::v1::Config& config = options_.config;
-  context_.engine = &engine_;
-  context_.observer = call_metrics_.get();
-  context_.sessions = &sessions_;
-  context_.rules = {.epoch = options_.epoch,
+  context_->engine = &engine_;
+  context_->observer = call_metrics_;
+  context_->sessions = &sessions_;
+  context_->rules = {.epoch = options_.epoch,
                     .inline_tensor_bytes = config.limits().inline_tensor_bytes(),
                     .step_entries = config.limits().step_entries(),
                     .sequence_tokens = config.limits().sequence_tokens()};
-  context_.calls_per_session = config.limits().calls_per_session();
-  context_.message_bytes = config.limits().message_bytes();
-  context_.heartbeat_limit = ToDuration(config.heartbeat_limit());
-  context_.capabilities = MakeCapabilities(
+  context_->calls_per_session = config.limits().calls_per_session();
+  context_->message_bytes = config.limits().message_bytes();
+  context_->heartbeat_limit = ToDuration(config.heartbeat_limit());
+  context_->capabilities = MakeCapabilities(
       {.version = DaemonVersion(),
        .epoch = options_.epoch,
        .backend = options_.backend,
@@ -99,13 +101,15 @@ void Server::Impl::FillContext() {
        .presets = options_.presets},
       ToEngineOptions(config));
   for (const config::v1::Tenant& tenant : config.tenants()) {
-    context_.tenant_names.push_back(tenant.name());
+    context_->tenant_names.push_back(tenant.name());
   }
-  context_.start_time = absl::Now();
-  context_.drain = options_.on_drain_request;
+  context_->start_time = absl::Now();
+  context_->drain = options_.on_drain_request;
 }
 
 absl::Status Server::Impl::Start() {
+  // A malformed request is its sender's to hear of, not a line in the log.
+  google::protobuf::SetLogHandler(nullptr);
   const config::v1::Config& config = options_.config;
   for (int i = 0; i < config.tenants_size(); ++i) {
     SLUICE_RETURN_IF_ERROR(
@@ -122,18 +126,18 @@ absl::Status Server::Impl::Start() {
   }
   if (!config.listen().metrics_address().empty()) SLUICE_RETURN_IF_ERROR(ServeMetrics());
   timer_ = std::make_unique<PeriodicThread>(
-      "sluice-timer", std::min(context_.heartbeat_limit / 10, kLongestCheck),
-      [this] { sessions_.EndIdle(context_.heartbeat_limit); });
+      "sluice-timer", std::min(context_->heartbeat_limit / 10, kLongestCheck),
+      [this] { sessions_.EndIdle(context_->heartbeat_limit); });
   return absl::OkStatus();
 }
 
 absl::StatusOr<Endpoint*> Server::Impl::AddEndpoint(const ListenerIdentity& identity,
                                                     std::string tcp_address) {
   EndpointOptions options;
-  options.services = {MakeKvCacheService(&context_, identity),
-                      MakeAdminService(&context_, identity)};
+  options.services = {MakeKvCacheService(context_, identity),
+                      MakeAdminService(context_, identity)};
   options.tcp_address = std::move(tcp_address);
-  options.message_bytes = context_.message_bytes;
+  options.message_bytes = context_->message_bytes;
   options.reflection = options_.config.enable_reflection();
   SLUICE_ASSIGN_OR_RETURN(auto endpoint, Endpoint::Start(std::move(options)));
   endpoints_.push_back(std::move(endpoint));
@@ -148,7 +152,7 @@ absl::Status Server::Impl::ListenUnixSocket(const std::string& path, mode_t mode
   listeners_.push_back(std::move(listener));
   LogInfo("listening", {{"address", absl::StrCat("unix:", path)},
                         {"tenant", identity.admin ? std::string("(admin)")
-                                                  : context_.tenant_names[static_cast<size_t>(
+                                                  : context_->tenant_names[static_cast<size_t>(
                                                         identity.tenant)]}});
   return absl::OkStatus();
 }
@@ -158,7 +162,7 @@ absl::Status Server::Impl::ListenTcp(const std::string& address) {
   tcp_port_ = endpoint->port();
   LogInfo("listening", {{"address", address},
                         {"port", tcp_port_},
-                        {"tenant", context_.tenant_names[0]}});
+                        {"tenant", context_->tenant_names[0]}});
   return absl::OkStatus();
 }
 
@@ -181,7 +185,7 @@ absl::Status Server::Impl::ServeMetrics() {
                     options_.config.listen().metrics_address(),
                     {call_metrics_, std::make_shared<EngineMetrics>(&engine_, std::move(tenants)),
                      std::make_shared<ProcessMetrics>(DaemonVersion(), options_.backend,
-                                                      context_.start_time, &connections_)}));
+                                                      context_->start_time, &connections_)}));
   LogInfo("listening", {{"address", options_.config.listen().metrics_address()},
                         {"port", exposer_->port()},
                         {"serves", "metrics"}});
@@ -192,7 +196,7 @@ void Server::Impl::Drain(absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
   LogInfo("drain_begins", {{"timeout", absl::FormatDuration(timeout)}});
   for (const auto& endpoint : endpoints_) endpoint->SetServing(false);
-  context_.draining.store(true);
+  context_->draining.store(true);
   const auto idle = std::make_shared<OnceValue<absl::StatusOr<Empty>>>();
   sluice::Drain command;
   command.done = [idle](absl::StatusOr<Empty> done) { idle->Set(std::move(done)); };

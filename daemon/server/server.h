@@ -28,7 +28,7 @@ struct ServerOptions {
 
 // All that clients meet: listeners, services, health, metrics, drain.
 //
-// Thread-compatible. The engine outlives it.
+// Thread-compatible. The engine outlives every call: after Drain it may end first.
 class Server {
  public:
   // Listens on everything that the configuration names, and logs each address.

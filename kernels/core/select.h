@@ -16,7 +16,7 @@
 namespace sluice {
 
 // Slots [begin, end) of a row.
-struct SlotRange {
+struct RowRange {
   int64_t begin = 0;
   int64_t end = 0;
 
@@ -26,9 +26,9 @@ struct SlotRange {
 // A row seen by a segment: its slots in order are dropped, protected (`low`),
 // ranked by score, protected again (`high`).
 struct SelectRow {
-  SlotRange low;
-  SlotRange ranked;
-  SlotRange high;
+  RowRange low;
+  RowRange ranked;
+  RowRange high;
 
   SLUICE_HD int64_t protected_slots() const { return low.size() + high.size(); }
   SLUICE_HD int64_t slots() const { return protected_slots() + ranked.size(); }
@@ -96,7 +96,7 @@ SLUICE_HD inline uint32_t LowestBits(uint32_t word, int64_t count) {
 }
 
 // The bits of mask word `word` that stand for slots of `range`.
-SLUICE_HD inline uint32_t RangeBits(const SlotRange& range, int64_t word) {
+SLUICE_HD inline uint32_t RangeBits(const RowRange& range, int64_t word) {
   const int64_t first = word * 32;
   const int64_t low = range.begin > first ? range.begin - first : 0;
   const int64_t high = range.end < first + 32 ? range.end - first : 32;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "hwy/cache_control.h"
+#include "kernels/core/layout.h"
 #include "kernels/cpu/slot_store.h"
 
 namespace sluice::cpu {
@@ -11,6 +13,9 @@ namespace {
 // An item's bytes; a row costs what kRowBytes cost on top of its own (cache misses).
 constexpr int64_t kItemBytes = int64_t{256} << 10;
 constexpr int64_t kRowBytes = 2048;
+
+// A call that writes more goes past the caches: Attend would not find it there.
+constexpr int64_t kStreamBytes = int64_t{8} << 20;
 
 }  // namespace
 
@@ -36,9 +41,17 @@ void AppendWork::AddEntry(const ViewEntry& entry) {
   while (token < end_token) {
     const int64_t position = entry.base_length + token - entry.first_token;
     const int64_t tail_slot = entry.tail_start + position - entry.tail_first_position;
-    const int64_t slots = std::min(page_size - tail_slot % page_size, end_token - token);
-    runs_.push_back({&entry, token - args_.first_token, position, tail_slot,
-                     static_cast<int32_t>(slots)});
+    const int64_t left = end_token - token;
+    const int64_t slots = std::min(kGroupSlots - tail_slot % kGroupSlots, left);
+    GroupRun run;
+    run.entry = &entry;
+    run.token = token - args_.first_token;
+    run.position = position;
+    run.block = tail_slot / page_size;
+    run.first_slot = static_cast<int32_t>(tail_slot % page_size);
+    run.slots = static_cast<int32_t>(slots);
+    run.page_slots = std::min(page_size - run.first_slot, left);
+    runs_.push_back(run);
     token += slots;
   }
 }
@@ -47,27 +60,52 @@ void AppendWork::CutIntoItems() {
   const LayerShape& layer = *args_.layer;
   const int64_t slot_bytes =
       layer.k_dim * DtypeBytes(args_.k_dtype) + layer.v_dim * DtypeBytes(args_.v_dtype);
+  stream_ = args_.token_count * layer.kv_heads * slot_bytes >= kStreamBytes;
   item_starts_.assign(1, 0);
   int64_t bytes = 0;
   for (size_t i = 0; i < runs_.size(); ++i) {
     bytes += (runs_[i].slots * slot_bytes + kRowBytes) * layer.kv_heads;
-    if (bytes < kItemBytes && i + 1 < runs_.size()) continue;
+    const bool last = i + 1 == runs_.size();
+    // A page belongs to one item, which clears it.
+    const bool page_goes_on = !last && runs_[i + 1].entry == runs_[i].entry &&
+                              runs_[i + 1].block == runs_[i].block;
+    if (page_goes_on || (!last && bytes < kItemBytes)) continue;
     item_starts_.push_back(static_cast<int64_t>(i) + 1);
     bytes = 0;
   }
 }
 
 void AppendWork::Run(int64_t item, WorkerScratch& scratch) {
+  const int32_t heads = args_.layer->kv_heads;
+  const int64_t end = item_starts_[item + 1];
   int64_t non_finite = 0;
-  for (int64_t i = item_starts_[item]; i < item_starts_[item + 1]; ++i) {
-    for (int32_t head = 0; head < args_.layer->kv_heads; ++head) {
+  for (int64_t i = item_starts_[item]; i < end; ++i) {
+    for (int32_t head = 0; head < heads; ++head) {
+      if (!stream_ && head + 1 < heads) {
+        PrefetchDestination(runs_[i], head + 1);
+      } else if (!stream_ && i + 1 < end) {
+        PrefetchDestination(runs_[i + 1], 0);
+      }
       non_finite += StoreRun(runs_[i], head, scratch);
     }
   }
+  if (stream_) hwy::FlushStream();
   if (non_finite != 0) non_finite_.fetch_add(non_finite, std::memory_order_relaxed);
 }
 
-int64_t AppendWork::StoreRun(const PageRun& run, int32_t head, WorkerScratch& scratch) const {
+uint32_t AppendWork::PageOf(const GroupRun& run, int32_t head) const {
+  const auto* words = reinterpret_cast<const uint32_t*>(pool_.tables);
+  const auto* blocks =
+      reinterpret_cast<const uint32_t*>(pool_.tables + run.entry->block_list_offset);
+  return words[blocks[run.block] + static_cast<uint32_t>(args_.layer->first_row + head)];
+}
+
+void AppendWork::PrefetchDestination(const GroupRun& run, int32_t head) const {
+  PrefetchSlots(pool_, pool_.formats[run.entry->tail_format], PageOf(run, head), run.first_slot,
+                run.slots);
+}
+
+int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, WorkerScratch& scratch) const {
   const LayerShape& layer = *args_.layer;
   const SpanFormat& format = pool_.formats[run.entry->tail_format];
   const int64_t k_bytes = layer.k_dim * DtypeBytes(args_.k_dtype);
@@ -81,14 +119,15 @@ int64_t AppendWork::StoreRun(const PageRun& run, int32_t head, WorkerScratch& sc
   source.k_dtype = args_.k_dtype;
   source.v_dtype = args_.v_dtype;
   source.first_position = run.position;
-  const auto* words = reinterpret_cast<const uint32_t*>(pool_.tables);
-  const auto* blocks =
-      reinterpret_cast<const uint32_t*>(pool_.tables + run.entry->block_list_offset);
-  const int32_t page_size = format.page.page_size;
-  const uint32_t page =
-      words[blocks[run.tail_slot / page_size] + static_cast<uint32_t>(layer.first_row + head)];
-  const auto first_slot = static_cast<int32_t>(run.tail_slot % page_size);
-  return StoreSlots(pool_, format, page, first_slot, run.slots, first_slot == 0, source, scratch);
+  source.stream = stream_;
+  // The next head's rows lie beside these, the next run's behind them.
+  const int64_t vectors_ahead =
+      head + 1 < layer.kv_heads ? 1 : run.slots * int64_t{layer.kv_heads} - head;
+  source.k_ahead_bytes = vectors_ahead * k_bytes;
+  source.v_ahead_bytes = vectors_ahead * v_bytes;
+  const uint32_t page = PageOf(run, head);
+  if (run.first_slot == 0) OpenPage(pool_, format, page, run.page_slots);
+  return StoreSlots(pool_, format, page, run.first_slot, run.slots, source, scratch);
 }
 
 void AppendWork::Finish() {

@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/attend_kernel.cc"
 #include "hwy/foreach_target.h"  // must come before highway.h
 #include "hwy/highway.h"
+#include "hwy/cache_control.h"
 #include "kernels/cpu/attend_math-inl.h"
 #include "kernels/cpu/attend_products-inl.h"
 
@@ -134,12 +135,28 @@ HWY_INLINE float SoftmaxRow(float* HWY_RESTRICT logits, float* max, float* sum, 
   return factor;
 }
 
+// Keeps a tile's weights and bases for the mass.
+HWY_INLINE void KeepWeights(const float* HWY_RESTRICT values, const float* HWY_RESTRICT bases,
+                            int rows, int64_t tile, const WeightRows& weights) {
+  const DF d;
+  float* kept = weights.kept + tile * rows * kTileSlots;
+  for (int i = 0; i < rows * kTileSlots; i += kLanes) {
+    const VF value = hn::LoadU(d, values + i);
+    if (weights.past_caches) {
+      hn::Stream(value, d, kept + i);
+    } else {
+      hn::StoreU(value, d, kept + i);
+    }
+  }
+  for (int row = 0; row < rows; ++row) weights.bases[tile * kMaxKeptRows + row] = bases[row];
+}
+
 template <Dtype kDtype>
 HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
-                            const ProbabilityRows& p, const AttendState& state) {
+                            const WeightRows& weights, const AttendState& state) {
   HWY_ALIGN float scales[kMaxUnitRows];
   HWY_ALIGN float bases[kMaxUnitRows];
-  float* logits = p.values;
+  float* logits = weights.logits;
   AttendTile tile = range.reader->At(range.first_tile, range.begin, range.end);
   for (int64_t index = range.first_tile; index < range.last_tile; ++index) {
     const bool last = index + 1 == range.last_tile;
@@ -153,13 +170,12 @@ HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
       scales[row] = SoftmaxRow(row_logits, state.max + row, state.sum + row, bases + row);
     }
     UnitValues<kDtype>(logits, scales, queries.rows, range.format->v_dim, tile, next, state.out);
-    if (p.bases != nullptr) {
-      float* kept = p.bases + (index - range.first_tile) * queries.rows;
-      for (int row = 0; row < queries.rows; ++row) kept[row] = bases[row];
-      logits += queries.rows * kTileSlots;
+    if (weights.kept != nullptr) {
+      KeepWeights(logits, bases, queries.rows, index - range.first_tile, weights);
     }
     tile = next;
   }
+  if (weights.past_caches) hwy::FlushStream();
 }
 
 void ClearStateImpl(int32_t rows, int32_t v_dim, const AttendState& state) {
@@ -173,11 +189,11 @@ void ClearStateImpl(int32_t rows, int32_t v_dim, const AttendState& state) {
   }
 }
 
-void AttendChunkImpl(const PackedRows& queries, const TileRange& range, const ProbabilityRows& p,
+void AttendChunkImpl(const PackedRows& queries, const TileRange& range, const WeightRows& weights,
                      const AttendState& state) {
   ClearStateImpl(queries.rows, range.format->v_dim, state);
   WithDtype(range.format->dtype, [&](auto dtype) HWY_ATTR {
-    AttendTiles<decltype(dtype)::value>(queries, range, p, state);
+    AttendTiles<decltype(dtype)::value>(queries, range, weights, state);
   });
 }
 
@@ -210,22 +226,27 @@ HWY_INLINE bool WidenRow(const void* row, int32_t dims, float factor, float* HWY
   const DF d;
   const DI di;
   const DU du;
-  const auto exponent = hn::Set(di, 0x7f800000);
+  // All ones in an element's exponent: infinite or not a number.
+  const auto exponent = hn::Set(di, kDtype == Dtype::kF16 ? 0x7c00 : 0x7f800000);
   auto finite = hn::Lt(hn::Zero(di), exponent);
   for (int32_t i = 0; i < dims; i += kLanes) {
     VF x;
+    auto bits = hn::Zero(di);
     if constexpr (kDtype == Dtype::kF32) {
       x = hn::LoadU(d, static_cast<const float*>(row) + i);
+      bits = hn::BitCast(di, x);
     } else if constexpr (kDtype == Dtype::kBf16) {
       const hn::Rebind<uint16_t, DF> d16;
-      const auto bits = hn::LoadU(d16, static_cast<const uint16_t*>(row) + i);
-      x = hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, bits)));
+      const auto half = hn::LoadU(d16, static_cast<const uint16_t*>(row) + i);
+      x = hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, half)));
+      bits = hn::BitCast(di, x);
     } else {
-      const hn::Rebind<hwy::float16_t, DF> d16;
-      x = hn::PromoteTo(d, hn::LoadU(d16, static_cast<const hwy::float16_t*>(row) + i));
+      const hn::Rebind<uint16_t, DF> d16;
+      const auto half = hn::LoadU(d16, static_cast<const uint16_t*>(row) + i);
+      bits = hn::BitCast(di, hn::PromoteTo(du, half));
+      x = Stored<Dtype::kF16>::Widen(hn::ShiftLeft<16>(bits));
     }
-    const auto bits = hn::And(hn::BitCast(di, x), exponent);
-    finite = hn::And(finite, hn::Lt(bits, exponent));
+    finite = hn::And(finite, hn::Lt(hn::And(bits, exponent), exponent));
     hn::StoreU(hn::Mul(x, hn::Set(d, factor)), d, out + i);
   }
   return hn::AllTrue(di, finite);
@@ -283,13 +304,24 @@ HWY_INLINE void AddRow(const float* HWY_RESTRICT values, VF scale, VF weight, bo
   }
 }
 
-void AddMassImpl(const MassTile& tile, float* sums) {
+void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
   const DF d;
-  for (int row = 0; row < tile.rows; ++row) {
-    if (tile.weights[row] == 0.0f) continue;
-    const VF scale = Exp2(hn::Set(d, tile.bases[row] - tile.log_sums[row]));
-    AddRow(tile.values + row * kTileSlots, scale, hn::Set(d, tile.weights[row]), tile.squared,
-           sums);
+  // sum += weight * f(value * scale) = f(value) * (weight * f(scale)).
+  HWY_ALIGN float factors[kMaxUnitRows];
+  for (int row = 0; row < tile.rows; row += kLanes) {
+    const VF bases = hn::LoadU(d, tile.bases + row);
+    VF scale = Exp2(hn::Sub(bases, hn::LoadU(d, tile.log_sums + row)));
+    if (tile.squared) scale = hn::Mul(scale, scale);
+    hn::StoreU(hn::Mul(scale, hn::LoadU(d, tile.weights + row)), d, factors + row);
+  }
+  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+    VF sum = hn::LoadU(d, sums + slot);
+    for (int row = 0; row < tile.rows; ++row) {
+      VF p = hn::LoadU(d, tile.values + row * kTileSlots + slot);
+      if (tile.squared) p = hn::Mul(p, p);
+      sum = hn::MulAdd(p, hn::Set(d, factors[row]), sum);
+    }
+    hn::StoreU(sum, d, sums + slot);
   }
 }
 
@@ -349,9 +381,9 @@ HWY_EXPORT(UpdateScoresImpl);
 
 void PackQueries(const PackArgs& args) { HWY_DYNAMIC_DISPATCH(PackQueriesImpl)(args); }
 
-void AttendChunk(const PackedRows& queries, const TileRange& range, const ProbabilityRows& p,
+void AttendChunk(const PackedRows& queries, const TileRange& range, const WeightRows& weights,
                  const AttendState& state) {
-  HWY_DYNAMIC_DISPATCH(AttendChunkImpl)(queries, range, p, state);
+  HWY_DYNAMIC_DISPATCH(AttendChunkImpl)(queries, range, weights, state);
 }
 
 void FoldChunk(const AttendState& chunk, int32_t rows, int32_t v_dim, const AttendState& state) {

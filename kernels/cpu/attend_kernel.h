@@ -43,10 +43,15 @@ struct TileRange {
   const AttendTile* after = nullptr;  // what will be read next, for prefetching; null, or end 0: unknown
 };
 
-// Where probabilities go: exp2(logit - base), per tile and row.
-struct ProbabilityRows {
-  float* values = nullptr;  // [tiles or 1, rows, 64]
-  float* bases = nullptr;   // [tiles, rows]; null: only one tile's values are kept
+// Most query rows of a unit whose weights are kept for the mass.
+inline constexpr int32_t kMaxKeptRows = 16;
+
+// Where the weights exp2(logit - base) of query rows go, tile by tile.
+struct WeightRows {
+  float* logits = nullptr;   // scratch, [rows, 64]
+  float* kept = nullptr;     // [tiles, rows, 64], 64-byte aligned; null: not wanted
+  float* bases = nullptr;    // [tiles, kMaxKeptRows]; with `kept`
+  bool past_caches = false;  // kept weights are many and read late
 };
 
 // Converts query rows to fp32, times `factor`, dims as in K lanes, for the kernel.
@@ -66,7 +71,7 @@ struct PackArgs {
 void PackQueries(const PackArgs& args);
 
 // Attends over the tiles of one chunk, from the empty state.
-void AttendChunk(const PackedRows& queries, const TileRange& range, const ProbabilityRows& p,
+void AttendChunk(const PackedRows& queries, const TileRange& range, const WeightRows& weights,
                  const AttendState& state);
 
 // state <- state (+) chunk: the softmax of both, left first.
@@ -82,9 +87,9 @@ void StoreOutput(const float* values, float factor, int32_t v_dim, Dtype dtype, 
 // scale is exp2(bases[r] - log_sums[r]); rows in order.
 struct MassTile {
   const float* values = nullptr;    // [rows, 64]
-  const float* bases = nullptr;     // [rows]
-  const float* log_sums = nullptr;  // [rows], log2; +inf: the row adds nothing
-  const float* weights = nullptr;   // [rows]
+  const float* bases = nullptr;     // [kMaxKeptRows]
+  const float* log_sums = nullptr;  // [kMaxUnitRows], log2
+  const float* weights = nullptr;   // [kMaxUnitRows]; 0: the row adds nothing
   int32_t rows = 0;
   bool squared = false;
 };

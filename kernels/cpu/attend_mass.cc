@@ -42,6 +42,15 @@ float* ScoreRow::ScoresOf(int32_t span_index, int64_t group) const {
   return scores == nullptr ? nullptr : scores + place % page_groups * kGroupSlots;
 }
 
+void ScoreRow::Prefetch(const TilePlace& place) const {
+  const int64_t groups = (row_.chunks(place.span).end + kGroupSlots - 1) / kGroupSlots;
+  const int64_t first = place.tile * kTileGroups;
+  for (int64_t group = first; group < first + kTileGroups && group < groups; ++group) {
+    const float* scores = ScoresOf(place.span, group);
+    if (scores != nullptr) __builtin_prefetch(scores, 1, 2);
+  }
+}
+
 void ScoreRow::Update(const TilePlace& place, const float* sums) const {
   const SpanChunks& chunks = row_.chunks(place.span);
   const Span& span = row_.row().spans[place.span];
@@ -55,7 +64,7 @@ void ScoreRow::Update(const TilePlace& place, const float* sums) const {
     tile.fresh = static_cast<int32_t>(std::clamp<int64_t>(fresh, 0, kTileSlots));
   }
   for (int32_t group = 0; group * kGroupSlots < tile.end; ++group) {
-    tile.scores[group] = ScoresOf(place.span, place.tile * (kTileSlots / kGroupSlots) + group);
+    tile.scores[group] = ScoresOf(place.span, place.tile * kTileGroups + group);
   }
   UpdateScores(tile, decay_, sums);
 }

@@ -24,6 +24,9 @@ class ScoreRow {
   ScoreRow(const PoolView& pool, const AttendArgs& args, const AttendEntry& entry,
            const AttendRow& row, int32_t kv_head);
 
+  // Asks for the scores of a tile.
+  void Prefetch(const TilePlace& place) const;
+
   // Decays the scores of a tile and adds `sums`, [64]. Tiles past the span's
   // end are passed over.
   void Update(const TilePlace& place, const float* sums) const;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/attend_kernel.h"
 
 namespace sluice::cpu {
 namespace {
@@ -11,15 +10,11 @@ namespace {
 // What the cut reckons with: a worker's share of memory bandwidth and of
 // arithmetic. They decide how evenly work is dealt, never a result.
 constexpr double kNsPerByte = 0.05;
-constexpr double kNsPerFlop = 1.0 / 60;
+constexpr double kNsPerFlop = 1.0 / 85;
 
 constexpr int64_t kMaxItemNs = 450'000;
 constexpr int64_t kMinItemNs = 50'000;
 constexpr int64_t kWantedItems = 32;
-
-// Query rows of a kv head up to which weights are kept for the mass; with more,
-// logits are cheaper to compute again than to keep.
-constexpr int64_t kMaxKeptRows = 16;
 
 // Memory for the states of units that are cut.
 constexpr int64_t kMaxPartialFloats = int64_t{4} << 20;

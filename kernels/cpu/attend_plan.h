@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/core/view.h"
+#include "kernels/cpu/attend_kernel.h"
 #include "kernels/cpu/attend_row.h"
 #include "kernels/ops.h"
 
@@ -103,6 +104,6 @@ class AttendPlan {
 inline int64_t StateFloats(int64_t rows, int64_t v_dim) { return rows * (v_dim + 2); }
 
 // Floats that keep the weights of `rows` rows in a tile, and their bases.
-inline int64_t TileWeightFloats(int64_t rows) { return rows * (kTileSlots + 1); }
+inline int64_t TileWeightFloats(int64_t rows) { return rows * kTileSlots + kMaxKeptRows; }
 
 }  // namespace sluice::cpu

@@ -82,7 +82,7 @@ int64_t AttendWork::Plan() {
     lane_dims_[static_cast<size_t>(lane)] = static_cast<int16_t>(LaneDim(format, lane));
   }
   GrowTo(plan_.partial_floats(), &partials_);
-  GrowTo(plan_.weights_floats(), &weights_);
+  GrowTo(plan_.weights_floats() / 16, &weights_);
   GrowTo(plan_.log_sum_floats(), &log_sums_);
   GrowTo(plan_.queries_floats(), &queries_);
   arrived_.assign(plan_.units().size(), 0);
@@ -194,17 +194,26 @@ TileRange AttendWork::TilesOf(int32_t chunk, const UnitView& view) const {
   return range;
 }
 
-ProbabilityRows AttendWork::WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
+// Where a unit's weights are kept for the mass; null: nowhere.
+float* AttendWork::KeptWeights(const UnitView& view, AttendScratch* scratch) {
+  if (view.unit.mass == MassSource::kScratch) return scratch->weights;
+  if (view.unit.mass != MassSource::kShared) return nullptr;
+  return weights_.data()->values + view.unit.weights_offset;
+}
+
+WeightRows AttendWork::WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
                                       AttendScratch* scratch) {
   const AttendUnit& unit = view.unit;
-  float* base = nullptr;
-  if (unit.mass == MassSource::kScratch) base = scratch->weights;
-  if (unit.mass == MassSource::kShared) base = weights_.data() + unit.weights_offset;
-  if (base == nullptr) return {scratch->logits, nullptr};
+  float* base = KeptWeights(view, scratch);
+  WeightRows weights;
+  weights.logits = scratch->logits;
+  if (base == nullptr) return weights;
   const int64_t tiles = int64_t{unit.last_chunk - unit.first_chunk} * view.row.chunk_tiles();
   const int64_t tile = view.TileNumber(view.row.SpanOf(chunk), range.first_tile);
-  return {base + tile * unit.rows * kTileSlots,
-          base + tiles * unit.rows * kTileSlots + tile * unit.rows};
+  weights.kept = base + tile * unit.rows * kTileSlots;
+  weights.bases = base + tiles * unit.rows * kTileSlots + tile * kMaxKeptRows;
+  weights.past_caches = unit.mass == MassSource::kShared;
+  return weights;
 }
 
 void AttendWork::ReduceChunk(int32_t chunk, const UnitView& view, const AttendTile* after,
@@ -350,6 +359,7 @@ void AttendWork::RunMassPiece(const MassPiece& piece, AttendScratch* scratch) {
   for (int64_t first = piece.first_tile; first < piece.last_tile; first += kBatch) {
     const int64_t last = std::min(first + kBatch, piece.last_tile);
     std::fill_n(sums, (last - first) * kTileSlots, 0.0f);
+    for (int64_t tile = first; tile < last; ++tile) scores.Prefetch(PlaceOf(head.row, tile));
     for (int32_t i = 0; i < piece.unit_count; ++i) {
       const UnitView view(pool_, *args_.layer, plan_, piece.first_unit + i);
       WeighRows(view, scratch);
@@ -383,12 +393,11 @@ void AttendWork::AddMassOfTile(const UnitView& view, int32_t span, int64_t tile,
                   sums);
     return;
   }
-  const float* base = unit.mass == MassSource::kScratch ? scratch->weights
-                                                        : weights_.data() + unit.weights_offset;
+  const float* base = KeptWeights(view, scratch);
   const int64_t tiles = int64_t{unit.last_chunk - unit.first_chunk} * view.row.chunk_tiles();
   const int64_t number = view.TileNumber(span, tile);
   mass.values = base + number * unit.rows * kTileSlots;
-  mass.bases = base + tiles * unit.rows * kTileSlots + number * unit.rows;
+  mass.bases = base + tiles * unit.rows * kTileSlots + number * kMaxKeptRows;
   AddMass(mass, sums);
 }
 

@@ -55,13 +55,18 @@ class AttendWork : public Work {
   // What a segment works on.
   struct UnitView;
 
+  struct alignas(64) Line {
+    float values[16];
+  };
+
   void RunSegment(const AttendSegment& segment, const AttendTile* after, AttendScratch* scratch);
   AttendState ReduceChunks(const AttendSegment& segment, const UnitView& view,
                            const AttendTile* after, AttendScratch* scratch);
   void ReduceChunk(int32_t chunk, const UnitView& view, const AttendTile* after,
                    const AttendState& state, AttendScratch* scratch);
   TileRange TilesOf(int32_t chunk, const UnitView& view) const;
-  ProbabilityRows WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
+  float* KeptWeights(const UnitView& view, AttendScratch* scratch);
+  WeightRows WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
                             AttendScratch* scratch);
   PackedRows QueriesOf(const UnitView& view, int32_t span, const AttendScratch& scratch) const;
   AttendTile FirstTile(const AttendSegment& segment) const;
@@ -88,7 +93,7 @@ class AttendWork : public Work {
   float soft_cap_ = 0.0f;            // in units of log2; 0: none
   std::vector<int16_t> lane_dims_;   // [k_dim]
   std::vector<float> partials_;      // states of cut units
-  std::vector<float> weights_;       // of units with MassSource::kShared
+  std::vector<Line> weights_;        // of units with MassSource::kShared
   std::vector<float> log_sums_;      // [rows of all units], with mass
   std::vector<float> queries_;       // packed, of units with MassSource::kKeys
   std::vector<int32_t> arrived_;     // [units]: segments that are done

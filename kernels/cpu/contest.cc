@@ -62,10 +62,10 @@ void Contests::Add(ContestRow* rows, int64_t row_count, int64_t k, const Bounds&
   }
 }
 
-void Contests::AddTiles(const ContestRow& row, const SlotRange& range, Progress* progress) {
+void Contests::AddTiles(const ContestRow& row, const RowRange& range, Progress* progress) {
   if (row.scores == nullptr) return;
   for (int64_t slot = range.begin; slot < range.end; slot += kTileSlots) {
-    const SlotRange part{slot, std::min(range.end, slot + kTileSlots)};
+    const RowRange part{slot, std::min(range.end, slot + kTileSlots)};
     tiles_.push_back({contests() - 1, row.scores, part});
     ++progress->tile_count;
   }

@@ -61,7 +61,7 @@ class Contests {
   struct Tile {
     int64_t contest = 0;
     const float* scores = nullptr;
-    SlotRange range;
+    RowRange range;
   };
 
   // What is known of a row: slots above the digits decided so far.
@@ -74,7 +74,7 @@ class Contests {
   };
 
   int64_t KeptAbove(const Contest& contest, bool with_upper) const;
-  void AddTiles(const ContestRow& row, const SlotRange& range, Progress* progress);
+  void AddTiles(const ContestRow& row, const RowRange& range, Progress* progress);
   void SumBins(const Contest& contest, int32_t first_bin, int32_t bins);
   void Share(const Contest& contest);
 

@@ -28,6 +28,12 @@ inline constexpr int32_t kRankBins[kRankDigits] = {2048, 2048, 1024};
 // Below this many keys clearing the tables costs more than it gains.
 inline constexpr int64_t kFewKeys = 1024;
 
+// From this many keys on, a sample tells first which of them are in question.
+// The k-th largest lies within the margin with four standard deviations or more.
+inline constexpr int64_t kManyKeys = 16384;
+inline constexpr int64_t kSamples = 1024;
+inline constexpr int64_t kSampleMargin = 64;
+
 // What FindThreshold keeps in the worker's scratch.
 struct RankRoom {
   uint16_t tables[kTables][2048];
@@ -62,7 +68,7 @@ inline hn::Vec<Words> Keys(const float* scores) {
 
 // Calls `body(keys)` on whole vectors of keys of a range, `rest(key)` on the others.
 template <class Body, class Rest>
-HWY_INLINE void ForEachKey(const float* scores, const SlotRange& range, const Body& body,
+HWY_INLINE void ForEachKey(const float* scores, const RowRange& range, const Body& body,
                            const Rest& rest) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(Words()));
   int64_t slot = range.begin;
@@ -70,7 +76,7 @@ HWY_INLINE void ForEachKey(const float* scores, const SlotRange& range, const Bo
   for (; slot < range.end; ++slot) rest(OrderedKey(scores[slot]));
 }
 
-int64_t StoreKeys(const float* scores, const SlotRange& range, uint32_t* keys) {
+int64_t StoreKeys(const float* scores, const RowRange& range, uint32_t* keys) {
   uint32_t* to = keys;
   ForEachKey(
       scores, range,
@@ -82,13 +88,13 @@ int64_t StoreKeys(const float* scores, const SlotRange& range, uint32_t* keys) {
   return to - keys;
 }
 
-Threshold ThresholdOfFew(const float* scores, const SlotRange& range, int64_t k, uint32_t* keys) {
+Threshold ThresholdOfFew(const float* scores, const RowRange& range, int64_t k, uint32_t* keys) {
   const int64_t count = StoreKeys(scores, range, keys);
   std::nth_element(keys, keys + (k - 1), keys + count, std::greater<>());
   const uint32_t threshold = keys[k - 1];
   // What the partition left before place k - 1 is at least the threshold.
-  const int64_t above =
-      std::count_if(keys, keys + (k - 1), [&](uint32_t key) { return key > threshold; });
+  int64_t above = 0;
+  for (int64_t i = 0; i + 1 < k; ++i) above += keys[i] > threshold ? 1 : 0;
   return {threshold, k - above};
 }
 
@@ -100,19 +106,6 @@ void SumTables(int32_t bins, RankRoom* room) {
   }
 }
 
-void CountFirstDigit(const float* scores, const SlotRange& range, RankRoom* room) {
-  std::memset(room->tables, 0, sizeof(room->tables));
-  HWY_ALIGN uint32_t digits[hn::MaxLanes(Words())];
-  ForEachKey(
-      scores, range,
-      [&](hn::Vec<Words> key) {
-        hn::Store(hn::ShiftRight<kRankShift[0]>(key), Words(), digits);
-        for (size_t i = 0; i < hn::Lanes(Words()); ++i) ++room->tables[i % kTables][digits[i]];
-      },
-      [&](uint32_t key) { ++room->tables[0][key >> kRankShift[0]]; });
-  SumTables(kRankBins[0], room);
-}
-
 void CountDigit(const uint32_t* keys, int64_t count, int32_t digit, RankRoom* room) {
   std::memset(room->tables, 0, sizeof(room->tables));
   const uint32_t mask = static_cast<uint32_t>(kRankBins[digit]) - 1;
@@ -122,48 +115,101 @@ void CountDigit(const uint32_t* keys, int64_t count, int32_t digit, RankRoom* ro
   SumTables(kRankBins[digit], room);
 }
 
-// The keys of a range whose first digit is `digit`.
-int64_t KeepFirstDigit(const float* scores, const SlotRange& range, uint32_t digit,
-                       uint32_t* keys) {
+// Two keys that enclose the k-th largest of a range in all likelihood.
+struct Bracket {
+  uint32_t low = 0;
+  uint32_t high = ~0u;
+};
+
+Bracket GuessBracket(const float* scores, const RowRange& range, int64_t k, uint32_t* sample) {
+  for (int64_t i = 0; i < kSamples; ++i) {
+    sample[i] = OrderedKey(scores[range.begin + i * range.size() / kSamples]);
+  }
+  const int64_t place = k * kSamples / range.size();
+  const int64_t high = place - kSampleMargin;
+  const int64_t low = place + kSampleMargin;
+  Bracket bracket;
+  if (high > 0) {
+    std::nth_element(sample, sample + high, sample + kSamples, std::greater<>());
+    bracket.high = sample[high];
+  }
+  if (low < kSamples) {
+    uint32_t* begin = sample + std::max<int64_t>(high, 0);
+    std::nth_element(begin, sample + low, sample + kSamples, std::greater<>());
+    bracket.low = sample[low];
+  }
+  return bracket;
+}
+
+// Keeps the keys within a bracket; returns how many, and how many lie above.
+int64_t KeepBracket(const float* scores, const RowRange& range, const Bracket& bracket,
+                    uint32_t* keys, int64_t* above) {
   const Words d;
-  const auto wanted = hn::Set(d, digit);
+  const auto low = hn::Set(d, bracket.low);
+  const auto high = hn::Set(d, bracket.high);
   uint32_t* to = keys;
+  int64_t larger_keys = 0;
   ForEachKey(
       scores, range,
       [&](hn::Vec<Words> key) {
-        const auto equal = hn::Eq(hn::ShiftRight<kRankShift[0]>(key), wanted);
+        const auto larger = hn::Gt(key, high);
+        const auto within = hn::Not(hn::Or(larger, hn::Gt(low, key)));
+        larger_keys += static_cast<int64_t>(hn::CountTrue(d, larger));
         // The store may write a whole vector: the room has a vector's slack.
-        hn::StoreU(hn::Compress(key, equal), d, to);
-        to += hn::CountTrue(d, equal);
+        hn::StoreU(hn::Compress(key, within), d, to);
+        to += hn::CountTrue(d, within);
       },
       [&](uint32_t key) {
-        if (key >> kRankShift[0] == digit) *to++ = key;
+        larger_keys += key > bracket.high ? 1 : 0;
+        if (key >= bracket.low && key <= bracket.high) *to++ = key;
       });
+  *above = larger_keys;
   return to - keys;
 }
 
+// Keeps, in place, the keys whose digits up to `digit` are `prefix`.
 int64_t KeepDigit(uint32_t* keys, int64_t count, uint32_t prefix, int32_t digit) {
-  return std::remove_if(keys, keys + count,
-                        [&](uint32_t key) { return key >> kRankShift[digit] != prefix; }) -
-         keys;
+  const Words d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto wanted = hn::Set(d, prefix);
+  uint32_t* to = keys;
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto key = hn::LoadU(d, keys + i);
+    const auto equal = hn::Eq(hn::ShiftRightSame(key, kRankShift[digit]), wanted);
+    // The store may write a whole vector: no further than what has been read.
+    hn::StoreU(hn::Compress(key, equal), d, to);
+    to += hn::CountTrue(d, equal);
+  }
+  for (; i < count; ++i) {
+    if (keys[i] >> kRankShift[digit] == prefix) *to++ = keys[i];
+  }
+  return to - keys;
 }
 
-Threshold FindThresholdImpl(const float* scores, const SlotRange& range, int64_t k,
+Threshold ThresholdOfKeys(int64_t count, int64_t k, RankRoom* room) {
+  uint32_t prefix = 0;
+  for (int32_t digit = 0; digit < kRankDigits; ++digit) {
+    CountDigit(room->keys, count, digit, room);
+    const DigitPlace place = FindDigit(room->histogram, kRankBins[digit], k);
+    prefix = prefix * static_cast<uint32_t>(kRankBins[digit]) + static_cast<uint32_t>(place.digit);
+    k -= place.above;
+    if (digit + 1 < kRankDigits) count = KeepDigit(room->keys, count, prefix, digit);
+  }
+  return {prefix, k};
+}
+
+Threshold FindThresholdImpl(const float* scores, const RowRange& range, int64_t k,
                             WorkerScratch& scratch) {
   auto* room = reinterpret_cast<RankRoom*>(scratch.data);
   if (range.size() <= kFewKeys) return ThresholdOfFew(scores, range, k, room->keys);
-  CountFirstDigit(scores, range, room);
-  DigitPlace place = FindDigit(room->histogram, kRankBins[0], k);
-  uint32_t prefix = static_cast<uint32_t>(place.digit);
-  int64_t count = KeepFirstDigit(scores, range, prefix, room->keys);
-  for (int32_t digit = 1; digit < kRankDigits; ++digit) {
-    k -= place.above;
-    CountDigit(room->keys, count, digit, room);
-    place = FindDigit(room->histogram, kRankBins[digit], k);
-    prefix = prefix * static_cast<uint32_t>(kRankBins[digit]) + static_cast<uint32_t>(place.digit);
-    if (digit + 1 < kRankDigits) count = KeepDigit(room->keys, count, prefix, digit);
+  if (range.size() >= kManyKeys) {
+    const Bracket bracket = GuessBracket(scores, range, k, room->keys);
+    int64_t above = 0;
+    const int64_t count = KeepBracket(scores, range, bracket, room->keys, &above);
+    if (above < k && k <= above + count) return ThresholdOfKeys(count, k - above, room);
   }
-  return {prefix, k - place.above};
+  return ThresholdOfKeys(StoreKeys(scores, range, room->keys), k, room);
 }
 
 template <class Mask>
@@ -173,7 +219,7 @@ HWY_INLINE uint32_t BitsOf(Mask mask) {
   return static_cast<uint32_t>(bytes[0]) | static_cast<uint32_t>(bytes[1]) << 8;
 }
 
-int64_t MarkAboveImpl(const float* scores, const SlotRange& range, const Threshold& threshold,
+int64_t MarkAboveImpl(const float* scores, const RowRange& range, const Threshold& threshold,
                       uint32_t* mask) {
   const Words d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -197,7 +243,7 @@ int64_t MarkAboveImpl(const float* scores, const SlotRange& range, const Thresho
   return ties;
 }
 
-void CountDigitsImpl(const float* scores, const SlotRange& range, uint32_t prefix, int32_t digit,
+void CountDigitsImpl(const float* scores, const RowRange& range, uint32_t prefix, int32_t digit,
                      uint32_t* histogram) {
   const Words d;
   const int shift = 24 - 8 * digit;
@@ -236,17 +282,17 @@ HWY_EXPORT(CountDigitsImpl);
 static_assert(sizeof(RankRoom) <= static_cast<size_t>(int64_t{1} << 20),
               "the worker's scratch holds it");
 
-Threshold FindThreshold(const float* scores, const SlotRange& range, int64_t k,
+Threshold FindThreshold(const float* scores, const RowRange& range, int64_t k,
                         WorkerScratch& scratch) {
   return HWY_DYNAMIC_DISPATCH(FindThresholdImpl)(scores, range, k, scratch);
 }
 
-int64_t MarkAbove(const float* scores, const SlotRange& range, const Threshold& threshold,
+int64_t MarkAbove(const float* scores, const RowRange& range, const Threshold& threshold,
                   uint32_t* mask) {
   return HWY_DYNAMIC_DISPATCH(MarkAboveImpl)(scores, range, threshold, mask);
 }
 
-void CountDigits(const float* scores, const SlotRange& range, uint32_t prefix, int32_t digit,
+void CountDigits(const float* scores, const RowRange& range, uint32_t prefix, int32_t digit,
                  uint32_t* histogram) {
   HWY_DYNAMIC_DISPATCH(CountDigitsImpl)(scores, range, prefix, digit, histogram);
 }

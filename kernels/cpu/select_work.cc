@@ -17,14 +17,14 @@ constexpr int64_t kRowSlots = 2048;
 
 int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
 
-void MarkRange(const SlotRange& range, uint32_t* mask) {
+void MarkRange(const RowRange& range, uint32_t* mask) {
   for (int64_t word = range.begin / 32; word * 32 < range.end; ++word) {
     mask[word] |= RangeBits(range, word);
   }
 }
 
 // Marks the lowest slots of a range; returns how many of `count` are left.
-int64_t MarkLowest(const SlotRange& range, int64_t count, uint32_t* mask) {
+int64_t MarkLowest(const RowRange& range, int64_t count, uint32_t* mask) {
   const int64_t marked = std::min(count, range.size());
   MarkRange({range.begin, range.begin + marked}, mask);
   return count - marked;
@@ -212,7 +212,7 @@ void SelectWork::Mark(int64_t ranked_row, WorkerScratch& scratch) {
     // An empty mask.
   } else if (row.kept < row.slots.protected_slots()) {
     Threshold threshold = row.threshold;
-    for (const SlotRange& range : {row.slots.low, row.slots.high}) {
+    for (const RowRange& range : {row.slots.low, row.slots.high}) {
       threshold.ties = row.scores == nullptr ? MarkLowest(range, threshold.ties, mask)
                                              : MarkAbove(row.scores, range, threshold, mask);
     }
@@ -228,7 +228,7 @@ void SelectWork::Mark(int64_t ranked_row, WorkerScratch& scratch) {
 }
 
 void SelectWork::MarkRanked(const ContestRow& row, uint32_t* mask, WorkerScratch& scratch) const {
-  const SlotRange& ranked = row.slots.ranked;
+  const RowRange& ranked = row.slots.ranked;
   const int64_t kept = row.kept - row.slots.protected_slots();
   if (kept == 0) return;
   if (kept == ranked.size() || row.scores == nullptr) {

@@ -40,7 +40,7 @@ class SelectWork : public Work {
   struct CombineTile {
     int32_t segment = 0;
     int64_t offset = 0;  // of the row's first slot in combined_scores_
-    SlotRange range;
+    RowRange range;
   };
 
   bool combined() const { return args_.combine != RowCombine::kNone; }

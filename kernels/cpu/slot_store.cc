@@ -43,6 +43,7 @@ struct StageRoom {
   std::byte converted_k[kGroupSlots][kMaxRowBytes];
   std::byte converted_v[kGroupSlots][kMaxRowBytes];
   std::byte ordered_k[kGroupSlots][kMaxRowBytes];
+  std::byte streamed[kGroupSlots * kMaxRowBytes];  // a group's part of a tile
 };
 
 // `row` in the stored dtype: itself, or converted into `room`.
@@ -62,10 +63,11 @@ void StageSlot(const PageFormat& format, const SlotSource& source, int64_t index
   const std::byte* v = AsStored(source.v + index * source.v_stride_bytes, source.v_dtype,
                                 format.dtype, format.v_dim, room->converted_v[slot]);
   const float log_mass = source.log_mass == nullptr ? 0.0f : source.log_mass[index];
+  k = InLaneOrder(format, k, room->ordered_k[slot]);
   float norm = 0.0f;
   if (FiniteNorm(k, format.dtype, format.k_dim, &norm) &&
       RowIsFinite(v, format.dtype, format.v_dim) && log_mass != -kInfinity) {
-    group->k[slot] = InLaneOrder(format, k, room->ordered_k[slot]);
+    group->k[slot] = k;
     group->v[slot] = v;
     group->log_mass[slot] = log_mass;
     group->key_norm[slot] = norm;
@@ -131,23 +133,66 @@ void StoreSideArrays(const PoolView& pool, const SpanFormat& format, uint32_t pa
   if (has_mass) *PageFlags(pool, format.slab, page) |= kPageHasMass;
 }
 
+// A whole group of rows in the stored dtype: keys are summed when they lie side
+// by side. False, if something is not finite (or the sums are in doubt): the
+// group is then to be stored slot by slot.
+bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t index,
+                     int32_t first_slot, std::byte* page, StageRoom* room, StagedGroup* group) {
+  const bool as_stored = source.k_dtype == format.dtype && source.v_dtype == format.dtype;
+  if (!as_stored || format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
+  group->count = kGroupSlots;
+  const int64_t k_bytes = format.k_dim * DtypeBytes(format.dtype);
+  const int64_t v_bytes = format.v_dim * DtypeBytes(format.dtype);
+  for (int32_t i = 0; i < kGroupSlots; ++i) {
+    PrefetchRow(source.k + (index + i) * source.k_stride_bytes + source.k_ahead_bytes, k_bytes);
+    PrefetchRow(source.v + (index + i) * source.v_stride_bytes + source.v_ahead_bytes, v_bytes);
+    group->k[i] = InLaneOrder(format, source.k + (index + i) * source.k_stride_bytes,
+                              room->ordered_k[i]);
+    group->v[i] = source.v + (index + i) * source.v_stride_bytes;
+    group->log_mass[i] = 0.0f;
+  }
+  if (!RowsAreFinite(group->v, kGroupSlots, format.dtype, format.v_dim)) return false;
+  const int64_t units = k_bytes / 4;
+  auto* place = reinterpret_cast<uint32_t*>(page) + int64_t{first_slot} * units;
+  auto* lines = source.stream ? reinterpret_cast<uint32_t*>(room->streamed) : place;
+  TransposeGroup(group->k, units, lines);
+  SumsOfSquares(lines, units, format.dtype == Dtype::kBf16, group->key_norm);
+  for (float& norm : group->key_norm) {
+    if (!SumIsSound(norm)) return false;
+    norm = std::sqrt(norm);
+  }
+  std::byte* values = page + KTileBytes(format);
+  if (!source.stream) {
+    StoreValues(format, *group, first_slot, values);
+    return true;
+  }
+  StreamBytes(room->streamed, units * kGroupSlots * 4, reinterpret_cast<std::byte*>(place));
+  StoreValues(format, *group, 0, room->streamed);
+  StreamBytes(room->streamed, kGroupSlots * v_bytes, values + first_slot * v_bytes);
+  return true;
+}
+
 int64_t StoreSlotsImpl(const PoolView& pool, const SpanFormat& format, uint32_t page,
                        int32_t first_slot, int32_t count, const SlotSource& source,
                        WorkerScratch& scratch) {
   auto* room = reinterpret_cast<StageRoom*>(scratch.data);
-  std::memset(room->zeros, 0, sizeof(room->zeros));
   std::byte* data = PageData(pool, format.slab, page);
   int64_t non_finite = 0;
   for (int32_t done = 0; done < count;) {
     const int32_t slot = first_slot + done;
-    const int32_t group_end = std::min(count, done + kGroupSlots - slot % kGroupSlots);
+    const int32_t end = std::min(count, done + kGroupSlots - slot % kGroupSlots);
     StagedGroup group;
-    for (int32_t i = done; i < group_end; ++i) StageSlot(format.page, source, i, room, &group);
-    StoreKeys(format.page, group, slot, data);
-    StoreValues(format.page, group, slot, data + KTileBytes(format.page));
+    if (end - done < kGroupSlots ||
+        !StoreWholeGroup(format.page, source, done, slot, data, room, &group)) {
+      group.count = 0;
+      std::memset(room->zeros, 0, sizeof(room->zeros));
+      for (int32_t i = done; i < end; ++i) StageSlot(format.page, source, i, room, &group);
+      StoreKeys(format.page, group, slot, data);
+      StoreValues(format.page, group, slot, data + KTileBytes(format.page));
+    }
     StoreSideArrays(pool, format, page, slot, done, source, group);
     non_finite += group.non_finite;
-    done = group_end;
+    done = end;
   }
   return non_finite;
 }
@@ -162,17 +207,36 @@ namespace sluice::cpu {
 HWY_EXPORT(StoreSlotsImpl);
 
 int64_t StoreSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
-                   int32_t first_slot, int32_t count, bool clear_others, const SlotSource& source,
+                   int32_t first_slot, int32_t count, const SlotSource& source,
                    WorkerScratch& scratch) {
-  if (clear_others) {
-    if (count < format.page.page_size) {
-      ClearPage(pool, format, page);
-    } else {
-      *PageFlags(pool, format.slab, page) = 0;
-    }
-  }
   return HWY_DYNAMIC_DISPATCH(StoreSlotsImpl)(pool, format, page, first_slot, count, source,
                                               scratch);
+}
+
+void OpenPage(const PoolView& pool, const SpanFormat& format, uint32_t page, int64_t slots) {
+  if (slots < format.page.page_size) {
+    ClearPage(pool, format, page);
+  } else {
+    *PageFlags(pool, format.slab, page) = 0;
+  }
+}
+
+void PrefetchSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot, int32_t count) {
+  constexpr int64_t kLineBytes = 64;
+  const auto prefetch = [](const std::byte* data, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += kLineBytes) __builtin_prefetch(data + i, 1, 3);
+  };
+  const int64_t element_bytes = DtypeBytes(format.page.dtype);
+  const std::byte* data = PageData(pool, format.slab, page);
+  const int64_t group_bytes = format.page.k_dim * element_bytes * kGroupSlots;
+  const int64_t row_bytes = format.page.v_dim * element_bytes;
+  prefetch(data + first_slot / kGroupSlots * group_bytes, group_bytes);
+  prefetch(data + KTileBytes(format.page) + first_slot / 2 * 2 * row_bytes,
+           RoundUp(count, 2) * row_bytes);
+  __builtin_prefetch(PagePositions(pool, format.slab, page) + first_slot, 1, 3);
+  __builtin_prefetch(PageLogMass(pool, format.slab, page) + first_slot, 1, 3);
+  __builtin_prefetch(PageKeyNorms(pool, format.slab, page) + first_slot, 1, 3);
 }
 
 void ClearPage(const PoolView& pool, const SpanFormat& format, uint32_t page) {

@@ -22,19 +22,32 @@ struct SlotSource {
   int64_t first_position = 0;          // of the first slot, without `positions`
   const int32_t* positions = nullptr;  // a slot each; null: they ascend by 1
   const float* log_mass = nullptr;     // a slot each; null: 0
+  // From a row to the one to be brought near meanwhile; it need not exist.
+  int64_t k_ahead_bytes = 0;
+  int64_t v_ahead_bytes = 0;
+  // Whole groups of 16 go past the caches: for more bytes than caches keep. The
+  // caller then ends with hwy::FlushStream().
+  bool stream = false;
 };
 
 // Writes slots [first_slot, first_slot + count) of a page with their side
-// arrays, converted to the format's dtype and in its layout; with
-// `clear_others` the page's other slots, side arrays and flags become zero.
+// arrays, converted to the format's dtype and in its layout.
 // A slot whose key or value is not finite as stored, or whose log_mass is
 // -inf, takes zeros, log_mass -inf and key_norm +inf; returns how many did.
 //
 // What is stored of a slot does not depend on the slots written with it.
 // Thread-safe over disjoint groups of 16 slots.
 int64_t StoreSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
-                   int32_t first_slot, int32_t count, bool clear_others, const SlotSource& source,
+                   int32_t first_slot, int32_t count, const SlotSource& source,
                    WorkerScratch& scratch);
+
+// Makes a page ready for slots from its first one on: cleared, but for what the
+// next `slots` slots will overwrite in any case.
+void OpenPage(const PoolView& pool, const SpanFormat& format, uint32_t page, int64_t slots);
+
+// Brings what StoreSlots will write of a page near, in the background.
+void PrefetchSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot, int32_t count);
 
 // Zeroes a page's bytes, side arrays and flags.
 void ClearPage(const PoolView& pool, const SpanFormat& format, uint32_t page);

@@ -58,71 +58,111 @@ inline void ConvertRow(const std::byte* from, Dtype from_dtype, Dtype to_dtype, 
   for (int32_t i = 0; i < count; ++i) StoreFloat(to, to_dtype, i, LoadAsFloat(from, from_dtype, i));
 }
 
-// Sum of squares in fp32, in an order that depends on the count alone.
-inline float SumOfSquares(const std::byte* row, Dtype dtype, int32_t count) {
-  const hn::CappedTag<float, 8> df;
-  const hn::RebindToUnsigned<decltype(df)> du;
-  const hn::Rebind<hwy::float16_t, decltype(df)> d16;
-  const auto lanes = static_cast<int32_t>(hn::Lanes(df));
-  auto even = hn::Zero(df);
-  auto odd = hn::Zero(df);
-  if (dtype == Dtype::kBf16) {
-    const auto* words = reinterpret_cast<const uint32_t*>(row);
-    for (int32_t i = 0; i < count / 2; i += lanes) {
-      const auto bits = hn::LoadU(du, words + i);
-      const auto low = hn::BitCast(df, hn::ShiftLeft<16>(bits));
-      const auto high = hn::BitCast(df, hn::And(bits, hn::Set(du, 0xffff0000u)));
-      even = hn::MulAdd(low, low, even);
-      odd = hn::MulAdd(high, high, odd);
-    }
-  } else if (dtype == Dtype::kF16) {
-    const auto* halves = reinterpret_cast<const hwy::float16_t*>(row);
-    for (int32_t i = 0; i < count; i += lanes) {
-      const auto value = hn::PromoteTo(df, hn::LoadU(d16, halves + i));
-      even = hn::MulAdd(value, value, even);
-    }
-  } else {
-    const auto* values = reinterpret_cast<const float*>(row);
-    for (int32_t i = 0; i < count; i += lanes) {
-      const auto value = hn::LoadU(df, values + i);
-      even = hn::MulAdd(value, value, even);
-    }
+// Squares of a key are summed in kSumClasses classes of words of its lane order,
+// which are then added pairwise: the same whether one slot is summed or 16.
+inline constexpr int32_t kSumClasses = 8;
+
+template <class V, class Add>
+HWY_INLINE V AddClasses(const V (&sums)[kSumClasses], const Add& add) {
+  const V a = add(add(sums[0], sums[4]), add(sums[2], sums[6]));
+  const V b = add(add(sums[1], sums[5]), add(sums[3], sums[7]));
+  return add(a, b);
+}
+
+// Adds the squares of the numbers in a vector of words: two bf16 or one fp32.
+template <class D, class VU, class V>
+HWY_INLINE void AddSquares(D df, VU bits, bool is_bf16, V& even, V& odd) {
+  if (!is_bf16) {
+    const auto value = hn::BitCast(df, bits);
+    even = hn::MulAdd(value, value, even);
+    return;
   }
-  return hn::GetLane(hn::SumOfLanes(df, hn::Add(even, odd)));
+  const hn::RebindToUnsigned<D> du;
+  const auto low = hn::BitCast(df, hn::ShiftLeft<16>(bits));
+  const auto high = hn::BitCast(df, hn::And(bits, hn::Set(du, 0xffff0000u)));
+  even = hn::MulAdd(low, low, even);
+  odd = hn::MulAdd(high, high, odd);
+}
+
+// Sum of squares of a bf16 or fp32 key in lane order.
+inline float SumOfSquares(const std::byte* row, int64_t units, bool is_bf16) {
+  const hn::CappedTag<float, kSumClasses> df;
+  const hn::RebindToUnsigned<decltype(df)> du;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(df));
+  const auto* words = reinterpret_cast<const uint32_t*>(row);
+  float sums[kSumClasses];
+  for (int64_t first = 0; first < kSumClasses; first += lanes) {
+    auto even = hn::Zero(df);
+    auto odd = hn::Zero(df);
+    for (int64_t unit = first; unit < units; unit += kSumClasses) {
+      AddSquares(df, hn::LoadU(du, words + unit), is_bf16, even, odd);
+    }
+    hn::StoreU(hn::Add(even, odd), df, sums + first);
+  }
+  return AddClasses(sums, [](float a, float b) { return a + b; });
+}
+
+// The sums of the 16 slots of a group's lines.
+inline void SumsOfSquares(const uint32_t* lines, int64_t units, bool is_bf16, float* result) {
+  const hn::CappedTag<float, kGroupSlots> df;
+  const hn::RebindToUnsigned<decltype(df)> du;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(df));
+  for (int64_t lane = 0; lane < kGroupSlots; lane += lanes) {
+    hn::Vec<decltype(df)> sums[kSumClasses];
+    for (int64_t first = 0; first < kSumClasses; ++first) {
+      auto even = hn::Zero(df);
+      auto odd = hn::Zero(df);
+      for (int64_t unit = first; unit < units; unit += kSumClasses) {
+        AddSquares(df, hn::LoadU(du, lines + unit * kGroupSlots + lane), is_bf16, even, odd);
+      }
+      sums[first] = hn::Add(even, odd);
+    }
+    const auto sum = AddClasses(sums, [](auto a, auto b) { return hn::Add(a, b); });
+    hn::StoreU(sum, df, result + lane);
+  }
+}
+
+// Whether a sum of squares is that of finite numbers, and exact enough.
+inline bool SumIsSound(float sum) {
+  return sum > 1e-30f && sum < std::numeric_limits<float>::infinity();
 }
 
 template <typename T>
-inline bool BitsAreFinite(const T* bits, int32_t count, T exponent) {
+inline bool BitsAreFinite(const std::byte* const* rows, int32_t row_count, int32_t count,
+                          T exponent) {
   const hn::CappedTag<T, 32 / sizeof(T)> d;
   const auto lanes = static_cast<int32_t>(hn::Lanes(d));
   const auto mask = hn::Set(d, exponent);
   auto largest = hn::Zero(d);
-  for (int32_t i = 0; i < count; i += lanes) {
-    largest = hn::Max(largest, hn::And(hn::LoadU(d, bits + i), mask));
+  for (int32_t row = 0; row < row_count; ++row) {
+    const auto* bits = reinterpret_cast<const T*>(rows[row]);
+    for (int32_t i = 0; i < count; i += lanes) {
+      largest = hn::Max(largest, hn::And(hn::LoadU(d, bits + i), mask));
+    }
   }
   return hn::AllFalse(d, hn::Eq(largest, mask));
 }
 
-inline bool RowIsFinite(const std::byte* row, Dtype dtype, int32_t count) {
-  if (dtype == Dtype::kF32) {
-    return BitsAreFinite<uint32_t>(reinterpret_cast<const uint32_t*>(row), count, 0x7f800000u);
-  }
-  return BitsAreFinite<uint16_t>(reinterpret_cast<const uint16_t*>(row), count,
-                                 dtype == Dtype::kBf16 ? 0x7f80 : 0x7c00);
+inline bool RowsAreFinite(const std::byte* const* rows, int32_t row_count, Dtype dtype,
+                          int32_t count) {
+  if (dtype == Dtype::kF32) return BitsAreFinite<uint32_t>(rows, row_count, count, 0x7f800000u);
+  return BitsAreFinite<uint16_t>(rows, row_count, count, dtype == Dtype::kBf16 ? 0x7f80 : 0x7c00);
 }
 
-// Whether a row is finite, and if so its L2 norm.
+inline bool RowIsFinite(const std::byte* row, Dtype dtype, int32_t count) {
+  return RowsAreFinite(&row, 1, dtype, count);
+}
+
+// Whether a key in lane order is finite, and if so its L2 norm.
 inline bool FiniteNorm(const std::byte* row, Dtype dtype, int32_t count, float* norm) {
-  // Without an instruction for it fp16 infinities are promoted to numbers; the
-  // other types carry what is not finite into the sum.
-  if (dtype == Dtype::kF16 && !RowIsFinite(row, dtype, count)) return false;
-  const float sum = SumOfSquares(row, dtype, count);
-  if (sum > 1e-30f && sum < std::numeric_limits<float>::infinity()) {
+  if (dtype != Dtype::kF16) {
+    const int64_t units = count * DtypeBytes(dtype) / 4;
+    const float sum = SumOfSquares(row, units, dtype == Dtype::kBf16);
     *norm = std::sqrt(sum);
-    return true;
+    if (SumIsSound(sum)) return true;
   }
   if (!RowIsFinite(row, dtype, count)) return false;
-  double exact = 0.0;  // the squares over- or underflow in fp32
+  double exact = 0.0;  // fp16, or the squares over- or underflow in fp32
   for (int32_t i = 0; i < count; ++i) {
     const double value = LoadAsFloat(row, dtype, i);
     exact += value * value;
@@ -191,6 +231,21 @@ inline void TransposeGroup(const std::byte* const* rows, int64_t units,
       hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d64, ab23, ce23)), d, to + 2 * kGroupSlots);
       hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d64, ab23, ce23)), d, to + 3 * kGroupSlots);
     }
+  }
+}
+
+inline void PrefetchRow(const std::byte* row, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i, 0, 3);
+}
+
+// Copies past the caches. Both aligned to 64 bytes, as is the length.
+inline void StreamBytes(const std::byte* from, int64_t bytes, std::byte* to) {
+  const hn::CappedTag<uint32_t, 16> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto* words = reinterpret_cast<const uint32_t*>(from);
+  auto* destination = reinterpret_cast<uint32_t*>(to);
+  for (int64_t i = 0; i < bytes / 4; i += lanes) {
+    hn::Stream(hn::Load(d, words + i), d, destination + i);
   }
 }
 

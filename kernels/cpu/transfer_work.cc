@@ -105,8 +105,10 @@ void ImportWork::Run(int64_t item, WorkerScratch& scratch) {
     source.v = static_cast<const std::byte*>(args_.v) + slot * source.v_stride_bytes;
     source.positions = args_.positions + slot;
     source.log_mass = args_.log_mass == nullptr ? nullptr : args_.log_mass + slot;
-    StoreSlots(pool_, format, args_.page_ids[slot / page_size], 0,
-               static_cast<int32_t>(std::min(page_size, end - slot)), true, source, scratch);
+    const uint32_t page = args_.page_ids[slot / page_size];
+    const int64_t slots = std::min(page_size, end - slot);
+    OpenPage(pool_, format, page, slots);
+    StoreSlots(pool_, format, page, 0, static_cast<int32_t>(slots), source, scratch);
   }
 }
 

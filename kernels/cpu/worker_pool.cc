@@ -19,7 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // About what falling asleep and being woken costs.
-constexpr std::chrono::microseconds kSpin{30};
+constexpr std::chrono::microseconds kSpin{50};
 
 // Looks at the lanes between two looks at the clock.
 constexpr int kLooksPerRound = 16;

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -33,14 +34,15 @@ def find_binary() -> Path:
 
 
 class Daemon:
-    """A running sluiced with its default configuration but for where it listens.
+    """A running sluiced with its default configuration but for where it listens, and for flags.
 
     As a context manager it stops the daemon whatever happens.
     """
 
-    def __init__(self, binary: Path | None = None) -> None:
-        """Starts the daemon and waits until it serves. Raises DaemonError."""
+    def __init__(self, binary: Path | None = None, flags: Sequence[str] = ()) -> None:
+        """Starts the daemon and waits until it serves; later flags win. Raises DaemonError."""
         binary = binary or find_binary()
+        self._flags = list(flags)
         self._folder = tempfile.TemporaryDirectory(prefix="sluice-")
         self.address = f"unix:{self._folder.name}/sluice.sock"
         self._log_path = Path(self._folder.name) / "sluiced.log"
@@ -53,7 +55,8 @@ class Daemon:
 
     def start(self, binary: Path | None = None) -> None:
         """Starts it again, after `stop` or `kill`, at the same address. Raises DaemonError."""
-        command = [str(binary or find_binary()), f"--listen={self.address}", "--metrics_address="]
+        listen = [f"--listen={self.address}", "--metrics_address=off"]
+        command = [str(binary or find_binary()), *listen, *self._flags]
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -81,6 +84,11 @@ class Daemon:
         if process is not None:
             process.kill()
             process.wait()
+
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None, "the daemon runs"
+        return self._process.pid
 
     def log_tail(self) -> str:
         lines = self._log_path.read_text(errors="replace").splitlines()

@@ -38,7 +38,7 @@ def policies_for(prompt_tokens: int) -> list[sluice.Policy]:
     return [
         sluice.Policy("full"),
         sluice.Policy("sink_window", sink_tokens=4, recent_tokens=half - 4),
-        sluice.Policy("l2norm", budget_tokens=half, prune_after_tokens=0),
+        sluice.Policy("l2norm", ratio=sluice.Ratio(0.5), prune_after_tokens=0),
     ]
 
 

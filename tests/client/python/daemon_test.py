@@ -100,7 +100,8 @@ def test_a_refusal_names_the_field(live: sluice.Client) -> None:
 
 
 def test_sink_window_keeps_the_first_and_the_newest_tokens(live: sluice.Client) -> None:
-    policy = sluice.Policy("sink_window", sink_tokens=4, recent_tokens=60)
+    on_request = sluice.Triggers()
+    policy = sluice.Policy("sink_window", sink_tokens=4, recent_tokens=60, triggers=on_request)
     with live.create_sequence(live.register_model(SPEC), policy=policy) as sequence:
         fill(live, sequence, 300)
         planned = sequence.compress(dry_run=True)
@@ -115,7 +116,7 @@ def test_sink_window_keeps_the_first_and_the_newest_tokens(live: sluice.Client) 
 
 def test_l2norm_keeps_its_budget_in_the_example_model(model: Model, live: sluice.Client) -> None:
     kv_model = live.register_model(model_spec(model.config))
-    policy = sluice.Policy("l2norm", budget_tokens=300, prune_after_tokens=0, skip_layers=())
+    policy = sluice.Policy("l2norm", budget_tokens=300, skip_layers=())
     prompt = passkey_prompt(600)
     with live.session() as session:
         sequence = live.create_sequence(kv_model, policy=policy, session=session)

@@ -35,7 +35,7 @@ TEST(CacheModelTest, AgreesWithTheModelAfterEveryRandomOperation) {
   std::map<std::string, int64_t> events;
   for (int64_t seed = first; seed < last; ++seed) {
     CacheSimulation simulation(static_cast<uint64_t>(seed));
-    const std::string error = simulation.Run(/*operations=*/600);
+    const std::string error = simulation.Run(/*operations=*/400);
     ASSERT_EQ(error, "") << "SLUICE_SEED=" << seed;
     for (const auto& [name, count] : simulation.events()) events[name] += count;
   }

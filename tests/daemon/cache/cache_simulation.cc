@@ -217,7 +217,7 @@ std::optional<std::vector<PageId>> CacheSimulation::MoreJobPages(SequenceId id, 
     return std::nullopt;
   }
   ClearSlabs(granted->slabs_to_clear);
-  TakeOver(sequence.tenant, granted->pages);
+  TakeOver(sequence, granted->pages);
   std::vector<PageId>& fresh = sequence.job->fresh_pages;
   fresh.insert(fresh.end(), granted->pages.begin(), granted->pages.end());
   return granted->pages;
@@ -360,28 +360,34 @@ void CacheSimulation::CheckAll() {
   Expect(bytes.free >= 0 && bytes.free + bytes.reserved + bytes.in_use + bytes.cached +
                                     bytes.retired == bytes.total,
          "the pool's bytes do not add up");
-  const auto bytes_of = [](PageId page, const std::map<PageId, int64_t>& sizes) {
-    return sizes.at(page);
-  };
-  std::map<PageId, int64_t> sizes;
-  for (const auto& [id, sequence] : model_.sequences) {
-    const int64_t page_bytes = cache_.BlockBytes(sequence.geometry) / sequence.geometry.row_count;
-    for (const PageId page : model_.PagesOf(id)) sizes[page] = page_bytes;
-    if (!sequence.job) continue;
-    for (const ModelBlockPtr& block : sequence.job->held) {
-      for (const PageId page : block->pages) sizes[page] = page_bytes;
-    }
-  }
-  int64_t expected = 0;
-  for (const PageId page : model_.UsedPages()) expected += bytes_of(page, sizes);
-  const bool is_exact = !cache_.reclaim_pending();
-  Expect(is_exact ? bytes.in_use == expected : bytes.in_use >= expected,
-         absl::StrCat(bytes.in_use, " bytes in use, the model accounts for ", expected));
+  CheckBytes();
   for (const auto& [id, sequence] : model_.sequences) {
     const std::string wrong = model_.Compare(id, cache_, memory_);
     Expect(wrong.empty(), wrong);
   }
   Expect(memory_.error().empty(), memory_.error());
+}
+
+// What is in use is what the model accounts for, to the page.
+void CacheSimulation::CheckBytes() {
+  const std::set<PageId> used = model_.UsedPages();
+  const int64_t expected = BytesOf(used);
+  const int64_t in_use = cache_.pool_bytes().in_use;
+  Expect(cache_.reclaim_pending() ? in_use >= expected : in_use == expected,
+         absl::StrCat(in_use, " bytes in use, the model accounts for ", expected));
+  const std::optional<SequenceId> id = RandomSequence();
+  if (cache_.reclaim_pending() || !id) return;
+  const std::set<PageId> others = model_.UsedPages(*id);
+  std::set<PageId> alone = model_.PagesOf(*id);
+  Expect(cache_.HeldBytes(*id) == BytesOf(alone), "the bytes held differ");
+  std::erase_if(alone, [&](PageId page) { return others.contains(page); });
+  Expect(cache_.BytesAlone(*id) == BytesOf(alone), "the bytes held alone differ");
+}
+
+int64_t CacheSimulation::BytesOf(const std::set<PageId>& pages) const {
+  int64_t bytes = 0;
+  for (const PageId page : pages) bytes += page_bytes_.at(page);
+  return bytes;
 }
 
 void CacheSimulation::GiveBackAll() {

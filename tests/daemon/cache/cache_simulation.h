@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -62,6 +64,8 @@ class CacheSimulation {
   void Reclaim();
   void Complete();
   void CheckAll();
+  void CheckBytes();
+  int64_t BytesOf(const std::set<PageId>& pages) const;
   void GiveBackAll();
 
   std::vector<StepEntryRequest> RandomEntries();
@@ -70,7 +74,7 @@ class CacheSimulation {
   void ApplyCopy(SequenceId id, const StepEntryGrant& entry);
   void ReadInForeground(SequenceId id);
   void ClearSlabs(const std::vector<SlabId>& slabs);
-  void TakeOver(TenantId tenant, std::span<const PageId> pages);
+  void TakeOver(const ModelSequence& sequence, std::span<const PageId> pages);
   std::optional<std::vector<PageId>> MoreJobPages(SequenceId id, int64_t count);
   std::vector<ModelRow> RandomKept(const ModelJob& job);
   std::vector<std::optional<PageId>> RandomReuse(const ModelJob& job, size_t row,
@@ -91,6 +95,7 @@ class CacheSimulation {
   LaneTickets completed_;
   uint64_t next_token_ = 1;
   std::map<TokenUid, TenantId> token_tenants_;
+  std::map<PageId, int64_t> page_bytes_;  // as last granted
   std::map<std::string, int64_t> events_;
   std::string operation_;
   std::string error_;

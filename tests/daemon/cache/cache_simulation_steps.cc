@@ -24,8 +24,18 @@ void CacheSimulation::BeginStep() {
   const std::vector<size_t> with_room = cache_.EntriesWithRoom(entries);
   Expect((with_room.size() == entries.size()) == (missing_bytes == 0), "room differs");
   const PoolBytes before = cache_.pool_bytes();
+  std::vector<int64_t> allowed_bytes;
+  for (const TenantId tenant : tenants_) {
+    const int64_t used_bytes = cache_.tenants().usage(tenant).bytes;
+    allowed_bytes.push_back(std::max(cache_.tenants().limits(tenant).max_bytes, used_bytes));
+  }
   absl::StatusOr<StepGrant> grant = cache_.BeginStep(entries);
   Expect(grant.ok() == (missing_bytes == 0), "room and refusal differ");
+  Expect(cache_.pool_bytes().reserved == before.reserved, "an append took from the reserve");
+  for (size_t i = 0; i < tenants_.size(); ++i) {
+    Expect(cache_.tenants().usage(tenants_[i]).bytes <= allowed_bytes[i],
+           "a tenant holds more than its maximum");
+  }
   if (grant.ok()) return ApplyGrant(*grant);
   ++events_[std::string(ReasonName(RefusalOf(grant.status())->reason))];
   Expect(absl::IsResourceExhausted(grant.status()), grant.status().ToString());
@@ -79,7 +89,7 @@ void CacheSimulation::ApplyEntry(const StepEntryGrant& entry) {
   sequence.step_tokens = entry.token_count;
   while (sequence.tail.size() < blocks.size()) {
     const std::span<const PageId> pages = cache_.BlockPages(blocks[sequence.tail.size()]);
-    TakeOver(sequence.tenant, pages);
+    TakeOver(sequence, pages);
     sequence.tail.push_back(std::make_shared<ModelBlock>());
     sequence.tail.back()->pages.assign(pages.begin(), pages.end());
   }
@@ -101,7 +111,7 @@ void CacheSimulation::ApplyCopy(SequenceId id, const StepEntryGrant& entry) {
   const ModelBlockPtr source = sequence.tail.back();
   ++events_[source.use_count() > 2 ? "copy of a shared block" : "copy of a block with body pages"];
   const std::span<const PageId> pages = cache_.BlockPages(entry.copy->destination);
-  TakeOver(sequence.tenant, pages);
+  TakeOver(sequence, pages);
   for (size_t row = 0; row < pages.size(); ++row) {
     memory_.CopyPage(source->pages[row], pages[row], entry.copy->slots);
   }
@@ -155,10 +165,12 @@ void CacheSimulation::ClearSlabs(const std::vector<SlabId>& slabs) {
 }
 
 // A new page may hold old bytes of its tenant, never those of another.
-void CacheSimulation::TakeOver(TenantId tenant, std::span<const PageId> pages) {
+void CacheSimulation::TakeOver(const ModelSequence& sequence, std::span<const PageId> pages) {
   for (const PageId page : pages) {
+    page_bytes_[page] = cache_.BlockBytes(sequence.geometry) / sequence.geometry.row_count;
     for (const TokenUid token : memory_.Tokens(page)) {
-      Expect(token == 0 || token_tenants_.at(token) == tenant, "a page shows another tenant's bytes");
+      Expect(token == 0 || token_tenants_.at(token) == sequence.tenant,
+             "a page shows another tenant's bytes");
     }
   }
 }

@@ -148,12 +148,12 @@ TEST_F(RefusalTest, NamedSequences) {
     command.q = one.q.ref();
     return driver_.Call(command).status();
   };
-  EXPECT_THAT(attend({}), RefusedField("sequences"));
-  EXPECT_THAT(attend({{sequence_.id, 0}}), RefusedField("sequences[0].row_count"));
-  EXPECT_THAT(attend({{sequence_.id, 6}}), RefusedField("sequences[0].row_count"));
+  EXPECT_THAT(attend({}), RefusedField("sequences.sequences"));
+  EXPECT_THAT(attend({{sequence_.id, 0}}), RefusedField("sequences.sequences[0].row_count"));
+  EXPECT_THAT(attend({{sequence_.id, 6}}), RefusedField("sequences.sequences[0].row_count"));
   EXPECT_THAT(attend({{sequence_.id, 2}}), RefusedField("q.shape"));
   EXPECT_THAT(attend({{sequence_.id, 1}, {sequence_.id, 1}}),
-              RefusedField("sequences[1].sequence_id"));
+              RefusedField("sequences.sequences[1].sequence_id"));
   EXPECT_TRUE(attend({{sequence_.id, 1}}).ok());
 }
 

@@ -95,7 +95,7 @@ TEST(ResolveTriggersTest, PressureIsNotInThisVersion) {
   const absl::Status status =
       ResolveTriggers(TriggerSpec{.pressure = true}, kDefaults, 16).status();
   ExpectRefused(status, "policy.parameters.triggers.pressure", Reason::kNotInVersion);
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(DefaultHysteresisTest, IsAPageOrASixteenthOfTheBudget) {

@@ -1,0 +1,92 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace sluice::client {
+
+// A share of a number of tokens. Meaning and ranges: sluice.v1.Ratio.
+struct Ratio {
+  enum class Of { kKept = 1, kRemoved = 2 };
+  enum class Rounding { kFloor = 1, kCeil = 2 };
+
+  double value = 0;
+  Of of = Of::kKept;
+  Rounding rounding = Rounding::kFloor;
+};
+
+// Acts each time that decode steps have added `tokens` tokens.
+struct EveryTrigger {
+  int64_t tokens = 0;
+  std::optional<int64_t> hysteresis_tokens = {};  // none: max(page size, budget / 16)
+};
+
+// When a policy acts by itself; what is not named is off.
+struct Triggers {
+  bool prefill_end = false;
+  bool once = false;  // at the first end of prefill only
+  std::optional<EveryTrigger> every = {};
+  bool pressure = false;  // when the pool is short of memory
+};
+
+// A preset, and what differs from its defaults: each parameter that is given must
+// be one of the preset's. Meaning, defaults and ranges: sluice.v1.Parameters.
+struct Policy {
+  enum class Visible { kDefault = 0, kWhenDue = 1, kWhenReady = 2 };
+  enum class SharedPrefix { kDefault = 0, kCompress = 1, kKeep = 2 };
+
+  std::string preset = {};  // "full", "sink_window", "l2norm", ...; empty: full
+  std::optional<int64_t> sink_tokens = {};
+  std::optional<int64_t> recent_tokens = {};
+  std::optional<int64_t> budget_tokens = {};
+  std::optional<Ratio> ratio = {};
+  std::optional<int64_t> prune_after_tokens = {};
+  std::optional<std::vector<int32_t>> skip_layers = {};
+  std::optional<int64_t> protect_first_tokens = {};
+  std::optional<int64_t> protect_last_tokens = {};
+  std::optional<Triggers> triggers = {};
+  Visible visible = Visible::kDefault;
+  SharedPrefix shared_prefix = SharedPrefix::kDefault;
+};
+
+// A policy as the daemon applies it, and what it needs of its client.
+struct ResolvedPolicy {
+  Policy policy = {};  // every parameter that the preset has, with the value in force
+  int64_t observation_window_tokens = 0;  // last query rows that the daemon must see
+  bool needs_every_query_row = false;     // every query row goes through Attend
+  bool needs_joint_attend = false;        // k, v and q of a token come in one Attend
+  bool needs_rope_table = false;
+  bool allows_rollback = false;
+  bool adopts_prefixes = false;
+};
+
+// What a job on a sequence did.
+struct JobReport {
+  enum class Trigger { kNone = 0, kPrefillEnd = 1, kEvery = 2, kPressure = 3, kRequest = 4 };
+  enum class Outcome {
+    kNone = 0,
+    kCommitted = 1,
+    kNothingToEvict = 2,
+    kCancelled = 3,
+    kSkipped = 4,
+    kDryRun = 5,
+    kRunning = 6,
+  };
+
+  std::string preset = {};
+  Trigger trigger = Trigger::kNone;
+  Outcome outcome = Outcome::kNone;
+  int64_t snapshot_tokens = 0;
+  int64_t kept_slot_count = 0;  // this and the next over all layers and kv heads
+  int64_t evicted_slot_count = 0;
+  int64_t freed_bytes = 0;
+  absl::Duration duration = {};
+  std::optional<double> evicted_mass_share = {};
+};
+
+}  // namespace sluice::client

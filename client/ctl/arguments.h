@@ -1,0 +1,29 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace sluice::client {
+
+// What sluicectl is to do.
+enum class CtlCommand { kHelp, kVersion, kStatus, kSequences, kTop, kHealth };
+
+// The command line of sluicectl.
+struct Arguments {
+  CtlCommand command = CtlCommand::kHelp;
+  std::string address;  // empty: the daemon's default
+  bool json = false;
+};
+
+// Reads the words after the program's name; options may stand anywhere.
+// INVALID_ARGUMENT with a sentence for the user: an unknown command or option, a
+// missing value, more than one command, or --json where it means nothing.
+absl::StatusOr<Arguments> ParseArguments(std::span<const std::string> words);
+
+// The text of `sluicectl help`.
+std::string HelpText();
+
+}  // namespace sluice::client

@@ -1,0 +1,105 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <time.h>
+
+#include <atomic>
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/check.h"
+#include "daemon/engine/engine.h"
+
+namespace sluice::bench {
+
+// CPU time of the calling thread, in microseconds.
+double ThreadCpuMicroseconds();
+
+// An engine with one tenant, asked call by call from one thread. Every refusal
+// ends the process: a benchmark asks for nothing that can be refused.
+//
+// Owned by one thread.
+class EngineDriver {
+ public:
+  // A model of `layers` layers with 8 kv heads and 32 query heads.
+  struct Shape {
+    int32_t layers = 32;
+    int32_t dim = 64;
+    int32_t page_size_tokens = 32;
+    PolicySpec policy;
+  };
+
+  EngineDriver(const Shape& shape, int64_t pool_bytes);
+
+  // Posts a command and waits for its answer.
+  template <class Result, class Request>
+  Result Ask(Request request) {
+    std::promise<absl::StatusOr<Result>> answer;
+    request.done = [&answer](absl::StatusOr<Result> result) {
+      answer.set_value(std::move(result));
+    };
+    Post(std::move(request));
+    absl::StatusOr<Result> result = answer.get_future().get();
+    SLUICE_CHECK(result.ok()) << result.status().ToString();
+    return *std::move(result);
+  }
+
+  void Post(Command command);
+
+  uint64_t OpenSession();
+  uint64_t CreateSequence(uint64_t session = 0);
+  // Opens a step of `counts[i]` tokens for `sequences[i]`, whose lengths are `lengths[i]`.
+  BeginStep StepOf(const std::vector<uint64_t>& sequences, const std::vector<int64_t>& lengths,
+                   const std::vector<int64_t>& counts, Phase phase) const;
+  // Brings all of the sequences from length 0 to `lengths`.
+  void Fill(const std::vector<uint64_t>& sequences, const std::vector<int64_t>& lengths);
+  // A tensor of `rows` tokens over `heads` heads; the same values every time. A
+  // larger one makes those before it invalid.
+  TensorRef Tensor(int64_t rows, int32_t heads);
+  // Returns once nothing is left to give back.
+  EngineStatus WaitUntilGivenBack();
+  // CPU time that the engine thread has used so far, in microseconds. The
+  // engine should be idle.
+  double EngineCpuMicroseconds() const;
+
+  const Shape& shape() const { return shape_; }
+  static constexpr int32_t kKvHeads = 8;
+  static constexpr int32_t kQueryHeads = 32;
+
+ private:
+  const Shape shape_;
+  RealClock clock_;
+  std::vector<uint16_t> values_;
+  clockid_t engine_clock_ = {};
+  uint64_t model_ = 0;
+  std::unique_ptr<Engine> engine_;
+};
+
+// Asks the engine for a trifle again and again, each time as the last was
+// answered, and keeps the most CPU time that the engine thread spent between two
+// answers: the longest time for which nobody is served.
+//
+// Start and Stop: the driver's thread.
+class StallProbe {
+ public:
+  explicit StallProbe(EngineDriver& driver) : driver_(driver) {}
+
+  void Start();
+  // The longest stall since Start, in microseconds.
+  double Stop();
+
+ private:
+  void Ask();
+
+  EngineDriver& driver_;
+  std::atomic<bool> stopping_{false};
+  std::promise<void> stopped_;
+  double last_ = 0;     // engine thread only, as the next
+  double longest_ = 0;
+};
+
+}  // namespace sluice::bench

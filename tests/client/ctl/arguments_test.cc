@@ -1,0 +1,55 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "client/ctl/arguments.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace sluice::client {
+namespace {
+
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+TEST(ArgumentsTest, OptionsStandAnywhere) {
+  for (const Words& words : {Words{"status", "--json", "--address", "unix:/a"},
+                             Words{"--address=unix:/a", "--json", "status"}}) {
+    const auto arguments = ParseArguments(words);
+    ASSERT_TRUE(arguments.ok()) << arguments.status();
+    EXPECT_EQ(arguments->command, CtlCommand::kStatus);
+    EXPECT_EQ(arguments->address, "unix:/a");
+    EXPECT_TRUE(arguments->json);
+  }
+}
+
+TEST(ArgumentsTest, HelpWinsOverTheCommandItStandsWith) {
+  EXPECT_EQ(ParseArguments(Words{"top", "--help"})->command, CtlCommand::kHelp);
+  EXPECT_EQ(ParseArguments(Words{"help", "top"})->command, CtlCommand::kHelp);
+}
+
+TEST(ArgumentsTest, WhatIsNotUnderstoodIsNamed) {
+  const std::pair<Words, const char*> cases[] = {
+      {{}, "no command"},
+      {{"stats"}, "unknown command \"stats\""},
+      {{"status", "--jason"}, "unknown option \"--jason\""},
+      {{"status", "top"}, "one command"},
+      {{"status", "--address"}, "needs a value"},
+      {{"status", "--address=/run/a.sock"}, "/run/a.sock"},
+      {{"top", "--json"}, "--json is for"},
+  };
+  for (const auto& [words, message] : cases) {
+    const auto arguments = ParseArguments(words);
+    ASSERT_TRUE(absl::IsInvalidArgument(arguments.status()));
+    EXPECT_THAT(std::string(arguments.status().message()), HasSubstr(message));
+  }
+}
+
+TEST(ArgumentsTest, HelpNamesEveryCommand) {
+  for (const char* command : {"status", "sequences", "top", "health", "version", "help"}) {
+    EXPECT_THAT(HelpText(), HasSubstr(std::string("\n  ") + command + " "));
+  }
+}
+
+}  // namespace
+}  // namespace sluice::client

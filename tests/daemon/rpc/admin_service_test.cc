@@ -1,0 +1,126 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <thread>
+
+#include "tests/daemon/rpc/service_fixture.h"
+
+namespace sluice {
+namespace {
+
+class AdminServiceTest : public ServiceFixture {
+ protected:
+  explicit AdminServiceTest(ListenerIdentity identity = {.tenant = 1}) : ServiceFixture(identity) {}
+
+  // Calls `rpc` while `serve` plays the engine.
+  template <class Request, class Response, class Serve>
+  grpc::Status Call(grpc::Status (v1::Admin::Stub::*rpc)(grpc::ClientContext*, const Request&,
+                                                         Response*),
+                    const Request& request, Response* response, Serve serve) {
+    grpc::Status status;
+    std::thread client([&] {
+      grpc::ClientContext context;
+      status = (admin_.get()->*rpc)(&context, request, response);
+    });
+    serve();
+    client.join();
+    return status;
+  }
+};
+
+std::vector<SessionInfo> ThreeSessions() {
+  std::vector<SessionInfo> sessions(3);
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    sessions[i].session = std::array<uint64_t, 3>{30, 10, 20}[i];
+    sessions[i].tenant = std::array<int32_t, 3>{1, 1, 0}[i];
+  }
+  return sessions;
+}
+
+TEST_F(AdminServiceTest, ListsTheTenantsClientsPageByPage) {
+  v1::ListClientsRequest request;
+  request.set_page_size(1);
+  v1::ListClientsResponse response;
+  const auto serve = [&] { engine_.Take<ListSessions>().done(ThreeSessions()); };
+  ASSERT_TRUE(Call(&v1::Admin::Stub::ListClients, request, &response, serve).ok());
+  ASSERT_EQ(response.clients_size(), 1);
+  EXPECT_EQ(response.clients(0).session_id(), 10);
+  EXPECT_EQ(response.clients(0).tenant(), "one");
+  request.set_page_token(response.next_page_token());
+  v1::ListClientsResponse last;
+  ASSERT_TRUE(Call(&v1::Admin::Stub::ListClients, request, &last, serve).ok());
+  EXPECT_EQ(last.clients(0).session_id(), 30);
+  EXPECT_EQ(last.next_page_token(), "");
+}
+
+TEST_F(AdminServiceTest, AsksForOneSequenceMoreThanThePage) {
+  v1::ListSequencesRequest request;
+  request.set_page_size(2);
+  v1::ListSequencesResponse response;
+  const auto status = Call(&v1::Admin::Stub::ListSequences, request, &response, [&] {
+    const ListSequences command = engine_.Take<ListSequences>();
+    EXPECT_EQ(command.limit, 3);
+    EXPECT_EQ(command.tenant, 1);
+    command.done(std::vector<SequenceInfo>{});
+  });
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(response.next_page_token(), "");
+}
+
+TEST_F(AdminServiceTest, StatusShowsPoolAndState) {
+  v1::GetStatusResponse response;
+  context_->draining = true;
+  const auto status = Call(&v1::Admin::Stub::GetStatus, {}, &response, [&] {
+    EngineStatus answer;
+    answer.pool.total = 100;
+    answer.pool.free = 60;
+    answer.totals.jobs_by_outcome[static_cast<size_t>(JobOutcome::kCommitted)] = 4;
+    engine_.Take<GetStatus>().done(answer);
+  });
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(response.pool().free_bytes(), 60);
+  EXPECT_EQ(response.totals().committed_job_count(), 4);
+  EXPECT_EQ(response.state(), v1::GetStatusResponse::STATE_DRAINING);
+  EXPECT_EQ(response.start_time().seconds(), 100);
+}
+
+TEST_F(AdminServiceTest, OnlyTheAdminSocketSteers) {
+  grpc::ClientContext drain;
+  grpc::ClientContext reclaim;
+  v1::DrainResponse drained;
+  v1::ReclaimResponse reclaimed;
+  EXPECT_EQ(admin_->Drain(&drain, {}, &drained).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(admin_->Reclaim(&reclaim, {}, &reclaimed).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(drained_, std::nullopt);
+}
+
+class AdminSocketTest : public AdminServiceTest {
+ protected:
+  AdminSocketTest() : AdminServiceTest({.admin = true}) {}
+};
+
+TEST_F(AdminSocketTest, DrainsWithItsTimeout) {
+  grpc::ClientContext context;
+  v1::DrainResponse response;
+  EXPECT_TRUE(
+      admin_->Drain(&context, Parse<v1::DrainRequest>("timeout { seconds: 3 }"), &response).ok());
+  EXPECT_EQ(drained_, absl::Seconds(3));
+}
+
+TEST_F(AdminSocketTest, ShowsAllTenants) {
+  v1::ListClientsResponse response;
+  const auto serve = [&] { engine_.Take<ListSessions>().done(ThreeSessions()); };
+  ASSERT_TRUE(Call(&v1::Admin::Stub::ListClients, {}, &response, serve).ok());
+  EXPECT_EQ(response.clients_size(), 3);
+}
+
+TEST_F(AdminSocketTest, ReclaimFreesNothingWhileNothingIsCached) {
+  grpc::ClientContext context;
+  v1::ReclaimResponse response;
+  EXPECT_TRUE(admin_->Reclaim(&context, {}, &response).ok());
+  EXPECT_EQ(response.freed_bytes(), 0);
+}
+
+}  // namespace
+}  // namespace sluice

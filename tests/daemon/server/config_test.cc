@@ -1,0 +1,161 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/server/config.h"
+
+#include <fstream>
+
+#include "daemon/server/config_options.h"
+#include "daemon/server/config_ranges.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/testing/temp_dir.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::HasSubstr;
+
+config::v1::Config Effective(const std::string& json, const ConfigOverrides& overrides = {}) {
+  const auto config = MakeConfig(json, overrides);
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.value_or(config::v1::Config());
+}
+
+TEST(ConfigTest, DefaultsFitALaptop) {
+  const auto config = Effective("");
+  EXPECT_EQ(config.pool().bytes(), 256 << 20);
+  EXPECT_EQ(config.pool().job_reserve_bytes(), 16 << 20);
+  EXPECT_EQ(config.listen().metrics_address(), "127.0.0.1:9435");
+  ASSERT_EQ(config.tenants_size(), 1);
+  EXPECT_EQ(config.tenants(0).name(), "default");
+  EXPECT_THAT(config.tenants(0).socket_path(), HasSubstr("/sluice/sluice.sock"));
+  EXPECT_EQ(config.tenants(0).maximum_bytes(), 256 << 20);
+}
+
+TEST(ConfigTest, TheFileWinsOverDefaultsAndFlagsOverTheFile) {
+  const std::string json = R"({"pool": {"bytes": 33554432, "slab_bytes": 65536},
+                               "listen": {"metrics_address": ""}, "heartbeat_limit": "2s"})";
+  EXPECT_EQ(Effective(json).pool().bytes(), 32 << 20);
+  EXPECT_EQ(Effective(json).listen().metrics_address(), "");
+  EXPECT_EQ(Effective(json).heartbeat_limit().seconds(), 2);
+  ConfigOverrides flags;
+  flags.pool_bytes = 64 << 20;
+  flags.metrics_address = "127.0.0.1:1";
+  flags.log_level = "debug";
+  flags.listen = "unix:/tmp/a.sock";
+  const auto config = Effective(json, flags);
+  EXPECT_EQ(config.pool().bytes(), 64 << 20);
+  EXPECT_EQ(config.pool().slab_bytes(), 65536);
+  EXPECT_EQ(config.listen().metrics_address(), "127.0.0.1:1");
+  EXPECT_EQ(config.tenants(0).socket_path(), "/tmp/a.sock");
+  EXPECT_EQ(ToLogOptions(config.logging()).min_severity, LogSeverity::kDebug);
+}
+
+TEST(ConfigTest, WhatIsPrintedIsTakenAgain) {
+  const auto config = Effective("");
+  EXPECT_EQ(Effective(ConfigToJson(config)).DebugString(), config.DebugString());
+}
+
+TEST(ConfigTest, TheEngineGetsWholeSlabs) {
+  const EngineOptions options =
+      ToEngineOptions(Effective(R"({"pool": {"bytes": 17000000, "slab_bytes": 1048576},
+                                    "backend": "BACKEND_REFERENCE"})"));
+  EXPECT_EQ(options.pool_bytes, 16 << 20);
+  EXPECT_EQ(options.backend, BackendKind::kReference);
+  EXPECT_EQ(options.tenants.size(), 1);
+}
+
+struct BadConfig {
+  const char* name;
+  std::string json;
+  const char* message;  // a part of it
+};
+
+class BadConfigTest : public ::testing::TestWithParam<BadConfig> {};
+
+TEST_P(BadConfigTest, IsRefusedNamingTheField) {
+  const auto config = MakeConfig(GetParam().json, {});
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Bad, BadConfigTest,
+    ::testing::Values(
+        BadConfig{"NoJson", "pool: 3", "configuration"},
+        BadConfig{"UnknownField", R"({"pool": {"bites": 3}})", "bites"},
+        BadConfig{"UnknownEnum", R"({"backend": "BACKEND_TPU"})", "backend"},
+        BadConfig{"SmallPool", R"({"pool": {"bytes": 1024}})", "pool.bytes: must be in"},
+        BadConfig{"NegativePool", R"({"pool": {"bytes": -1}})", "pool.bytes: must be in"},
+        BadConfig{"OddSlab", R"({"pool": {"slab_bytes": 100000}})", "pool.slab_bytes: must be a"},
+        BadConfig{"LargeReserve", R"({"pool": {"job_reserve_bytes": 200000000}})",
+                  "pool.job_reserve_bytes"},
+        BadConfig{"SmallMessages", R"({"limits": {"message_bytes": 65536}})",
+                  "limits.message_bytes"},
+        BadConfig{"NegativeSessions", R"({"limits": {"sessions": -4}})", "limits.sessions"},
+        BadConfig{"UserOverAll", R"({"limits": {"connections": 4, "connections_per_user": 5}})",
+                  "limits.connections_per_user"},
+        BadConfig{"ShortHeartbeat", R"({"heartbeat_limit": "0.5s"})", "heartbeat_limit"},
+        BadConfig{"LongDrain", R"({"drain_timeout": "601s"})", "drain_timeout"},
+        BadConfig{"ManyThreads", R"({"worker_threads": 2000})", "worker_threads"},
+        BadConfig{"Bf16", R"({"arithmetic": "ARITHMETIC_BF16"})", "arithmetic"},
+        BadConfig{"OpenTcp", R"({"listen": {"tcp_address": "0.0.0.0:9000"}})",
+                  "listen.tcp_address"},
+        BadConfig{"RelativeSocket", R"({"listen": {"socket_path": "a.sock"}})", "socket_path"},
+        BadConfig{"LongSocket",
+                  R"({"listen": {"socket_path": "/)" + std::string(107, 'x') + R"("}})",
+                  "socket_path"},
+        BadConfig{"BadTenant", R"({"tenants": [{"name": "A!", "socket_path": "/tmp/a"}]})",
+                  "tenants[0].name"},
+        BadConfig{"SameTenant",
+                  R"({"tenants": [{"name": "a", "socket_path": "/tmp/a"},
+                                  {"name": "a", "socket_path": "/tmp/b"}]})",
+                  "tenants[1]"},
+        BadConfig{"SameSocketAsAdmin",
+                  R"({"tenants": [{"name": "a", "socket_path": "/tmp/a"}],
+                      "listen": {"admin_socket_path": "/tmp/a"}})",
+                  "tenants[0]"},
+        BadConfig{"Guarantee",
+                  R"({"tenants": [{"name": "a", "socket_path": "/tmp/a", "guaranteed_bytes": 1}]})",
+                  "tenants[0].guaranteed_bytes"},
+        BadConfig{"MaximumOverPool",
+                  R"({"tenants": [{"name": "a", "socket_path": "/tmp/a",
+                                   "maximum_bytes": 999999999999}]})",
+                  "tenants[0].maximum_bytes"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(ConfigTest, FlagsAreCheckedToo) {
+  ConfigOverrides flags;
+  flags.listen = "192.168.0.1:80";
+  EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("tcp_address"));
+  flags = {};
+  flags.log_level = "loud";
+  EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("--log_level"));
+  flags = {};
+  flags.listen = "unix:/tmp/a";
+  EXPECT_THAT(std::string(MakeConfig(R"({"tenants": [{"name": "a", "socket_path": "/tmp/a"}]})",
+                                     flags)
+                              .status()
+                              .message()),
+              HasSubstr("--listen"));
+}
+
+TEST(ConfigTest, AFileThatCannotBeReadIsNamed) {
+  const TempDir directory;
+  EXPECT_THAT(std::string(ReadConfigFile(directory.File("none")).status().message()),
+              HasSubstr(directory.File("none")));
+  std::ofstream(directory.File("empty"));
+  EXPECT_FALSE(ReadConfigFile(directory.File("empty")).ok());
+  std::ofstream(directory.File("full")) << "{}";
+  EXPECT_EQ(*ReadConfigFile(directory.File("full")), "{}");
+}
+
+TEST(ConfigTest, OnlyLoopbackIsLoopback) {
+  for (const char* good : {"127.0.0.1:0", "[::1]:65535"}) EXPECT_TRUE(IsLoopback(good)) << good;
+  for (const char* bad : {"127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "0.0.0.0:1", "::1:1",
+                          "localhost:1", ""}) {
+    EXPECT_FALSE(IsLoopback(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace sluice

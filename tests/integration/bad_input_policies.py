@@ -1,0 +1,111 @@
+# Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+"""Policies that do not exist or make no sense, for every call that takes one."""
+
+import math
+from typing import Any
+
+from bad_input_world import Case
+from sluice._generated import policy_pb2, sequence_pb2
+
+Kept = policy_pb2.Ratio.OF_KEPT
+Removed = policy_pb2.Ratio.OF_REMOVED
+Floor = policy_pb2.Ratio.ROUNDING_FLOOR
+Every = policy_pb2.EveryTrigger
+Triggers = policy_pb2.Triggers
+Layers = policy_pb2.LayerSet
+
+
+def _ratio(value: float, of: int = Kept, rounding: int = Floor) -> policy_pb2.Ratio:
+    return policy_pb2.Ratio(value=value, of=of, rounding=rounding)
+
+
+def _policy(preset: str, **parameters: Any) -> policy_pb2.Policy:
+    return policy_pb2.Policy(preset=preset, parameters=policy_pb2.Parameters(**parameters))
+
+
+def _parameter(preset: str, field: str, reason: str = "FIELD_INVALID", **parameters: Any) -> Case:
+    policy = _policy(preset, **parameters)
+    text = " ".join(str(policy.parameters).split())
+    return Case(
+        f"{preset} with {text}",
+        "CreateSequence",
+        lambda w: sequence_pb2.CreateSequenceRequest(model_id=w.model, policy=policy),
+        f"policy.parameters.{field}",
+        reason=reason,
+    )
+
+
+def _preset(name: str, preset: str) -> list[Case]:
+    """The preset where a sequence is made, looked up, changed and compressed."""
+    policy = policy_pb2.Policy(preset=preset)
+    requests = {
+        "CreateSequence": lambda w: sequence_pb2.CreateSequenceRequest(
+            model_id=w.model, policy=policy
+        ),
+        "MatchPrefix": lambda w: sequence_pb2.MatchPrefixRequest(model_id=w.model, policy=policy),
+        "SetPolicy": lambda w: sequence_pb2.SetPolicyRequest(sequence_id=w.idle, policy=policy),
+        "Compress": lambda w: sequence_pb2.CompressRequest(sequence_id=w.idle, policy=policy),
+    }
+    return [
+        Case(f"{name} preset", method, request, "policy.preset")
+        for method, request in requests.items()
+    ]
+
+
+_BIG = 1 << 62
+
+CASES = [
+    *_preset("unknown", "h2o_of_tomorrow"),
+    *_preset("long", "x" * 65),
+    *_preset("unprintable", "full\n"),
+    _parameter("full", "sink_tokens", sink_tokens=4),
+    _parameter("sink_window", "budget_tokens", budget_tokens=64),
+    _parameter("sink_window", "sink_tokens", sink_tokens=-1),
+    _parameter("sink_window", "sink_tokens", sink_tokens=_BIG),
+    _parameter("sink_window", "recent_tokens", recent_tokens=0),
+    _parameter("sink_window", "recent_tokens", recent_tokens=-_BIG),
+    _parameter("l2norm", "sink_tokens", sink_tokens=4),
+    _parameter("l2norm", "budget_tokens", budget_tokens=0),
+    _parameter("l2norm", "budget_tokens", budget_tokens=_BIG),
+    _parameter("l2norm", "ratio", budget_tokens=8, ratio=_ratio(0.5)),
+    _parameter("l2norm", "ratio.of", ratio=_ratio(0.5, of=0)),
+    _parameter("l2norm", "ratio.of", ratio=_ratio(0.5, of=7)),
+    _parameter("l2norm", "ratio.rounding", ratio=_ratio(0.5, rounding=0)),
+    _parameter("l2norm", "ratio.value", ratio=_ratio(0.0)),
+    _parameter("l2norm", "ratio.value", ratio=_ratio(1.5)),
+    _parameter("l2norm", "ratio.value", ratio=_ratio(math.nan)),
+    _parameter("l2norm", "ratio.value", ratio=_ratio(1.0, of=Removed)),
+    _parameter("l2norm", "ratio.value", ratio=_ratio(-0.1, of=Removed)),
+    _parameter("l2norm", "prune_after_tokens", prune_after_tokens=-1),
+    _parameter("l2norm", "prune_after_tokens", budget_tokens=8, prune_after_tokens=64),
+    _parameter("l2norm", "skip_layers", skip_layers=Layers(layers=[3])),
+    _parameter("l2norm", "skip_layers", skip_layers=Layers(layers=[-1])),
+    _parameter("l2norm", "skip_layers", skip_layers=Layers(layers=[0, 0])),
+    _parameter("l2norm", "skip_layers", skip_layers=Layers(layers=[0, 1, 2])),
+    _parameter("l2norm", "skip_layers.layers", skip_layers=Layers(layers=range(1025))),
+    _parameter("l2norm", "protect_first_tokens", protect_first_tokens=-1),
+    _parameter("l2norm", "protect_last_tokens", protect_last_tokens=_BIG),
+    _parameter("l2norm", "budget_tokens", budget_tokens=8, protect_first_tokens=9),
+    _parameter("l2norm", "triggers.once", triggers=Triggers(once=True)),
+    _parameter("l2norm", "triggers.every.tokens", triggers=Triggers(every=Every(tokens=0))),
+    _parameter("l2norm", "triggers.every.tokens", triggers=Triggers(every=Every(tokens=-5))),
+    _parameter("sink_window", "triggers.every.hysteresis_tokens",
+               triggers=Triggers(every=Every(tokens=8, hysteresis_tokens=-1))),
+    _parameter("l2norm", "triggers.every.hysteresis_tokens",
+               triggers=Triggers(every=Every(tokens=8, hysteresis_tokens=1))),
+    _parameter("sink_window", "triggers.pressure", "NOT_IN_VERSION",
+               triggers=Triggers(pressure=True)),
+    _parameter("sink_window", "visible", visible=9),
+    _parameter("sink_window", "shared_prefix", shared_prefix=9),
+    Case("no policy", "SetPolicy",
+         lambda w: sequence_pb2.SetPolicyRequest(sequence_id=w.idle), "policy"),
+    Case("budget 0", "Compress",
+         lambda w: sequence_pb2.CompressRequest(sequence_id=w.floored, budget_tokens=0),
+         "budget_tokens"),
+    Case("budget 2^62", "Compress",
+         lambda w: sequence_pb2.CompressRequest(sequence_id=w.floored, budget_tokens=_BIG),
+         "budget_tokens"),
+    Case("a budget for full", "Compress",
+         lambda w: sequence_pb2.CompressRequest(sequence_id=w.idle, budget_tokens=2),
+         "budget_tokens"),
+]  # fmt: skip
