@@ -32,7 +32,8 @@ class Steps {
   // calls end with ABORTED.
   void Undo(StepState& step);
 
-  // Queues a call of a step; they run one after the other. Renews the time limit.
+  // Queues a call of a step; they run one after the other. Renews the time
+  // limit, as its end does.
   void AddCall(StepState& step, std::unique_ptr<Call> call);
 
   // The running call of the step has passed. True if that closed the step, which
