@@ -141,6 +141,12 @@ class Cache {
   // if more are ready.
   bool Passed(const LaneTickets& completed, int64_t max_pages);
 
+  // Bytes that come back by themselves, at most: queued or retired. O(things queued).
+  int64_t ComingBytes() const { return reclaim_.MostBytes() + pool_.bytes().retired; }
+  // How far the giving back is; see ReclaimQueue and PagePool.
+  const ReclaimQueue& reclaim_queue() const { return reclaim_; }
+  bool HoldsRetired(const LaneTickets& tickets) const { return pool_.HoldsRetired(tickets); }
+
   // --- reading
 
   // Null if there is none. Stays valid until the sequence is freed.

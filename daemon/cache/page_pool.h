@@ -89,6 +89,8 @@ class PagePool {
   // Frees up to `max_pages` retired pages that every lane has passed. Returns true
   // if more are ready. Amortised O(freed).
   bool Passed(const LaneTickets& completed, int64_t max_pages);
+  // Whether pages that were retired with tickets up to these are not free yet.
+  bool HoldsRetired(const LaneTickets& tickets) const { return retired_.Ready(tickets); }
 
   PoolBytes bytes() const;
   // Free bytes that `tenant` could take for appends now: its own slabs' free

@@ -13,16 +13,43 @@ ReclaimQueue::ReclaimQueue(PagePool* pool, TenantLedger* tenants, BlockTable* bl
     : pool_(pool), tenants_(tenants), blocks_(blocks), bodies_(bodies) {}
 
 void ReclaimQueue::DropBlocks(std::vector<BlockId> blocks) {
-  if (!blocks.empty()) items_.push_back(Blocks{std::move(blocks)});
+  if (blocks.empty()) return;
+  items_.push_back(Blocks{std::move(blocks)});
+  ++queued_count_;
 }
 
-void ReclaimQueue::DropBodies(BodiesId bodies) { items_.push_back(bodies); }
+void ReclaimQueue::DropBodies(BodiesId bodies) {
+  items_.push_back(bodies);
+  ++queued_count_;
+}
 
 void ReclaimQueue::DropReservedPages(std::vector<PageId> pages) {
-  if (!pages.empty()) {
-    items_.push_back(
-        Pages{.ids = std::move(pages), .reserved = true, .tenant = {}, .size_class = {}});
+  if (pages.empty()) return;
+  items_.push_back(
+      Pages{.ids = std::move(pages), .reserved = true, .tenant = {}, .size_class = {}});
+  ++queued_count_;
+}
+
+int64_t ReclaimQueue::MostBytes() const {
+  int64_t bytes = 0;
+  for (const Item& item : items_) bytes += MostBytes(item);
+  return bytes;
+}
+
+// What is queued together is of one size class.
+int64_t ReclaimQueue::MostBytes(const Item& item) const {
+  const auto bytes_of = [this](const std::vector<PageId>& pages) {
+    return pages.empty() ? 0 : static_cast<int64_t>(pages.size()) * pool_->bytes_of(pages[0]);
+  };
+  if (const auto* blocks = std::get_if<Blocks>(&item)) {
+    return static_cast<int64_t>(blocks->ids.size() - blocks->next) *
+           bytes_of((*blocks_)[blocks->ids[blocks->next]].pages);
   }
+  if (const auto* pages = std::get_if<Pages>(&item)) {
+    return static_cast<int64_t>(pages->ids.size() - pages->next) *
+           pool_->bytes_of(pages->ids[pages->next]);
+  }
+  return bytes_of((*bodies_)[std::get<BodiesId>(item)].pages);
 }
 
 Reclaimed ReclaimQueue::Slice(int64_t max_pages, const LaneTickets& newest) {

@@ -43,6 +43,13 @@ class ReclaimQueue {
 
   bool empty() const { return items_.empty(); }
 
+  // What was queued ever, and how much of that is through: what was queued when
+  // queued_count() was n is through when passed_count() >= n.
+  int64_t queued_count() const { return queued_count_; }
+  int64_t passed_count() const { return queued_count_ - static_cast<int64_t>(items_.size()); }
+  // Bytes that come back at most. O(things queued, not their pages).
+  int64_t MostBytes() const;
+
   // Every count that is queued, for an audit: blocks and bodies once a count.
   struct Queued {
     std::vector<BlockId> blocks;
@@ -72,12 +79,14 @@ class ReclaimQueue {
   int64_t Work(BodiesId item, Reclaimed& out);
   int64_t Work(Pages& item, int64_t max_pages, const LaneTickets& newest);
   int64_t DropBlock(BlockId id, const LaneTickets& newest, Reclaimed& out);
+  int64_t MostBytes(const Item& item) const;
 
   PagePool* const pool_;
   TenantLedger* const tenants_;
   BlockTable* const blocks_;
   BodiesTable* const bodies_;
   std::deque<Item> items_;
+  int64_t queued_count_ = 0;
 };
 
 }  // namespace sluice

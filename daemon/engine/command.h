@@ -373,9 +373,13 @@ struct Drain {
   Done<Empty> done;
 };
 
+// A caller gave up (CancelFlag): what waits looks at its flag.
+struct Wake {};
+
 using Command =
     std::variant<OpenSession, CloseSession, RegisterModel, CreateSequence, ForkSequences,
                  FreeSequences, GetSequence, MatchPrefix, BeginStep, EndStep, Append, Attend,
-                 SetPolicy, Compress, ExplainSequence, GetStatus, ListSequences, ListSessions, Drain>;
+                 SetPolicy, Compress, ExplainSequence, GetStatus, ListSequences, ListSessions, Drain,
+                 Wake>;
 
 }  // namespace sluice

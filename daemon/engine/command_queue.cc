@@ -29,7 +29,8 @@ CommandQueue::CommandQueue(int32_t tenant_count, int64_t capacity, CompletionSig
 
 absl::Status CommandQueue::Push(Command command) {
   const auto tenant = static_cast<size_t>(TenantOf(command));
-  const bool refusable = !std::holds_alternative<CloseSession>(command);
+  const bool refusable = !std::holds_alternative<CloseSession>(command) &&
+                         !std::holds_alternative<Wake>(command);
   {
     MutexLock lock(&mu_);
     SLUICE_CHECK(tenant < by_tenant_.size()) << "tenant " << tenant;

@@ -94,6 +94,7 @@ class Engine::Impl {
   void Handle(ListSequences&& command) { sequences_.List(std::move(command)); }
   void Handle(ListSessions&& command) { sessions_.List(std::move(command)); }
   void Handle(Drain&& command) { sessions_.Drain(std::move(command)); }
+  void Handle(Wake&&) { core_.waiting.Changed(); }
 
   const EngineOptions options_;
   EngineMemory memory_;

@@ -103,6 +103,10 @@ bool Sessions::ExpireLeases(absl::Duration now) {
   if (core_.leases.NextDeadline() > now) return false;
   for (const uint64_t id : core_.leases.Expire(now, kLeasesPerSlice)) {
     if (const auto step = core_.steps.find(id); step != core_.steps.end()) {
+      if (step->second->call_running && !step->second->undoing) {
+        core_.leases.Set(id, now + core_.options.step_time_limit);  // the wait is not the client's
+        continue;
+      }
       LogWarning("step_expired", {{"step", absl::StrCat(id)}});
       steps_.Undo(*step->second);
     } else if (const auto found = core_.sequences.find(id); found != core_.sequences.end()) {

@@ -46,6 +46,7 @@ void Steps::StartNextCall(StepState& step) {
 
 bool Steps::CallFinished(StepState& step) {
   step.call_running = false;
+  core_.leases.Set(step.id, core_.now() + core_.options.step_time_limit);
   if (step.undoing) {
     FinishUndo(step);
     return false;

@@ -15,8 +15,6 @@ namespace {
 
 using Outcome = WaitList::Outcome;
 
-constexpr int64_t kRetryAfterMs = 50;
-
 std::string Field(size_t index, absl::string_view name) {
   return absl::StrCat("entries[", index, "].", name);
 }
@@ -25,35 +23,7 @@ bool HasDueJob(const SequenceState& sequence) {
   return sequence.job != nullptr && sequence.job->due;
 }
 
-std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
-                                         const std::vector<size_t>& chosen,
-                                         const std::vector<SequenceState*>& sequences) {
-  std::vector<StepEntryRequest> requests;
-  requests.reserve(chosen.size());
-  for (const size_t index : chosen) {
-    const StepEntry& entry = command.entries[index];
-    requests.push_back({sequences[index]->handle, entry.base_length,
-                        static_cast<int32_t>(entry.token_count)});
-  }
-  return requests;
-}
-
-// Whether a job is at work on the sequence, or may be once this entry begins.
-bool MayCompress(const SequenceState& sequence, const StepEntry& entry) {
-  if (sequence.job != nullptr) return true;
-  const bool ends_prefill = entry.phase == Phase::kDecode && sequence.in_prefill;
-  const bool due = sequence.prefill_end_due || sequence.every_due || ends_prefill;
-  return due && sequence.policy->spec().triggers.value_or(TriggerSpec{}) != TriggerSpec{};
-}
-
 }  // namespace
-
-// A BeginStep that has not been answered.
-struct Steps::Pending {
-  BeginStep command;
-  std::vector<bool> prepared;  // [entries] rolled back, triggers looked at
-  std::vector<LeftOut> left_out;
-};
 
 void Steps::Begin(BeginStep command) {
   auto pending = std::make_shared<Pending>();
@@ -61,6 +31,7 @@ void Steps::Begin(BeginStep command) {
   const int32_t tenant = command.caller.tenant;
   pending->prepared.assign(command.entries.size(), false);
   pending->command = std::move(command);
+  MarkComing(*pending);
   core_.waiting.Add(tenant, deadline, core_.now(),
                     [this, pending](const WaitList::Attempt& attempt) {
                       return Attempt(*pending, attempt);
@@ -113,13 +84,14 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
   }
   // Nothing is rolled back before every floor is known.
   if (waits_for_job) return Outcome::kWaits;
+  if (attempt.memory_is_taken && !command.leave_out) return WaitForTurn(pending, attempt, model);
   if (const auto outcome = LacksRoomAnyway(pending, attempt, sequences)) return *outcome;
   std::vector<size_t> chosen;
   if (!PrepareAll(pending, sequences, chosen)) return Outcome::kWaits;
   if (chosen.empty()) {
     return Refused(pending,
                    Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "entries",
-                          "every entry waits for its job", kRetryAfterMs),
+                          "every entry waits for its job", kStepRetryAfterMs),
                    model, 0);
   }
   return FindRoom(pending, attempt, sequences, std::move(chosen));
@@ -142,92 +114,6 @@ bool Steps::PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequ
     }
   }
   return !waits;
-}
-
-Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,
-                        const std::vector<SequenceState*>& sequences,
-                        std::vector<size_t> chosen) {
-  const BeginStep& command = pending.command;
-  const int64_t missing = core_.cache.MissingBytes(RequestsOf(command, chosen, sequences));
-  if (missing == 0 && (!attempt.memory_is_taken || command.leave_out)) {
-    return Open(pending, chosen, sequences);
-  }
-  // What was given up comes back by itself, and soon.
-  const bool more_comes = core_.cache.reclaim_pending() || core_.cache.pool_bytes().retired > 0;
-  if (missing > 0 && more_comes) return Outcome::kWaitsForMemory;
-  if (!command.leave_out && !attempt.expired) return Outcome::kWaitsForMemory;
-  if (missing == 0) return Open(pending, chosen, sequences);
-  const Reason reason = WhatLacks(RequestsOf(command, chosen, sequences));
-  if (command.leave_out) {
-    chosen = LeaveOutWithoutRoom(pending, sequences, chosen, reason);
-    if (!chosen.empty()) return Open(pending, chosen, sequences);
-  }
-  return NoRoom(pending, sequences[0]->model, reason, missing);
-}
-
-Outcome Steps::NoRoom(const Pending& pending, ModelState* model, Reason reason,
-                      int64_t missing_bytes) {
-  const char* whose = reason == Reason::kTenantQuota ? "the tenant may take" : "are free";
-  return Refused(pending,
-                 Refuse(absl::StatusCode::kResourceExhausted, reason, "entries",
-                        absl::StrCat("the step needs ", missing_bytes, " bytes more than ", whose),
-                        kRetryAfterMs),
-                 model, missing_bytes);
-}
-
-// The outcome of a step that does not fit even if its rollbacks give back all that
-// they drop: so that nothing is dropped for a step that is refused. None where a
-// trigger, which comes after the rollback, could make room.
-std::optional<Outcome> Steps::LacksRoomAnyway(const Pending& pending,
-                                              const WaitList::Attempt& attempt,
-                                              const std::vector<SequenceState*>& sequences) {
-  const BeginStep& command = pending.command;
-  if (command.leave_out) return std::nullopt;
-  bool rolls_back = false;
-  std::vector<StepEntryRequest> growth;
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    const StepEntry& entry = command.entries[i];
-    if (MayCompress(*sequences[i], entry)) return std::nullopt;
-    const int64_t length = core_.cached(*sequences[i]).length();
-    rolls_back = rolls_back || entry.base_length < length;
-    const int64_t tokens = entry.base_length + entry.token_count - length;
-    if (tokens < 1) continue;
-    growth.push_back({sequences[i]->handle, length, static_cast<int32_t>(tokens)});
-  }
-  if (!rolls_back) return std::nullopt;
-  const int64_t missing = core_.cache.MissingBytes(growth);
-  if (missing == 0) return std::nullopt;
-  const bool more_comes = core_.cache.reclaim_pending() || core_.cache.pool_bytes().retired > 0;
-  if (more_comes || !attempt.expired) return Outcome::kWaitsForMemory;
-  return NoRoom(pending, sequences[0]->model, WhatLacks(growth), missing);
-}
-
-// REQUIRES: bytes are missing, so that the cache refuses the step.
-Reason Steps::WhatLacks(const std::vector<StepEntryRequest>& requests) {
-  const absl::Status refused = core_.cache.BeginStep(requests).status();
-  SLUICE_CHECK(!refused.ok()) << "a step found room that was missing";
-  const std::optional<Refusal> refusal = RefusalOf(refused);
-  return refusal.has_value() && refusal->reason == Reason::kTenantQuota ? Reason::kTenantQuota
-                                                                        : Reason::kPoolFull;
-}
-
-std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
-                                               const std::vector<SequenceState*>& sequences,
-                                               const std::vector<size_t>& chosen,
-                                               Reason reason) {
-  const std::vector<size_t> places =
-      core_.cache.EntriesWithRoom(RequestsOf(pending.command, chosen, sequences));
-  std::vector<size_t> kept;
-  for (size_t place = 0; place < chosen.size(); ++place) {
-    const size_t entry = chosen[place];
-    if (std::find(places.begin(), places.end(), place) != places.end()) {
-      kept.push_back(entry);
-    } else {
-      pending.left_out.push_back(
-          {static_cast<int32_t>(entry), sequences[entry]->id, reason});
-    }
-  }
-  return kept;
 }
 
 absl::StatusOr<std::vector<SequenceState*>> Steps::Check(const BeginStep& command) {
@@ -336,6 +222,7 @@ bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
     pending.prepared[index] = true;
     if (entry.base_length < core_.cached(sequence).length()) {
       RollBack(sequence, entry.base_length);
+      MarkComing(pending);
     }
     if (entry.phase == Phase::kDecode && sequence.in_prefill) {
       sequence.in_prefill = false;
@@ -430,7 +317,7 @@ absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>
     core_.tables.Free(view_range.value_or(TableRange()));
     if (tables_fit) return grant.status();
     return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
-                  "the table segment is full", kRetryAfterMs);
+                  "the table segment is full", kStepRetryAfterMs);
   }
   step.view_range = *view_range;
   ApplyGrant(*grant, *std::move(ranges), step);

@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "daemon/engine/core.h"
 #include "daemon/engine/jobs.h"
 
 namespace sluice {
+
+// What a step without room is told.
+inline constexpr int64_t kStepRetryAfterMs = 50;
 
 // Opens, closes and undoes steps, and keeps the order of a step's calls.
 //
@@ -28,7 +32,8 @@ class Steps {
   // calls end with ABORTED.
   void Undo(StepState& step);
 
-  // Queues a call of a step; they run one after the other. Renews the time limit.
+  // Queues a call of a step; they run one after the other. Renews the time
+  // limit, as its end does.
   void AddCall(StepState& step, std::unique_ptr<Call> call);
 
   // The running call of the step has passed. True if that closed the step, which
@@ -39,7 +44,17 @@ class Steps {
   void ReaderFinished(SequenceState& sequence);
 
  private:
-  struct Pending;
+  // A BeginStep that has not been answered.
+  struct Pending {
+    BeginStep command;
+    std::vector<bool> prepared;  // [entries] rolled back, triggers looked at
+    std::vector<LeftOut> left_out;
+
+    // What was on its way back to the pool when the call came, or when it rolled
+    // back last: what it waits for although its time is over.
+    int64_t queued_count = 0;            // ReclaimQueue::queued_count
+    std::optional<LaneTickets> retired;  // set once that much was dropped
+  };
 
   WaitList::Outcome Attempt(Pending& pending, const WaitList::Attempt& attempt);
   WaitList::Outcome Refused(const Pending& pending, absl::Status status, ModelState* model,
@@ -51,9 +66,17 @@ class Steps {
                              std::vector<size_t> chosen);
   WaitList::Outcome NoRoom(const Pending& pending, ModelState* model, Reason reason,
                            int64_t missing_bytes);
-  std::optional<WaitList::Outcome> LacksRoomAnyway(const Pending& pending,
+  std::optional<WaitList::Outcome> LacksRoomAnyway(Pending& pending,
                                                    const WaitList::Attempt& attempt,
                                                    const std::vector<SequenceState*>& sequences);
+  WaitList::Outcome WaitForTurn(Pending& pending, const WaitList::Attempt& attempt,
+                                ModelState* model);
+  void MarkComing(Pending& pending);
+  bool SomeStillComes(Pending& pending);
+  bool MayWaitForRoom(Pending& pending, const WaitList::Attempt& attempt, int64_t missing_bytes);
+  static std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
+                                                  const std::vector<size_t>& chosen,
+                                                  const std::vector<SequenceState*>& sequences);
   std::vector<size_t> LeaveOutWithoutRoom(Pending& pending,
                                           const std::vector<SequenceState*>& sequences,
                                           const std::vector<size_t>& chosen, Reason reason);

@@ -67,6 +67,24 @@ TEST_F(InFlightTest, AnAbortWaitsForTheRunningCallAndDropsTheOthers) {
   EXPECT_EQ(NamedDifference(*driver_, model_, sequence, 5), "");
 }
 
+TEST_F(InFlightTest, AStepWithACallUnderWayIsNotUndoneForItsAge) {
+  TestSequence sequence = Filled(5);
+  const auto begun = driver_->Begin({Decode(sequence)});
+  gate_->Hold(Lane::kForeground);
+  const std::vector<int64_t> tags = driver_->NewTags(1);
+  const auto running = SendAttend(*driver_, model_, begun->step, 0, tags);
+  gate_->AwaitWaiting(Lane::kForeground, 1);
+  driver_->Advance(absl::Seconds(61));
+  EXPECT_EQ(driver_->Status().totals.undone_steps, 0);
+  driver_->Advance(absl::Seconds(30));
+  gate_->Open(Lane::kForeground);
+  EXPECT_TRUE(running.Wait().ok());
+  driver_->Advance(absl::Seconds(59));  // its limit began anew when the call ended
+  EXPECT_EQ(driver_->Status().open_steps, 1);
+  driver_->Advance(absl::Seconds(2));
+  EXPECT_EQ(driver_->Status().open_steps, 0);
+}
+
 TEST_F(InFlightTest, ASequenceIsFreedOnceItsReadersAreThrough) {
   TestSequence sequence = Filled(20);
   gate_->Hold(Lane::kForeground);

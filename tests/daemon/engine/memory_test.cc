@@ -119,6 +119,76 @@ TEST_F(MemoryTest, AWaiterIsAnsweredWhenItsSequenceGoes) {
   EXPECT_THAT(waiting.Wait(), RefusedFor(Reason::kUnknownSequence));
 }
 
+TEST_F(MemoryTest, AStepThatMayNotWaitDoesNotOvertakeOneThatDoes) {
+  ASSERT_TRUE(driver_.Begin({Blocks(a_, FreeBlocks() - 1)}).ok());
+  const auto first = Waiting({Blocks(b_, 2)});
+  EXPECT_THAT(driver_.Begin({Blocks(c_, 1)}), RefusedFor(Reason::kPoolFull));
+  EXPECT_FALSE(first.ready());
+  BeginStep begin;
+  begin.leave_out = true;
+  EXPECT_TRUE(driver_.Begin({Blocks(c_, 1)}, begin).ok());
+}
+
+// What is given up while the lane is held comes back when it is opened.
+class HeldLaneTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(kept_, 16)}).ok());
+    ASSERT_TRUE(AppendStep(*driver_, model_, Prefill(freed_, 16 * 100)).ok());
+    gate_->Hold(Lane::kForeground);
+    attend_.sequences = {{kept_.id, 1}};
+    attend_.q = tensors_->q.ref();
+    reading_ = driver_->Send(attend_);
+    gate_->AwaitWaiting(Lane::kForeground, 1);
+    ASSERT_TRUE(driver_->Free(freed_).ok());
+    driver_->StatusOnce([](const EngineStatus& status) { return !status.giving_back; });
+    const auto refused = driver_->Begin({PartOf(10000 * model_.block_bytes)});
+    free_bytes_ =
+        10000 * model_.block_bytes - DetailsOf(refused.status()).room->missing_bytes;
+    retired_bytes_ = driver_->Status().pool.retired;
+    ASSERT_GT(retired_bytes_, 0);
+  }
+  void TearDown() override {
+    gate_->Open(Lane::kForeground);
+    EXPECT_TRUE(reading_.Wait().ok());
+  }
+  StepPart PartOf(int64_t bytes) { return Prefill(next_, bytes / model_.block_bytes * 16); }
+
+  std::shared_ptr<BackendGate> gate_ = std::make_shared<BackendGate>();
+  std::unique_ptr<EngineDriver> driver_ = EngineDriver::Gated(gate_);
+  TestModel model_ = driver_->Register();
+  TestSequence kept_ = driver_->Create(model_), freed_ = driver_->Create(model_);
+  TestSequence next_ = driver_->Create(model_);
+  Attend attend_;
+  std::unique_ptr<LayerTensors> tensors_ =
+      std::make_unique<LayerTensors>(model_.geometry, 0, std::vector<int64_t>{1});
+  Answer<AttendResult> reading_;
+  int64_t free_bytes_ = 0;
+  int64_t retired_bytes_ = 0;
+};
+
+TEST_F(HeldLaneTest, AStepWaitsForWhatComesBackIfItIsEnough) {
+  BeginStep begin;
+  begin.entries = {PartOf(free_bytes_ + retired_bytes_ / 2).ToEntry()};
+  const auto waiting = driver_->Send(begin);
+  driver_->Status();
+  EXPECT_FALSE(waiting.ready());
+  gate_->Open(Lane::kForeground);
+  EXPECT_TRUE(waiting.Wait().ok()) << waiting.Wait().status();
+}
+
+TEST_F(HeldLaneTest, AStepIsRefusedAtOnceIfWhatComesBackIsNotEnough) {
+  const StepPart part = PartOf(free_bytes_ + 2 * retired_bytes_);
+  EXPECT_THAT(driver_->Begin({part}), RefusedFor(Reason::kPoolFull));
+}
+
+TEST_F(HeldLaneTest, LeaveOutDoesNotWaitForWhatComesBack) {
+  BeginStep begin;
+  begin.leave_out = true;
+  EXPECT_THAT(driver_->Begin({PartOf(free_bytes_ + retired_bytes_ / 2)}, begin),
+              RefusedFor(Reason::kPoolFull));
+}
+
 TEST_F(MemoryTest, WhatAFreedSequenceHeldServesTheNextAtOnce) {
   const int64_t blocks = FreeBlocks();
   for (int i = 0; i < 5; ++i) {

@@ -238,6 +238,21 @@ TEST_P(StepTest, ACancelledBeginIsUndone) {
   EXPECT_EQ(one.driver->Status().open_steps, 0);
 }
 
+TEST_P(StepTest, AWakeLetsAWaitingBeginSeeThatItsCallerGaveUp) {
+  OneSequence one(GetParam(), 5);
+  ASSERT_TRUE(one.driver->Begin({Decode(one.sequence)}).ok());
+  BeginStep begin;
+  begin.entries = {Decode(one.sequence).ToEntry()};
+  begin.max_wait = absl::InfiniteDuration();
+  begin.cancelled = std::make_shared<std::atomic<bool>>(false);
+  const CancelFlag flag = begin.cancelled;
+  const auto second = one.driver->Send(begin);
+  one.driver->Status();
+  flag->store(true);
+  ASSERT_TRUE(one.driver->engine().Post(Wake()).ok());
+  EXPECT_EQ(second.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
 TEST_P(StepTest, AFreedSequenceGoesWhenItsStepEnds) {
   OneSequence one(GetParam(), 5);
   const auto begun = one.driver->Begin({Decode(one.sequence)});
