@@ -333,7 +333,8 @@ struct EngineTotals {
   int64_t evicted_slots = 0;
   int64_t kept_slots = 0;
   int64_t job_freed_bytes = 0;
-  int64_t jobs_by_outcome[6] = {};  // indexed by JobOutcome
+  int64_t jobs_by_outcome[6] = {};     // indexed by JobOutcome
+  int64_t jobs_by_trigger[4][6] = {};  // indexed by Trigger, then JobOutcome
 };
 
 struct EngineStatus {

@@ -35,13 +35,14 @@ struct JobEnd {
 // then committed between two steps. Everything its operations read or write
 // that is not a page lives here until they have passed.
 struct Job {
-  enum class Stage : uint8_t { kQueued, kRunning, kReady };
+  enum class Stage : uint8_t { kQueued, kRunning, kPaused, kReady };
 
   SequenceState* sequence = nullptr;  // null once cancelled
   Trigger trigger = Trigger::kRequest;
   PolicyPtr policy;
   bool due = false;     // the sequence's next step waits for it
   bool waited = false;  // one waits now
+  bool finish_first = false;  // it was paused, and another lacks the pages that it holds
   std::function<void(const JobEnd&)> answer;  // of a Compress; may be empty
   absl::Duration queued_at;
 

@@ -14,8 +14,9 @@
 namespace sluice {
 namespace {
 
-// A batch that a step waits for: about a millisecond of work on the foreground lane.
-constexpr int64_t kForegroundSliceBytes = int64_t{256} << 10;
+// A batch is about a millisecond of work: a job that a step waits for takes the
+// foreground lane for no longer, and has the workspace of another job no later.
+constexpr int64_t kBatchSliceBytes = int64_t{256} << 10;
 
 }  // namespace
 
@@ -169,20 +170,46 @@ bool Jobs::Pump() {
   return worked;
 }
 
+bool Jobs::MayPause(const Job& job) const {
+  if (job.waited || job.finish_first) return false;
+  return std::any_of(jobs_.begin(), jobs_.end(), [](const std::unique_ptr<Job>& other) {
+    return other->waited && other->stage == Job::Stage::kQueued;
+  });
+}
+
+bool Jobs::FinishPausedFirst() {
+  bool paused = false;
+  for (const auto& job : jobs_) {
+    if (job->stage != Job::Stage::kPaused) continue;
+    job->finish_first = true;
+    paused = true;
+  }
+  return paused;
+}
+
 bool Jobs::StartNext() {
   Job* next = nullptr;
-  const auto rank = [](const Job& job) { return job.waited ? 0 : job.due ? 1 : 2; };
+  const auto rank = [](const Job& job) {
+    return job.finish_first ? 0 : job.waited ? 1 : job.due ? 2 : 3;
+  };
   for (const auto& job : jobs_) {
-    if (job->stage != Job::Stage::kQueued) continue;
+    if (job->stage != Job::Stage::kQueued && job->stage != Job::Stage::kPaused) continue;
     if (next == nullptr || rank(*job) < rank(*next)) next = job.get();
   }
   if (next == nullptr) return false;
-  Start(*next);
+  if (next->stage == Job::Stage::kQueued) {
+    Start(*next);
+  } else {
+    next->stage = Job::Stage::kRunning;
+    running_ = next;
+    SubmitBatch(*next);
+  }
   return true;
 }
 
 void Jobs::Start(Job& job) {
   SequenceState& sequence = *job.sequence;
+  job.row_facts.clear();
   job.facts = FactsOf(sequence, *job.policy, job.row_facts);
   job.recipe = job.policy->Plan(job.facts);
   if (job.trigger == Trigger::kEvery || job.trigger == Trigger::kPrefillEnd) {
@@ -204,6 +231,10 @@ void Jobs::Start(Job& job) {
   if (absl::Status reserved = Reserve(job); !reserved.ok()) {
     core_.cache.CancelJob(sequence.handle);
     FreeTables(job);
+    if (FinishPausedFirst()) {
+      job.stage = Job::Stage::kQueued;
+      return;
+    }
     end.status = std::move(reserved);
     return End(job, JobOutcome::kSkipped, std::move(end));
   }
@@ -216,8 +247,8 @@ absl::Status Jobs::Reserve(Job& job) {
     return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "", message);
   };
   const int64_t page_size = job.sequence->model->model->format().page.page_size;
-  const int64_t slice = job.waited ? kForegroundSliceBytes : core_.memory.workspace_bytes;
-  job.batches = CutBatches(job.recipe, job.slots, core_.memory.workspace_bytes, slice);
+  job.batches =
+      CutBatches(job.recipe, job.slots, core_.memory.workspace_bytes, kBatchSliceBytes);
   if (job.batches.empty()) {
     return full(absl::StrCat("a head's scores do not fit the job workspace of ",
                              core_.memory.workspace_bytes, " bytes"));
@@ -321,9 +352,15 @@ void Jobs::FinishBatch(Job& job) {
           job.counts[segment * static_cast<size_t>(batch.row_count) + static_cast<size_t>(row)];
     }
   }
-  if (++job.next_batch < job.batches.size()) return SubmitBatch(job);
-  job.stage = Job::Stage::kReady;
-  running_ = nullptr;
+  if (++job.next_batch == job.batches.size()) {
+    job.stage = Job::Stage::kReady;
+    running_ = nullptr;
+  } else if (MayPause(job)) {
+    job.stage = Job::Stage::kPaused;
+    running_ = nullptr;
+  } else {
+    SubmitBatch(job);
+  }
 }
 
 bool Jobs::TryCommit(Job& job) {
@@ -398,6 +435,7 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   end.report.freed_bytes = end.freed_now_bytes;
   for (EngineTotals* totals : {&core_.totals, &core_.totals_by_preset[end.report.preset]}) {
     ++totals->jobs_by_outcome[static_cast<size_t>(outcome)];
+    ++totals->jobs_by_trigger[static_cast<size_t>(job.trigger)][static_cast<size_t>(outcome)];
     totals->kept_slots += end.report.kept_slots;
     totals->evicted_slots += end.report.evicted_slots;
     totals->job_freed_bytes += end.report.freed_bytes;

@@ -12,7 +12,9 @@
 namespace sluice {
 
 // Looks at triggers and runs jobs: one at a time over the workspace, those
-// that a step waits for first, then in the order in which they came.
+// that a step waits for first, then in the order in which they came. Between two
+// batches a job that nobody waits for makes way for one that is waited for; where
+// the pages that it holds are missing then, it ends first.
 //
 // Not thread-safe: owned by the engine thread. Nothing waits.
 class Jobs {
@@ -53,6 +55,10 @@ class Jobs {
              std::function<void(const JobEnd&)> answer);
   bool DropPassedZombies();
   bool StartNext();
+  // True if a job that is waited for has to come between two batches of `job`.
+  bool MayPause(const Job& job) const;
+  // Lets the paused jobs go before all others. False if there is none.
+  bool FinishPausedFirst();
   void Start(Job& job);
   JobFacts FactsOf(const SequenceState& sequence, const Policy& policy,
                    std::vector<RowFacts>& rows) const;
@@ -68,7 +74,7 @@ class Jobs {
   JobReport ReportOf(const Job& job, JobOutcome outcome) const;
 
   Core& core_;
-  std::list<std::unique_ptr<Job>> jobs_;     // queued, and the running one
+  std::list<std::unique_ptr<Job>> jobs_;     // queued, running, paused and built ones
   std::list<std::unique_ptr<Job>> zombies_;  // cancelled with an operation under way
   Job* running_ = nullptr;
 };

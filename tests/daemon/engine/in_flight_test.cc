@@ -224,6 +224,49 @@ TEST_F(InFlightTest, ForksAndPoliciesWaitForTheJob) {
   EXPECT_EQ(driver_->Held({forked.Wait()->front(), {}}, 0, 0).size(), 10u);
 }
 
+TEST_F(InFlightTest, AWaitedJobGoesAheadBetweenTwoBatches) {
+  TestSequence other = Filled(40);
+  TestSequence large = driver_->Create(model_, WhenReady(golden::L2Count(10)));
+  gate_->Hold(Lane::kBackground);
+  ASSERT_TRUE(AppendStep(*driver_, model_, Prefill(large, 17000)).ok());
+  gate_->AwaitWaiting(Lane::kBackground, 1);
+  const auto compressed = SendCompress(other, 10);
+  driver_->Status();
+  gate_->Hold(Lane::kForeground);
+  gate_->Open(Lane::kBackground);
+  gate_->AwaitWaiting(Lane::kForeground, 1);
+  EXPECT_EQ(driver_->Status().running_jobs, 2);
+  gate_->Open(Lane::kForeground);
+  EXPECT_TRUE(compressed.Wait().ok());
+  const EngineStatus status = driver_->Settled();
+  const auto committed = static_cast<size_t>(JobOutcome::kCommitted);
+  EXPECT_EQ(status.totals.jobs_by_trigger[static_cast<size_t>(Trigger::kRequest)][committed], 1);
+  EXPECT_EQ(status.totals.jobs_by_trigger[static_cast<size_t>(Trigger::kPrefillEnd)][committed],
+            1);
+  for (int32_t row = 0; row < 4; ++row) {
+    EXPECT_EQ(driver_->Held(large, row / 2, row % 2).size(), 10u) << row;
+  }
+}
+
+TEST_F(InFlightTest, APausedJobEndsWithItsSequence) {
+  TestSequence other = Filled(40);
+  TestSequence large = driver_->Create(model_, WhenReady(golden::L2Count(10)));
+  gate_->Hold(Lane::kBackground);
+  ASSERT_TRUE(AppendStep(*driver_, model_, Prefill(large, 17000)).ok());
+  gate_->AwaitWaiting(Lane::kBackground, 1);
+  const auto compressed = SendCompress(other, 10);
+  driver_->Status();
+  gate_->Hold(Lane::kForeground);
+  gate_->Open(Lane::kBackground);
+  gate_->AwaitWaiting(Lane::kForeground, 1);
+  ASSERT_TRUE(driver_->Free(large).ok());
+  EXPECT_EQ(driver_->Status().running_jobs, 1);
+  gate_->Open(Lane::kForeground);
+  EXPECT_TRUE(compressed.Wait().ok());
+  ASSERT_TRUE(driver_->Free(other).ok());
+  ExpectNothingLeft();
+}
+
 TEST_F(InFlightTest, AJobsEndDoesNotLookAtTriggersThatADraftMayTakeBack) {
   CreateSequence more;
   more.draft_tokens = 2;
