@@ -2,6 +2,7 @@
 #include "daemon/engine/calls.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/base/reason.h"
 
@@ -48,15 +49,17 @@ AppendArgs MakeAppendArgs(const StepState& step, const LayerShape& shape, const 
 
 }  // namespace
 
-AttendResult MakeAttendResult(const Attend& command, const LayerShape& shape, int64_t rows) {
+AttendResult MakeAttendResult(Attend& command, const LayerShape& shape, int64_t rows) {
   AttendResult result;
   result.rows = rows;
   result.query_heads = shape.q_heads;
   result.v_dim = shape.v_dim;
   result.dtype = command.q.dtype;
   const int64_t elements = rows * shape.q_heads;
+  result.out = std::move(command.out);
   result.out.resize(static_cast<size_t>(elements * shape.v_dim * DtypeBytes(command.q.dtype)));
   if (command.want_lse) {
+    result.lse = std::move(command.lse);
     result.lse.resize(static_cast<size_t>(elements) * sizeof(float));
   }
   return result;

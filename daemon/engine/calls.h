@@ -98,8 +98,8 @@ class ExplainCall final : public Call {
   bool submitted_ = false;
 };
 
-// Sizes the tensors of an attend's answer.
-AttendResult MakeAttendResult(const Attend& command, const LayerShape& shape, int64_t rows);
+// Takes the tensors of an attend's answer from the command, and sizes them.
+AttendResult MakeAttendResult(Attend& command, const LayerShape& shape, int64_t rows);
 
 // The operation for one piece of an attend; `first_row` is the token that the
 // call's tensors begin with.

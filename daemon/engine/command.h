@@ -263,6 +263,10 @@ struct Attend {
   TensorRef k;  // [rows, kv_heads, k_dim], or absent together with v
   TensorRef v;  // [rows, kv_heads, v_dim]
   bool want_lse = false;
+  // Storage for the answer, filled by who asks, so that the engine thread need not
+  // find it; at best of the answer's size.
+  std::string out;
+  std::string lse;
   Done<AttendResult> done;
 };
 

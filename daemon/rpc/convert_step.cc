@@ -24,6 +24,15 @@ void FromEntryState(const StepEntryState& state, v1::StepEntryState* to) {
   to->set_rollback_floor(state.rollback_floor);
 }
 
+// An answer is as large as q if v_dim is k_dim; the engine knows, and sizes it anew
+// if not. Here a lack of memory is the call's own and not the engine thread's.
+void PrepareAnswer(Attend& command) {
+  const int64_t query_rows = command.q.shape[0] * command.q.shape[1];
+  const int64_t elements = query_rows * command.q.shape[2];
+  command.out.resize(static_cast<size_t>(elements * DtypeBytes(command.q.dtype)));
+  if (command.want_lse) command.lse.resize(static_cast<size_t>(query_rows) * sizeof(float));
+}
+
 }  // namespace
 
 BeginStep ToCommand(const v1::BeginStepRequest& request, const Caller& caller) {
@@ -73,6 +82,7 @@ Attend ToCommand(const v1::AttendRequest& request, const Caller& caller) {
   if (request.has_k()) command.k = ToTensorRef(request.k());
   if (request.has_v()) command.v = ToTensorRef(request.v());
   command.want_lse = request.want_lse();
+  PrepareAnswer(command);
   return command;
 }
 

@@ -56,6 +56,15 @@ TEST(ConvertTest, TensorsStayWhereProtobufPutThem) {
   EXPECT_TRUE(command.want_lse);
 }
 
+TEST(ConvertTest, AnAttendBringsStorageForItsAnswer) {
+  auto request = Parse<v1::AttendRequest>(
+      "step_id: STEP q { dtype: DTYPE_FP16 shape: [1, 2, 3] inline: 'abcdefghijkl' }");
+  EXPECT_EQ(ToCommand(request, kCaller).out.size(), 12);
+  EXPECT_EQ(ToCommand(request, kCaller).lse.size(), 0);
+  request.set_want_lse(true);
+  EXPECT_EQ(ToCommand(request, kCaller).lse.size(), 8);
+}
+
 TEST(ConvertTest, ResultsMoveIntoTheAnswer) {
   AttendResult result = Result(std::string(64, 'o'), 4, 2, 4);
   result.dtype = Dtype::kBf16;
