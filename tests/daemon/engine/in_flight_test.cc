@@ -267,6 +267,26 @@ TEST_F(InFlightTest, APausedJobEndsWithItsSequence) {
   ExpectNothingLeft();
 }
 
+TEST_F(InFlightTest, APausedJobEndsFirstWhereItsPagesAreMissing) {
+  TestSequence other = driver_->Create(model_), filler = driver_->Create(model_);
+  ASSERT_TRUE(AppendStep(*driver_, model_, Prefill(other, 4000, false)).ok());
+  TestSequence large = driver_->Create(model_, WhenReady(golden::L2Count(8000)));
+  gate_->Hold(Lane::kBackground);
+  ASSERT_TRUE(AppendStep(*driver_, model_, Prefill(large, 17000)).ok());
+  gate_->AwaitWaiting(Lane::kBackground, 1);
+  const PoolBytes pool = driver_->Status().pool;
+  const auto filled = driver_->Begin({Prefill(filler, pool.free / model_.block_bytes * 11)});
+  ASSERT_TRUE(filled.ok()) << filled.status();
+  const auto compressed = SendCompress(other, 3900);
+  driver_->Status();
+  gate_->Open(Lane::kBackground);
+  (void)compressed.Wait();
+  driver_->Settled();
+  EXPECT_EQ(compressed.count(), 1);
+  EXPECT_EQ(driver_->Info(large)->last_job->outcome, JobOutcome::kCommitted);
+  EXPECT_EQ(driver_->Held(large, 1, 1).size(), 8000u);
+}
+
 TEST_F(InFlightTest, AJobsEndDoesNotLookAtTriggersThatADraftMayTakeBack) {
   CreateSequence more;
   more.draft_tokens = 2;
