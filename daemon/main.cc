@@ -67,6 +67,10 @@ void ParseFlags(int argc, char** argv) {
       nullptr);
   absl::SetProgramUsageMessage("owns the KV cache of LLM inference engines.\nsluiced [flags]");
   absl::FlagsUsageConfig usage;
+  // By default only the flags of a file named after the program are listed.
+  usage.contains_help_flags = [](absl::string_view file) {
+    return absl::EndsWith(file, "daemon/main.cc");
+  };
   usage.version_string = [] { return absl::StrCat("sluiced ", DaemonVersion(), "\n"); };
   absl::SetFlagsUsageConfig(usage);
   if (absl::ParseCommandLine(argc, argv).size() > 1) {
