@@ -38,6 +38,19 @@ std::vector<StepEntryRequest> Steps::RequestsOf(const BeginStep& command,
   return requests;
 }
 
+// A step that stays within its sequences' open blocks takes nothing from anybody
+// who waits for memory.
+bool Steps::NeedsBlocks(const BeginStep& command,
+                        const std::vector<SequenceState*>& sequences) const {
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const StepEntry& entry = command.entries[i];
+    const Sequence& state = core_.cached(*sequences[i]);
+    if (entry.base_length != state.length()) return true;
+    if (state.NewBlocksFor(entry.token_count) > 0) return true;
+  }
+  return false;
+}
+
 // An earlier step of the tenant waits for memory and is not overtaken.
 Outcome Steps::WaitForTurn(Pending& pending, const WaitList::Attempt& attempt,
                            ModelState* model) {

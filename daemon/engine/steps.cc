@@ -23,12 +23,22 @@ bool HasDueJob(const SequenceState& sequence) {
   return sequence.job != nullptr && sequence.job->due;
 }
 
+// As Core::FindWhole; names the field only for a refusal, there are many entries.
+absl::StatusOr<SequenceState*> FindEntry(Core& core, const Caller& caller, uint64_t id,
+                                         size_t index) {
+  static const std::string no_field;
+  auto found = core.FindWhole(caller, id, no_field);
+  if (found.ok()) return found;
+  return core.FindWhole(caller, id, Field(index, "sequence_id"));
+}
+
 }  // namespace
 
 void Steps::Begin(BeginStep command) {
   auto pending = std::make_shared<Pending>();
   const absl::Duration deadline = core_.now() + command.max_wait;
   const int32_t tenant = command.caller.tenant;
+  pending->deadline = deadline;
   pending->prepared.assign(command.entries.size(), false);
   pending->command = std::move(command);
   MarkComing(*pending);
@@ -54,6 +64,22 @@ Outcome Steps::Refused(const Pending& pending, absl::Status status, ModelState* 
 }
 
 Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
+  const Outcome outcome = TryToBegin(pending, attempt);
+  if (outcome != Outcome::kAnswered) HoldLeases(pending);
+  return outcome;
+}
+
+// A sequence that a step waits for does not run out meanwhile.
+void Steps::HoldLeases(const Pending& pending) {
+  for (const StepEntry& entry : pending.command.entries) {
+    const auto found = core_.sequences.find(entry.sequence);
+    if (found == core_.sequences.end() || found->second->session != 0) continue;
+    const SequenceState& sequence = *found->second;
+    core_.leases.Set(sequence.id, std::max(core_.now(), pending.deadline) + sequence.lease);
+  }
+}
+
+Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {
   const BeginStep& command = pending.command;
   if (command.cancelled != nullptr && command.cancelled->load()) {
     return Refused(pending, absl::CancelledError("the caller gave up"), nullptr, 0);
@@ -84,7 +110,9 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
   }
   // Nothing is rolled back before every floor is known.
   if (waits_for_job) return Outcome::kWaits;
-  if (attempt.memory_is_taken && !command.leave_out) return WaitForTurn(pending, attempt, model);
+  if (attempt.memory_is_taken && !command.leave_out && NeedsBlocks(command, sequences)) {
+    return WaitForTurn(pending, attempt, model);
+  }
   if (const auto outcome = LacksRoomAnyway(pending, attempt, sequences)) return *outcome;
   std::vector<size_t> chosen;
   if (!PrepareAll(pending, sequences, chosen)) return Outcome::kWaits;
@@ -128,7 +156,7 @@ absl::StatusOr<std::vector<SequenceState*>> Steps::Check(const BeginStep& comman
   for (size_t i = 0; i < command.entries.size(); ++i) {
     const uint64_t id = command.entries[i].sequence;
     SLUICE_ASSIGN_OR_RETURN(SequenceState* sequence,
-                            core_.FindWhole(command.caller, id, Field(i, "sequence_id")));
+                            FindEntry(core_, command.caller, id, i));
     if (!seen.insert(id).second) {
       return RefuseField(Field(i, "sequence_id"),
                          absl::StrCat("sequence ", id, " is named twice"));

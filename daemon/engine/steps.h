@@ -47,6 +47,7 @@ class Steps {
   // A BeginStep that has not been answered.
   struct Pending {
     BeginStep command;
+    absl::Duration deadline;
     std::vector<bool> prepared;  // [entries] rolled back, triggers looked at
     std::vector<LeftOut> left_out;
 
@@ -57,6 +58,9 @@ class Steps {
   };
 
   WaitList::Outcome Attempt(Pending& pending, const WaitList::Attempt& attempt);
+  WaitList::Outcome TryToBegin(Pending& pending, const WaitList::Attempt& attempt);
+  void HoldLeases(const Pending& pending);
+  bool NeedsBlocks(const BeginStep& command, const std::vector<SequenceState*>& sequences) const;
   WaitList::Outcome Refused(const Pending& pending, absl::Status status, ModelState* model,
                             int64_t missing_bytes);
   bool PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,

@@ -129,6 +129,27 @@ TEST_F(MemoryTest, AStepThatMayNotWaitDoesNotOvertakeOneThatDoes) {
   EXPECT_TRUE(driver_.Begin({Blocks(c_, 1)}, begin).ok());
 }
 
+TEST_F(MemoryTest, AStepWithinItsOpenBlockPassesOneThatWaitsForMemory) {
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(c_, 3)).ok());
+  ASSERT_TRUE(driver_.Begin({Blocks(a_, FreeBlocks() - 1)}).ok());
+  const auto first = Waiting({Blocks(b_, 2)});
+  EXPECT_TRUE(driver_.Begin({Decode(c_)}).ok());
+  EXPECT_FALSE(first.ready());
+}
+
+TEST_F(MemoryTest, ASequenceThatAStepWaitsForDoesNotRunOut) {
+  CreateSequence more;
+  more.lease = absl::Seconds(1);
+  TestSequence brief = driver_.Create(model_, {}, more);
+  const auto all = driver_.Begin({Blocks(a_, FreeBlocks())});
+  ASSERT_TRUE(all.ok()) << all.status();
+  const auto waiting = Waiting({Blocks(brief, 1)});
+  driver_.Advance(absl::Seconds(5));
+  EXPECT_FALSE(waiting.ready());
+  ASSERT_TRUE(driver_.Abort(all->step).ok());
+  EXPECT_TRUE(waiting.Wait().ok());
+}
+
 // What is given up while the lane is held comes back when it is opened.
 class HeldLaneTest : public ::testing::Test {
  protected:
