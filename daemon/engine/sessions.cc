@@ -51,6 +51,7 @@ void Sessions::Close(CloseSession command) {
   }
   for (SequenceState* sequence : owned) sequences_.Release(*sequence);
   core_.sessions.erase(command.session);
+  core_.waiting.Changed();  // its calls wait for nothing any more
 }
 
 void Sessions::List(ListSessions command) {

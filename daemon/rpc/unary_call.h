@@ -39,9 +39,9 @@ absl::Status Guarded(Work work) {
 // before which nothing finishes the call.
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  UnaryCall(grpc::CallbackServerContext* context, CallObserver* observer, Method method)
-      : context_(context) {
-    observed_.Start(observer, method);
+  UnaryCall(const ServiceContext& service, grpc::CallbackServerContext* context, Method method)
+      : engine_(service.engine), context_(context) {
+    observed_.Start(service.observer.get(), method);
   }
 
   const CancelFlag& cancelled() const { return cancelled_; }
@@ -51,10 +51,15 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     Finish(ToGrpcStatus(status, context_));
   }
 
-  void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
+  void OnCancel() override {
+    cancelled_->store(true, std::memory_order_relaxed);
+    // So that a call that waits is dropped now, and not when something changes.
+    engine_->Post(Wake{}).IgnoreError();
+  }
   void OnDone() override { delete this; }
 
  private:
+  CommandSink* const engine_;
   grpc::CallbackServerContext* const context_;
   const CancelFlag cancelled_ = std::make_shared<std::atomic<bool>>(false);
   ObservedCall observed_;
@@ -68,7 +73,7 @@ grpc::ServerUnaryReactor* StartCall(const ServiceContext& service,
                                     Work work) {
   UnaryCall* call = nullptr;
   const absl::Status status = Guarded([&] {
-    call = new UnaryCall(context, service.observer.get(), method);
+    call = new UnaryCall(service, context, method);
     return work(call);
   });
   if (call == nullptr) {
