@@ -15,6 +15,8 @@ constexpr char kPool[] = "host";
 // In the order of JobOutcome.
 constexpr std::array<const char*, 6> kOutcomes = {"committed", "nothing_to_evict", "cancelled",
                                                   "skipped",   "dry_run",          "running"};
+// In the order of Trigger.
+constexpr std::array<const char*, 4> kTriggers = {"prefill_end", "every", "pressure", "request"};
 
 double D(int64_t value) { return static_cast<double>(value); }
 
@@ -61,12 +63,16 @@ void AddTotals(const EngineTotals& totals, MetricBuilder& builder) {
 using PresetTotals = std::vector<std::pair<std::string, EngineTotals>>;
 
 void AddJobs(const PresetTotals& by_preset, MetricBuilder& builder) {
-  builder.Counter("sluice_jobs_total", "Jobs that ended, by policy and outcome.");
+  builder.Counter("sluice_jobs_total", "Jobs that ended, by policy, trigger and outcome.");
   for (const auto& [preset, totals] : by_preset) {
-    for (size_t outcome = 0; outcome < kOutcomes.size(); ++outcome) {
-      if (outcome == static_cast<size_t>(JobOutcome::kRunning)) continue;
-      builder.Value(D(totals.jobs_by_outcome[outcome]),
-                    {{"policy", preset}, {"outcome", kOutcomes[outcome]}});
+    for (size_t trigger = 0; trigger < kTriggers.size(); ++trigger) {
+      for (size_t outcome = 0; outcome < kOutcomes.size(); ++outcome) {
+        if (outcome == static_cast<size_t>(JobOutcome::kRunning)) continue;
+        builder.Value(D(totals.jobs_by_trigger[trigger][outcome]),
+                      {{"policy", preset},
+                       {"trigger", kTriggers[trigger]},
+                       {"outcome", kOutcomes[outcome]}});
+      }
     }
   }
   builder.Counter("sluice_job_slots_total", "Slots that committed jobs looked at, by their fate.");

@@ -78,14 +78,15 @@ TEST(EngineMetricsTest, ShowPoolTenantsAndJobs) {
   engine.status.pool.cached = 20;
   engine.status.tenant_used_bytes = {30};
   EngineTotals totals;
-  totals.jobs_by_outcome[static_cast<size_t>(JobOutcome::kCommitted)] = 3;
+  totals.jobs_by_trigger[static_cast<size_t>(Trigger::kEvery)]
+                        [static_cast<size_t>(JobOutcome::kCommitted)] = 3;
   totals.evicted_slots = 7;
   engine.status.by_preset = {{"l2norm", totals}};
   const std::string text = Text(EngineMetrics(&engine, {{.name = "default", .maximum_bytes = 99}}));
   for (const char* line :
        {"sluice_engine_answered 1\n", "sluice_pool_bytes{pool=\"host\",state=\"in_use\"} 30\n",
         "sluice_cache_usage_ratio{pool=\"host\"} 0.4\n",
-        "sluice_jobs_total{policy=\"l2norm\",outcome=\"committed\"} 3\n",
+        "sluice_jobs_total{policy=\"l2norm\",trigger=\"every\",outcome=\"committed\"} 3\n",
         "sluice_job_slots_total{policy=\"l2norm\",fate=\"evicted\"} 7\n",
         "sluice_tenant_used_bytes{tenant=\"default\"} 30\n",
         "sluice_tenant_max_bytes{tenant=\"default\"} 99\n"}) {
