@@ -29,6 +29,16 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Row lengths are multiples of 16, so vectors of at most 32 bytes leave no rest.
 
+// The element `index` of an array at any address: callers' tensors lie where
+// protobuf put them.
+template <typename T>
+inline T LoadElement(const void* base, int64_t index) {
+  T value;
+  std::memcpy(&value, static_cast<const std::byte*>(base) + index * int64_t{sizeof(T)},
+              sizeof(T));
+  return value;
+}
+
 // Rounds as FloatToBf16 does; a NaN may become another one.
 inline void ConvertToBf16(const float* HWY_RESTRICT from, int64_t count,
                           uint16_t* HWY_RESTRICT to) {
@@ -45,7 +55,7 @@ inline void ConvertToBf16(const float* HWY_RESTRICT from, int64_t count,
     const auto result = hn::IfThenElse(is_nan, hn::Set(du, 0x7fc00000u), rounded);
     hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(result)), d16, to + i);
   }
-  for (; i < count; ++i) to[i] = FloatToBf16(from[i]);
+  for (; i < count; ++i) to[i] = FloatToBf16(LoadElement<float>(from, i));
 }
 
 // Element by element as StoreFloat(LoadAsFloat()).
@@ -181,8 +191,8 @@ inline void Interleave(const T* first, const T* second, int32_t count, T* HWY_RE
     hn::StoreInterleaved2(hn::LoadU(d, first + i), hn::LoadU(d, second + i), d, to + 2 * i);
   }
   for (; i < count; ++i) {
-    to[2 * i] = first[i];
-    to[2 * i + 1] = second[i];
+    to[2 * i] = LoadElement<T>(first, i);
+    to[2 * i + 1] = LoadElement<T>(second, i);
   }
 }
 
@@ -251,14 +261,14 @@ inline void StreamBytes(const std::byte* from, int64_t bytes, std::byte* to) {
 
 // Puts one row of words into a lane of its group's lines.
 inline void ScatterSlot(const std::byte* row, int64_t units, uint32_t* lane) {
-  const auto* words = reinterpret_cast<const uint32_t*>(row);
-  for (int64_t unit = 0; unit < units; ++unit) lane[unit * kGroupSlots] = words[unit];
+  for (int64_t unit = 0; unit < units; ++unit) {
+    lane[unit * kGroupSlots] = LoadElement<uint32_t>(row, unit);
+  }
 }
 
 // Puts a value of a 2-byte type into its half of a pair of slots.
 inline void StoreHalfPair(const std::byte* row, int32_t count, uint16_t* half) {
-  const auto* values = reinterpret_cast<const uint16_t*>(row);
-  for (int32_t i = 0; i < count; ++i) half[2 * i] = values[i];
+  for (int32_t i = 0; i < count; ++i) half[2 * i] = LoadElement<uint16_t>(row, i);
 }
 
 }  // namespace HWY_NAMESPACE
