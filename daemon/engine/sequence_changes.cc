@@ -26,6 +26,18 @@ absl::Status EndOfWait(const Core& core, const CancelFlag& cancelled) {
   return absl::OkStatus();
 }
 
+// Tries a command now, and again until it is answered, for as long as it may wait.
+template <class Command, class Try>
+void TryUntilAnswered(Core& core, Command command, Try try_command) {
+  const int32_t tenant = command.caller.tenant;
+  const absl::Duration deadline = core.now() + command.max_wait;
+  auto shared = std::make_shared<Command>(std::move(command));
+  core.waiting.Add(tenant, deadline, core.now(),
+                   [shared, try_command](const WaitList::Attempt& attempt) {
+                     return try_command(*shared, attempt);
+                   });
+}
+
 }  // namespace
 
 // ---- fork
@@ -49,13 +61,9 @@ std::optional<Outcome> Sequences::WaitIdle(SequenceState& sequence, const std::s
 }
 
 void Sequences::Fork(ForkSequences command) {
-  const int32_t tenant = command.caller.tenant;
-  const absl::Duration deadline = core_.now() + command.max_wait;
-  auto shared = std::make_shared<ForkSequences>(std::move(command));
-  core_.waiting.Add(tenant, deadline, core_.now(),
-                    [this, shared](const WaitList::Attempt& attempt) {
-                      return TryFork(*shared, attempt);
-                    });
+  TryUntilAnswered(core_, std::move(command), [this](const auto& waiting, const auto& attempt) {
+    return TryFork(waiting, attempt);
+  });
 }
 
 absl::StatusOr<std::vector<SequenceState*>> Sequences::CheckParents(
@@ -171,13 +179,9 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
 // ---- policies
 
 void Sequences::Set(SetPolicy command) {
-  const int32_t tenant = command.caller.tenant;
-  const absl::Duration deadline = core_.now() + command.max_wait;
-  auto shared = std::make_shared<SetPolicy>(std::move(command));
-  core_.waiting.Add(tenant, deadline, core_.now(),
-                    [this, shared](const WaitList::Attempt& attempt) {
-                      return TrySet(*shared, attempt);
-                    });
+  TryUntilAnswered(core_, std::move(command), [this](const auto& waiting, const auto& attempt) {
+    return TrySet(waiting, attempt);
+  });
 }
 
 Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& attempt) {
@@ -199,7 +203,9 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
     refuse(policy.status());
     return Outcome::kAnswered;
   }
-  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) return *outcome;
+  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) {
+    return *outcome;
+  }
   (*sequence)->policy = *policy;
   jobs_.CountSlots(**sequence);
   core_.RenewLease(**sequence);
@@ -208,13 +214,9 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
 }
 
 void Sequences::Compress(struct Compress command) {
-  const int32_t tenant = command.caller.tenant;
-  const absl::Duration deadline = core_.now() + command.max_wait;
-  auto shared = std::make_shared<struct Compress>(std::move(command));
-  core_.waiting.Add(tenant, deadline, core_.now(),
-                    [this, shared](const WaitList::Attempt& attempt) {
-                      return TryCompress(*shared, attempt);
-                    });
+  TryUntilAnswered(core_, std::move(command), [this](const auto& waiting, const auto& attempt) {
+    return TryCompress(waiting, attempt);
+  });
 }
 
 absl::StatusOr<PolicyPtr> Sequences::CompressPolicy(const struct Compress& command,
@@ -248,7 +250,9 @@ Outcome Sequences::TryCompress(const struct Compress& command,
     refuse(policy.status());
     return Outcome::kAnswered;
   }
-  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) return *outcome;
+  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) {
+    return *outcome;
+  }
   core_.RenewLease(**sequence);
   const auto answer = [done = command.done,
                        model = (*sequence)->model->model](const JobEnd& end) {
