@@ -11,6 +11,7 @@ import oracle
 import pytest
 import sluice
 from example.daemon import REPOSITORY, Daemon
+from sluice._generated import admin_pb2
 from waiting import eventually
 from wire import Wire
 
@@ -51,12 +52,18 @@ def fill(client: sluice.Client, sequence: sluice.KvSequence, tokens: int) -> Non
 
 
 def pages_in_use(wire: Wire) -> int:
-    """Once nothing waits to be free."""
-    pool = eventually(
-        lambda: wire.status().pool, lambda pool: pool.retired_bytes == 0, "pages stay retired"
+    """Once nothing waits to be given up or to be free: all belong to a sequence."""
+
+    def ask() -> tuple[int, int, int]:
+        pool = wire.status().pool
+        listed = wire.call("ListSequences", admin_pb2.ListSequencesRequest()).sequences
+        return pool.in_use_bytes, pool.retired_bytes, sum(one.held_bytes for one in listed)
+
+    in_use_bytes, _, _ = eventually(
+        ask, lambda found: found[1] == 0 and found[0] == found[2], "pages stay in use or retired"
     )
-    assert pool.in_use_bytes % PAGE_BYTES == 0
-    return int(pool.in_use_bytes) // PAGE_BYTES
+    assert in_use_bytes % PAGE_BYTES == 0
+    return int(in_use_bytes) // PAGE_BYTES
 
 
 def report(freed_share: float) -> None:
