@@ -313,6 +313,11 @@ absl::StatusOr<JobPages> Cache::AllocateJobPages(SequenceId sequence, int64_t pa
   return granted;
 }
 
+int64_t Cache::AvailableJobPages(SequenceId sequence) const {
+  const Sequence& target = MustGet(sequence);
+  return pool_.AvailablePages(target.geometry().size_class, target.tenant(), Purpose::kJob);
+}
+
 void Cache::CommitJob(SequenceId sequence, JobResult result) {
   Sequence& target = MustGet(sequence);
   SLUICE_CHECK(target.job().has_value()) << "sequence " << sequence.value << " has no job";

@@ -119,6 +119,9 @@ class Cache {
   // REQUIRES: a job was planned.
   absl::StatusOr<JobPages> AllocateJobPages(SequenceId sequence, int64_t page_count);
 
+  // Pages that AllocateJobPages would grant now at most. REQUIRES: a known sequence.
+  int64_t AvailableJobPages(SequenceId sequence) const;
+
   // Bodies := `result`; tail := what lies beyond the snapshot. The job's pages that
   // `result` does not list, the old bodies and the blocks wholly before the
   // snapshot are given up. O(pages of the result).

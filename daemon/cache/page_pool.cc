@@ -292,6 +292,11 @@ int64_t PagePool::AvailableBytes(TenantId tenant) const {
   return bytes;
 }
 
+int64_t PagePool::AvailablePages(SizeClassId size_class, TenantId tenant, Purpose purpose) const {
+  return FreePages(size_class, tenant, purpose) +
+         SpareSlabs(purpose) * classes_[size_class.value].pages_per_slab;
+}
+
 int32_t PagePool::reference_count(PageId page) const { return std::max(StateOrFree(page), 0); }
 
 bool PagePool::is_reserved(PageId page) const { return StateOrFree(page) == kReserved; }

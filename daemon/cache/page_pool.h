@@ -96,6 +96,8 @@ class PagePool {
   // Free bytes that `tenant` could take for appends now: its own slabs' free
   // pages and the slabs beyond the reserve. O(size classes).
   int64_t AvailableBytes(TenantId tenant) const;
+  // The most pages that Allocate would find now.
+  int64_t AvailablePages(SizeClassId size_class, TenantId tenant, Purpose purpose) const;
 
   int64_t page_bytes(SizeClassId size_class) const { return classes_[size_class.value].page_bytes; }
   int64_t page_size(SizeClassId size_class) const { return classes_[size_class.value].page_size; }

@@ -125,6 +125,7 @@ bool Engine::Impl::Turn() {
   worked = core_.dispatcher.Pump() || worked;
   worked = jobs_.Pump() || worked;
   worked = GiveBack() || worked;
+  worked = jobs_.Pump() || worked;  // what it gave up is for a job by passes first
   const absl::Duration now = core_.now();
   worked = sessions_.ExpireLeases(now) || worked;
   worked = core_.waiting.Pump(now) || worked;

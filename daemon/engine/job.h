@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "daemon/engine/coming_memory.h"
+#include "daemon/engine/job_passes.h"
 #include "daemon/engine/state.h"
 
 namespace sluice {
@@ -32,8 +34,9 @@ struct JobEnd {
 // The background work of a policy on one sequence (design: "Jobs").
 //
 // Queued, then planned (snapshot, recipe, pages), then run batch by batch,
-// then committed between two steps. Everything its operations read or write
-// that is not a page lives here until they have passed.
+// then committed between two steps. Where its pages are not to be had it does so
+// pass by pass, and is queued between two. Everything its operations read or
+// write that is not a page lives here until they have passed.
 struct Job {
   enum class Stage : uint8_t { kQueued, kRunning, kPaused, kReady };
 
@@ -42,7 +45,7 @@ struct Job {
   PolicyPtr policy;
   bool due = false;     // the sequence's next step waits for it
   bool waited = false;  // one waits now
-  bool finish_first = false;  // it was paused, and another lacks the pages that it holds
+  bool goes_first = false;  // it goes by passes, or another lacks the pages that it holds
   std::function<void(const JobEnd&)> answer;  // of a Compress; may be empty
   absl::Duration queued_at;
 
@@ -50,7 +53,20 @@ struct Job {
   JobRecipe recipe;
   JobFacts facts;
   std::vector<RowFacts> row_facts;
-  std::vector<int64_t> slots;  // [rows] below the snapshot
+  int64_t had_slots = 0;      // below the snapshot when it was planned
+  int64_t evicted_slots = 0;  // by what was committed
+
+  std::optional<ComingMemory> coming;  // since its pages were missing, or its last pass
+  std::optional<JobPasses> passes;     // where it did not fit
+  struct Holding {
+    int64_t held_bytes = 0;
+    int64_t alone_bytes = 0;  // not measured: all
+  };
+  std::optional<Holding> before;  // the first commit
+
+  // Of the pass under way.
+  JobPass pass;
+  std::vector<int64_t> slots;  // [rows] below the pass's snapshot
   std::vector<JobBatch> batches;
   size_t next_batch = 0;
   Lane lane = Lane::kBackground;  // of the batch under way
@@ -60,7 +76,7 @@ struct Job {
   TableRange bodies_range;  // for the record of the result
   ViewEntry entry;
   std::vector<int64_t> destination_offsets;  // [rows + 1], in pages
-  std::vector<uint32_t> destination_pages;   // page ids
+  std::vector<uint32_t> destination_pages;   // page ids; kNoPage: taken over
   std::vector<uint32_t> reused;              // [pages]
   std::vector<int32_t> kept;                 // [rows]
 

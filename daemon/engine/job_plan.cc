@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "daemon/base/checked_math.h"
+
 namespace sluice {
 namespace {
 
@@ -16,33 +18,43 @@ int64_t WorkspaceBytes(int64_t slots) {
   return rounded * static_cast<int64_t>(sizeof(float)) + rounded / 8;
 }
 
-std::vector<int64_t> DestinationOffsets(const JobRecipe& recipe, const std::vector<int64_t>& slots,
-                                        int64_t page_size) {
+std::pair<int32_t, int32_t> RowsOf(const JobRecipe& recipe, const JobPass& pass) {
+  if (pass.segment_count == 0) return {0, 0};
+  const auto first = static_cast<size_t>(pass.first_segment);
+  const RecipeSegment& last = recipe.segments[first + static_cast<size_t>(pass.segment_count) - 1];
+  return {recipe.segments[first].first_row, last.first_row + last.row_count};
+}
+
+std::vector<int64_t> DestinationOffsets(const JobRecipe& recipe, const JobPass& pass,
+                                        const std::vector<int64_t>& slots, int64_t page_size) {
   std::vector<int64_t> offsets(slots.size() + 1, 0);
-  for (const RecipeSegment& segment : recipe.segments) {
-    for (int32_t i = 0; i < segment.row_count; ++i) {
-      const auto row = static_cast<size_t>(segment.first_row + i);
-      const int64_t most = std::min({slots[row], segment.k, recipe.at_most});
-      offsets[row + 1] = (most + page_size - 1) / page_size;
+  for (int32_t i = 0; i < pass.segment_count; ++i) {
+    const RecipeSegment& segment = recipe.segments[static_cast<size_t>(pass.first_segment + i)];
+    for (int32_t j = 0; j < segment.row_count; ++j) {
+      const auto row = static_cast<size_t>(segment.first_row + j);
+      const int64_t most =
+          pass.selects ? std::min({slots[row], segment.k, recipe.at_most}) : slots[row];
+      offsets[row + 1] = CeilDivide(most, page_size);
     }
   }
   for (size_t row = 0; row < slots.size(); ++row) offsets[row + 1] += offsets[row];
   return offsets;
 }
 
-std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const std::vector<int64_t>& slots,
-                                 int64_t workspace_bytes, int64_t slice_bytes) {
+std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const JobPass& pass,
+                                 const std::vector<int64_t>& slots, int64_t workspace_bytes,
+                                 int64_t slice_bytes) {
   std::vector<JobBatch> batches;
   int64_t batch_bytes = 0;
-  for (size_t i = 0; i < recipe.segments.size(); ++i) {
-    const RecipeSegment& segment = recipe.segments[i];
+  for (int32_t i = pass.first_segment; i < pass.first_segment + pass.segment_count; ++i) {
+    const RecipeSegment& segment = recipe.segments[static_cast<size_t>(i)];
     int64_t bytes = 0;
     for (int32_t row = segment.first_row; row < segment.first_row + segment.row_count; ++row) {
       bytes += WorkspaceBytes(slots[static_cast<size_t>(row)]);
     }
     if (bytes > workspace_bytes) return {};
     if (batches.empty() || batch_bytes + bytes > std::min(workspace_bytes, slice_bytes)) {
-      batches.push_back({segment.first_row, 0, static_cast<int32_t>(i), 0});
+      batches.push_back({segment.first_row, 0, i, 0});
       batch_bytes = 0;
     }
     JobBatch& batch = batches.back();
@@ -53,13 +65,20 @@ std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const std::vector<int6
   return batches;
 }
 
-JobResult ResultOf(const Job& job, int64_t page_size) {
+JobResult ResultOf(const Job& job, int64_t page_size, const Bodies* old) {
+  const auto [first_row, end_row] = RowsOf(job.recipe, job.pass);
   JobResult result;
   result.rows.reserve(job.kept.size());
   for (size_t row = 0; row < job.kept.size(); ++row) {
     const int64_t kept = job.kept[row];
     result.rows.push_back({static_cast<int64_t>(result.pages.size()), kept});
-    const int64_t pages = (kept + page_size - 1) / page_size;
+    const int64_t pages = CeilDivide(kept, page_size);
+    if (static_cast<int32_t>(row) < first_row || static_cast<int32_t>(row) >= end_row) {
+      if (pages == 0) continue;
+      const auto first = old->pages.begin() + old->rows[row].first_page;
+      result.pages.insert(result.pages.end(), first, first + pages);
+      continue;
+    }
     for (int64_t page = 0; page < pages; ++page) {
       const auto place = static_cast<size_t>(job.destination_offsets[row] + page);
       const bool fresh = job.reused[place] == kNoPage;

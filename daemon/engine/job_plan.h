@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "daemon/cache/bodies.h"
 #include "daemon/cache/step.h"
 #include "daemon/engine/job.h"
 
@@ -14,18 +16,24 @@ namespace sluice {
 // Bytes of workspace that a row of `slots` slots takes: scores and a mask bit.
 int64_t WorkspaceBytes(int64_t slots);
 
-// Pages that each row may need, as offsets [rows + 1]: no more than its
-// segment's places, or than it has slots.
-std::vector<int64_t> DestinationOffsets(const JobRecipe& recipe, const std::vector<int64_t>& slots,
-                                        int64_t page_size);
+// The rows that the pass builds: first, and beyond the last.
+std::pair<int32_t, int32_t> RowsOf(const JobRecipe& recipe, const JobPass& pass);
 
-// Cuts the segments into batches of at most `workspace_bytes` each, and at most
-// `slice_bytes` unless one segment is larger. Empty if a segment does not fit
+// Pages that each row's new body may have, as offsets [rows + 1]: where the pass
+// selects no more than its segment's places, or than it has slots; 0 for a row that
+// the pass leaves alone.
+std::vector<int64_t> DestinationOffsets(const JobRecipe& recipe, const JobPass& pass,
+                                        const std::vector<int64_t>& slots, int64_t page_size);
+
+// Cuts the pass's segments into batches of at most `workspace_bytes` each, and at
+// most `slice_bytes` unless one segment is larger. Empty if a segment does not fit
 // the workspace.
-std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const std::vector<int64_t>& slots,
-                                 int64_t workspace_bytes, int64_t slice_bytes);
+std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const JobPass& pass,
+                                 const std::vector<int64_t>& slots, int64_t workspace_bytes,
+                                 int64_t slice_bytes);
 
-// What the job makes of the rows, from the counts and the reused pages.
-JobResult ResultOf(const Job& job, int64_t page_size);
+// What the pass makes of the rows, from the counts and the reused pages, and of
+// `old`, the bodies now, what it leaves alone. Null: no row has a body.
+JobResult ResultOf(const Job& job, int64_t page_size, const Bodies* old);
 
 }  // namespace sluice

@@ -5,20 +5,11 @@
 #include <numeric>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
 #include "daemon/base/reason.h"
-#include "daemon/base/status_macros.h"
 #include "daemon/engine/job_plan.h"
 
 namespace sluice {
-namespace {
-
-// A batch is about a millisecond of work: a job that a step waits for takes the
-// foreground lane for no longer, and has the workspace of another job no later.
-constexpr int64_t kBatchSliceBytes = int64_t{256} << 10;
-
-}  // namespace
 
 void Jobs::CountSlots(SequenceState& sequence) {
   const Sequence& state = core_.cached(sequence);
@@ -171,7 +162,7 @@ bool Jobs::Pump() {
 }
 
 bool Jobs::MayPause(const Job& job) const {
-  if (job.waited || job.finish_first) return false;
+  if (job.waited || job.goes_first) return false;
   return std::any_of(jobs_.begin(), jobs_.end(), [](const std::unique_ptr<Job>& other) {
     return other->waited && other->stage == Job::Stage::kQueued;
   });
@@ -181,7 +172,7 @@ bool Jobs::FinishPausedFirst() {
   bool paused = false;
   for (const auto& job : jobs_) {
     if (job->stage != Job::Stage::kPaused) continue;
-    job->finish_first = true;
+    job->goes_first = true;
     paused = true;
   }
   return paused;
@@ -190,24 +181,22 @@ bool Jobs::FinishPausedFirst() {
 bool Jobs::StartNext() {
   Job* next = nullptr;
   const auto rank = [](const Job& job) {
-    return job.finish_first ? 0 : job.waited ? 1 : job.due ? 2 : 3;
+    return job.goes_first ? 0 : job.waited ? 1 : job.due ? 2 : 3;
   };
   for (const auto& job : jobs_) {
     if (job->stage != Job::Stage::kQueued && job->stage != Job::Stage::kPaused) continue;
     if (next == nullptr || rank(*job) < rank(*next)) next = job.get();
   }
   if (next == nullptr) return false;
-  if (next->stage == Job::Stage::kQueued) {
-    Start(*next);
-  } else {
-    next->stage = Job::Stage::kRunning;
-    running_ = next;
-    SubmitBatch(*next);
-  }
+  if (next->passes.has_value()) return StartPass(*next);
+  if (next->stage == Job::Stage::kQueued) return Start(*next);
+  next->stage = Job::Stage::kRunning;
+  running_ = next;
+  SubmitBatch(*next);
   return true;
 }
 
-void Jobs::Start(Job& job) {
+bool Jobs::Start(Job& job) {
   SequenceState& sequence = *job.sequence;
   job.row_facts.clear();
   job.facts = FactsOf(sequence, *job.policy, job.row_facts);
@@ -216,243 +205,55 @@ void Jobs::Start(Job& job) {
     sequence.decoded_tokens = 0;
   }
   if (job.recipe.evicts_nothing) {
-    JobEnd end;
-    end.kept_tokens = core_.cache.KeptSlots(sequence.handle);
-    return End(job, JobOutcome::kNothingToEvict, std::move(end));
-  }
-  auto slots = core_.cache.PlanJob(sequence.handle, job.facts.snapshot_tokens);
-  JobEnd end;
-  if (!slots.ok()) {
-    end.status = slots.status();
-    return End(job, JobOutcome::kSkipped, std::move(end));
-  }
-  job.slots = *std::move(slots);
-  job.stage = Job::Stage::kRunning;
-  if (absl::Status reserved = Reserve(job); !reserved.ok()) {
-    core_.cache.CancelJob(sequence.handle);
-    FreeTables(job);
-    if (FinishPausedFirst()) {
-      job.stage = Job::Stage::kQueued;
-      return;
-    }
-    end.status = std::move(reserved);
-    return End(job, JobOutcome::kSkipped, std::move(end));
-  }
-  running_ = &job;
-  SubmitBatch(job);
-}
-
-absl::Status Jobs::Reserve(Job& job) {
-  const auto full = [](const std::string& message) {
-    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "", message);
-  };
-  const int64_t page_size = job.sequence->model->model->format().page.page_size;
-  job.batches =
-      CutBatches(job.recipe, job.slots, core_.memory.workspace_bytes, kBatchSliceBytes);
-  if (job.batches.empty()) {
-    return full(absl::StrCat("a head's scores do not fit the job workspace of ",
-                             core_.memory.workspace_bytes, " bytes"));
-  }
-  job.destination_offsets = DestinationOffsets(job.recipe, job.slots, page_size);
-  SLUICE_RETURN_IF_ERROR(ReserveTables(job));
-  const int64_t page_count = job.destination_offsets.back();
-  SLUICE_ASSIGN_OR_RETURN(JobPages pages,
-                          core_.cache.AllocateJobPages(job.sequence->handle, page_count));
-  core_.ClearSlabs(pages.slabs_to_clear);
-  job.destination_pages.reserve(pages.pages.size());
-  for (const PageId page : pages.pages) job.destination_pages.push_back(page.value);
-  job.reused.assign(pages.pages.size(), kNoPage);
-  job.kept.assign(job.slots.size(), 0);
-  return absl::OkStatus();
-}
-
-absl::Status Jobs::ReserveTables(Job& job) {
-  const SequenceState& sequence = *job.sequence;
-  const int64_t list_bytes = sequence.list.count * static_cast<int64_t>(sizeof(uint32_t));
-  const std::optional<TableRange> list = core_.tables.Allocate(list_bytes);
-  const std::optional<TableRange> bodies = core_.tables.Allocate(Tables::BodiesBytes(
-      static_cast<int64_t>(job.slots.size()), job.destination_offsets.back()));
-  if (list.has_value()) job.list_range = *list;
-  if (bodies.has_value()) job.bodies_range = *bodies;
-  if (!list.has_value() || !bodies.has_value()) {
-    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
-                  "the table segment is full");
-  }
-  if (list_bytes > 0) {
-    std::copy_n(static_cast<const std::byte*>(core_.tables.At(sequence.list.range)), list_bytes,
-                static_cast<std::byte*>(core_.tables.At(job.list_range)));
-  }
-  job.entry = core_.EntryOf(sequence);
-  job.entry.block_list_offset = job.list_range.offset;
-  job.entry.base_length = job.facts.snapshot_tokens;
-  return absl::OkStatus();
-}
-
-void Jobs::FillBatch(Job& job, const JobBatch& batch) {
-  const auto first_row = static_cast<size_t>(batch.first_row);
-  const auto row_count = static_cast<size_t>(batch.row_count);
-  job.row_offsets.assign(1, 0);
-  job.batch_destinations.assign(1, 0);
-  for (size_t i = 0; i < row_count; ++i) {
-    job.row_offsets.push_back(job.row_offsets.back() + RoundUp(job.slots[first_row + i], 32));
-    job.batch_destinations.push_back(job.destination_offsets[first_row + i + 1] -
-                                     job.destination_offsets[first_row]);
-  }
-  job.rows = {&job.entry, batch.first_row, batch.row_count, job.row_offsets.data()};
-  job.segments.clear();
-  for (int32_t i = 0; i < batch.segment_count; ++i) {
-    const RecipeSegment& from = job.recipe.segments[static_cast<size_t>(batch.first_segment + i)];
-    job.segments.push_back({from.first_row - batch.first_row, from.row_count, from.k,
-                            from.protect_below_position, from.protect_from_position,
-                            from.drop_below_position});
-  }
-  job.counts.assign(job.segments.size() * row_count, 0);
-}
-
-void Jobs::SubmitBatch(Job& job) {
-  const JobBatch& batch = job.batches[job.next_batch];
-  FillBatch(job, batch);
-  job.lane = job.waited ? Lane::kForeground : Lane::kBackground;
-  // A copy on write of what it reads may still be under way: that of a step that
-  // was undone.
-  if (job.lane == Lane::kBackground) {
-    core_.backend.After(Lane::kBackground, core_.backend.Submitted(Lane::kForeground));
-  }
-  auto* scores = reinterpret_cast<float*>(core_.memory.workspace);
-  auto* masks = reinterpret_cast<uint32_t*>(scores + job.row_offsets.back());
-  const bool scored = job.recipe.scorer == Scorer::kKeyNorm;
-  if (scored) core_.backend.Submit(job.lane, KeyNormScoreArgs{job.rows, scores});
-  SelectArgs select;
-  select.rows = job.rows;
-  select.scores = scored ? scores : nullptr;
-  select.segments = job.segments.data();
-  select.segment_count = static_cast<int32_t>(job.segments.size());
-  select.combine = static_cast<RowCombine>(job.recipe.combine);
-  select.at_least = job.recipe.at_least;
-  select.at_most = job.recipe.at_most;
-  select.masks = masks;
-  select.counts = job.counts.data();
-  core_.backend.Submit(job.lane, select);
-  const int64_t first_page = job.destination_offsets[static_cast<size_t>(batch.first_row)];
-  CompactArgs compact;
-  compact.rows = job.rows;
-  compact.masks = masks;
-  compact.destination_pages = job.destination_pages.data() + first_page;
-  compact.destination_offsets = job.batch_destinations.data();
-  compact.destination_format = job.sequence->model->format;
-  compact.reused = job.reused.data() + first_page;
-  job.ticket = core_.backend.Submit(job.lane, compact);
-}
-
-void Jobs::FinishBatch(Job& job) {
-  const JobBatch& batch = job.batches[job.next_batch];
-  for (size_t segment = 0; segment < job.segments.size(); ++segment) {
-    for (int32_t row = 0; row < batch.row_count; ++row) {
-      job.kept[static_cast<size_t>(batch.first_row + row)] +=
-          job.counts[segment * static_cast<size_t>(batch.row_count) + static_cast<size_t>(row)];
-    }
-  }
-  if (++job.next_batch == job.batches.size()) {
-    job.stage = Job::Stage::kReady;
-    running_ = nullptr;
-  } else if (MayPause(job)) {
-    job.stage = Job::Stage::kPaused;
-    running_ = nullptr;
-  } else {
-    SubmitBatch(job);
-  }
-}
-
-bool Jobs::TryCommit(Job& job) {
-  if (job.sequence->step != nullptr || job.sequence->readers > 0) return false;
-  const int64_t kept = std::accumulate(job.kept.begin(), job.kept.end(), int64_t{0});
-  const int64_t had = std::accumulate(job.slots.begin(), job.slots.end(), int64_t{0});
-  if (kept < had) {
-    Commit(job);
+    EndBuilt(job, absl::OkStatus());
     return true;
   }
-  core_.cache.CancelJob(job.sequence->handle);
-  FreeTables(job);
-  JobEnd end;
-  end.kept_tokens = core_.cache.KeptSlots(job.sequence->handle);
-  End(job, JobOutcome::kNothingToEvict, std::move(end));
+  const JobPass whole{job.facts.snapshot_tokens, /*selects=*/true, 0,
+                      static_cast<int32_t>(job.recipe.segments.size())};
+  const HeldRows held = HeldOf(sequence);
+  std::vector<int64_t> slots;
+  for (size_t row = 0; row < held.body_slots.size(); ++row) {
+    slots.push_back(held.SlotsBelow(row, whole.snapshot_tokens));
+  }
+  job.had_slots = std::accumulate(slots.begin(), slots.end(), int64_t{0});
+  const int64_t pages = DestinationOffsets(job.recipe, whole, slots, held.page_size).back();
+  if (pages > core_.cache.AvailableJobPages(sequence.handle)) return WaitOrDivide(job);
+  if (absl::Status built = Build(job, whole); !built.ok()) EndBuilt(job, std::move(built));
   return true;
 }
 
-void Jobs::Commit(Job& job) {
-  SequenceState& sequence = *job.sequence;
-  // BytesAlone is O(pages): only for people, and where it may differ from all.
-  const bool measured = job.answer != nullptr || core_.cache.MayShare(sequence.handle);
-  const int64_t reused_bytes =
-      sequence.model->model->page_bytes() *
-      std::count_if(job.reused.begin(), job.reused.end(),
-                    [](uint32_t page) { return page != kNoPage; });
-  const int64_t held_before = core_.cache.HeldBytes(sequence.handle);
-  const int64_t alone_before = measured ? core_.cache.BytesAlone(sequence.handle) : 0;
-  core_.cache.CommitJob(sequence.handle,
-                        ResultOf(job, sequence.model->model->format().page.page_size));
-  const Sequence& state = core_.cached(sequence);
-  if (state.bodies().has_value()) {
-    core_.tables.SetBodies(*state.bodies(), job.bodies_range,
-                           core_.cache.BodiesOf(*state.bodies()));
-    job.bodies_range = {};
-  }
-  core_.tables.Assign(sequence.list, state.blocks());
-  FreeTables(job);
-  CountSlots(sequence);
-  JobEnd end;
-  end.kept_tokens = core_.cache.KeptSlots(sequence.handle);
-  const int64_t given_up = held_before - core_.cache.HeldBytes(sequence.handle);
-  end.freed_now_bytes = given_up;
-  if (measured && alone_before < held_before) {
-    // Pages taken over are not counted alone as long as their blocks are given
-    // up in slices; those of others' blocks stay shared and make this too small.
-    const int64_t alone = core_.cache.BytesAlone(sequence.handle) + reused_bytes;
-    end.freed_now_bytes = std::max<int64_t>(0, alone_before - alone);
-  }
-  end.freed_later_bytes = std::max<int64_t>(0, given_up - end.freed_now_bytes);
-  End(job, JobOutcome::kCommitted, std::move(end));
+// A job whose pages are missing waits for those that hold some and can go on, and
+// for what is on its way back; then it goes by passes. False: it waits.
+bool Jobs::WaitOrDivide(Job& job) {
+  if (FinishPausedFirst()) return true;
+  if (!job.coming.has_value()) job.coming.emplace(core_);
+  if (job.coming->SomeStillComes(core_)) return false;
+  job.passes.emplace(job.recipe, job.facts.snapshot_tokens);
+  job.goes_first = true;
+  job.due = true;
+  return StartPass(job);
 }
 
-JobReport Jobs::ReportOf(const Job& job, JobOutcome outcome) const {
-  JobReport report;
-  report.preset = job.policy->spec().preset;
-  report.trigger = job.trigger;
-  report.outcome = outcome;
-  report.snapshot_tokens = job.facts.snapshot_tokens;
-  report.duration = core_.now() - job.queued_at;
-  if (outcome == JobOutcome::kCommitted) {
-    report.kept_slots = std::accumulate(job.kept.begin(), job.kept.end(), int64_t{0});
-    report.evicted_slots =
-        std::accumulate(job.slots.begin(), job.slots.end(), int64_t{0}) - report.kept_slots;
+// False: it waits for what its last pass gave up, or for what else is on its way
+// back where no pass fits.
+bool Jobs::StartPass(Job& job) {
+  if (job.coming->SomeIsQueued(core_)) return false;
+  const SequenceState& sequence = *job.sequence;
+  const HeldRows held = HeldOf(sequence);
+  if (job.passes->Done(held)) {
+    EndBuilt(job, absl::OkStatus());
+    return true;
   }
-  return report;
-}
-
-void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
-  SequenceState& sequence = *job.sequence;
-  end.report = ReportOf(job, outcome);
-  end.report.freed_bytes = end.freed_now_bytes;
-  for (EngineTotals* totals : {&core_.totals, &core_.totals_by_preset[end.report.preset]}) {
-    ++totals->jobs_by_outcome[static_cast<size_t>(outcome)];
-    ++totals->jobs_by_trigger[static_cast<size_t>(job.trigger)][static_cast<size_t>(outcome)];
-    totals->kept_slots += end.report.kept_slots;
-    totals->evicted_slots += end.report.evicted_slots;
-    totals->job_freed_bytes += end.report.freed_bytes;
-  }
-  sequence.last_job = end.report;
-  sequence.job = nullptr;
-  job.sequence = nullptr;
-  if (job.answer) job.answer(end);
-  core_.waiting.Changed();
-  jobs_.remove_if([&](const std::unique_ptr<Job>& other) { return other.get() == &job; });
-  // With drafts the triggers come after the next step's rollback.
-  if (sequence.draft_tokens == 0) LookAtTriggers(sequence);
-}
-
-void Jobs::FreeTables(Job& job) {
-  core_.tables.Free(std::exchange(job.list_range, {}));
-  core_.tables.Free(std::exchange(job.bodies_range, {}));
+  const std::optional<JobPass> pass =
+      job.passes->Next(held, core_.cache.AvailableJobPages(sequence.handle));
+  if (!pass.has_value() && job.coming->SomeStillComes(core_)) return false;
+  absl::Status built =
+      pass.has_value()
+          ? Build(job, *pass)
+          : Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
+                   "the pages that the job writes do not fit, not even those of one head");
+  if (!built.ok()) EndBuilt(job, std::move(built));
+  return true;
 }
 
 }  // namespace sluice

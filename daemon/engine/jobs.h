@@ -14,7 +14,9 @@ namespace sluice {
 // Looks at triggers and runs jobs: one at a time over the workspace, those
 // that a step waits for first, then in the order in which they came. Between two
 // batches a job that nobody waits for makes way for one that is waited for; where
-// the pages that it holds are missing then, it ends first.
+// the pages that it holds are missing then, it ends first. A job that does not fit
+// waits for what is on its way back to the pool, and then goes by passes, before
+// all others and with its sequence's steps waiting (job_passes.h).
 //
 // Not thread-safe: owned by the engine thread. Nothing waits.
 class Jobs {
@@ -54,21 +56,32 @@ class Jobs {
   void Queue(SequenceState& sequence, Trigger trigger, PolicyPtr policy, bool due,
              std::function<void(const JobEnd&)> answer);
   bool DropPassedZombies();
+  // Each: false if nothing moved.
   bool StartNext();
+  bool Start(Job& job);
+  bool StartPass(Job& job);
+  bool WaitOrDivide(Job& job);
   // True if a job that is waited for has to come between two batches of `job`.
   bool MayPause(const Job& job) const;
   // Lets the paused jobs go before all others. False if there is none.
   bool FinishPausedFirst();
-  void Start(Job& job);
   JobFacts FactsOf(const SequenceState& sequence, const Policy& policy,
                    std::vector<RowFacts>& rows) const;
+  HeldRows HeldOf(const SequenceState& sequence) const;
+  // Starts to build a pass; a refusal changes nothing.
+  absl::Status Build(Job& job, const JobPass& pass);
   absl::Status Reserve(Job& job);
+  absl::Status ReservePages(Job& job);
+  int64_t PagesLeftAlone(const Job& job) const;
   absl::Status ReserveTables(Job& job);
   void SubmitBatch(Job& job);
+  const uint32_t* SubmitSelection(Job& job);
   void FillBatch(Job& job, const JobBatch& batch);
   void FinishBatch(Job& job);
   bool TryCommit(Job& job);
   void Commit(Job& job);
+  void EndBuilt(Job& job, absl::Status status);
+  void CountFreed(const Job& job, JobEnd& end) const;
   void End(Job& job, JobOutcome outcome, JobEnd end);
   void FreeTables(Job& job);
   JobReport ReportOf(const Job& job, JobOutcome outcome) const;

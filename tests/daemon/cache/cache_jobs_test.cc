@@ -76,6 +76,21 @@ TEST_F(CacheJobsTest, APageIsTakenOverByReference) {
   EXPECT_EQ(cache_.pool_bytes().in_use, 2 * 100);
 }
 
+TEST_F(CacheJobsTest, ARowThatAJobLeavesAloneKeepsItsPartlyFilledPage) {
+  const SequenceId id = Create();
+  Append(id, 10);
+  Compress(id, 10, 6);
+  const std::vector<PageId> old = cache_.BodiesOf(*cache_.Find(id)->bodies()).pages;
+  Append(id, 3);
+  ASSERT_TRUE(cache_.PlanJob(id, 10).ok());
+  const std::vector<PageId> fresh = cache_.AllocateJobPages(id, 1)->pages;
+  cache_.CommitJob(id, {.rows = {{0, 2}, {1, 6}}, .pages = {fresh[0], old[2], old[3]}});
+  Settle();
+  EXPECT_THAT(cache_.KeptSlots(id), ElementsAre(2 + 3, 6 + 3));
+  EXPECT_EQ(cache_.Find(id)->tail_first_position(), 10);
+  EXPECT_EQ(cache_.pool_bytes().in_use, kBlockBytes + 3 * 100);
+}
+
 TEST_F(CacheJobsTest, ABlockWithAPageInABodyIsCopiedBeforeItIsWritten) {
   const SequenceId parent = Create();
   Append(parent, 4);
@@ -154,6 +169,7 @@ TEST_F(CacheJobsTest, AJobWithoutRoomIsRefusedAndChangesNothing) {
   Append(id, 4);
   ASSERT_TRUE(cache_.PlanJob(id, 4).ok());
   const PoolBytes before = cache_.pool_bytes();
+  EXPECT_EQ(cache_.AvailableJobPages(id), 78);
   EXPECT_EQ(ReasonOf(cache_.AllocateJobPages(id, 79).status()), Reason::kPoolFull);
   EXPECT_EQ(cache_.pool_bytes(), before);
   EXPECT_TRUE(cache_.AllocateJobPages(id, 78).ok());

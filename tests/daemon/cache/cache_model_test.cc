@@ -24,7 +24,7 @@ constexpr const char* kEvents[] = {
     "commit",          "no job pages", "page taken over",
     "tail inside a block", "reserve used", "slab cleared",
     "POOL_FULL",       "TENANT_QUOTA", "copy of a shared block",
-    "copy of a block with body pages", "block held by a job",
+    "copy of a block with body pages", "block held by a job", "partly filled page taken over",
 };
 
 TEST(CacheModelTest, AgreesWithTheModelAfterEveryRandomOperation) {

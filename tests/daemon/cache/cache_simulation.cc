@@ -210,7 +210,9 @@ void CacheSimulation::AllocateForJob() {
 std::optional<std::vector<PageId>> CacheSimulation::MoreJobPages(SequenceId id, int64_t count) {
   ModelSequence& sequence = model_.sequences.at(id);
   const PoolBytes before = cache_.pool_bytes();
+  const int64_t available = cache_.AvailableJobPages(id);
   const absl::StatusOr<JobPages> granted = cache_.AllocateJobPages(id, count);
+  Expect(granted.ok() == (count <= available), "the available pages differ");
   if (!granted.ok()) {
     ++events_["no job pages"];
     ExpectReason(granted.status(), "POOL_FULL");
@@ -237,8 +239,8 @@ std::vector<ModelRow> CacheSimulation::RandomKept(const ModelJob& job) {
   return kept;
 }
 
-// Which pages of the new body could be taken over: full, and just what one page
-// held from its first slot on.
+// Which pages of the new body could be taken over: just what one page held from its
+// first slot on; full, or at the end of the row in a page of the old body.
 std::vector<std::optional<PageId>> CacheSimulation::RandomReuse(const ModelSequence& sequence,
                                                                 size_t row, const ModelRow& kept) {
   const ModelJob& job = *sequence.job;
@@ -247,14 +249,19 @@ std::vector<std::optional<PageId>> CacheSimulation::RandomReuse(const ModelSeque
   for (size_t i = 0; i < job.tokens[row].size(); ++i) {
     places[job.tokens[row][i].uid] = job.slots[row][i];
   }
+  const std::vector<PageId> old = sequence.body ? sequence.body->rows[row] : std::vector<PageId>();
   std::vector<std::optional<PageId>> reuse;
   for (size_t first = 0; first < kept.size(); first += page_size) {
     std::optional<PageId> page = places.at(kept[first].uid).page;
-    for (size_t i = 0; page && i < page_size; ++i) {
+    const size_t slots = std::min(page_size, kept.size() - first);
+    const bool is_old = std::find(old.begin(), old.end(), *page) != old.end();
+    if (slots < page_size && !is_old) page.reset();
+    for (size_t i = 0; page && i < slots; ++i) {
       const SlotAddress expected{*page, static_cast<int64_t>(i)};
-      if (first + i >= kept.size() || places.at(kept[first + i].uid) != expected) page.reset();
+      if (places.at(kept[first + i].uid) != expected) page.reset();
     }
     if (OneIn(4)) page.reset();
+    if (page && slots < page_size) ++events_["partly filled page taken over"];
     reuse.push_back(page);
   }
   return reuse;

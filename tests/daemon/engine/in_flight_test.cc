@@ -274,16 +274,23 @@ TEST_F(InFlightTest, APausedJobEndsFirstWhereItsPagesAreMissing) {
   gate_->Hold(Lane::kBackground);
   ASSERT_TRUE(AppendStep(*driver_, model_, Prefill(large, 17000)).ok());
   gate_->AwaitWaiting(Lane::kBackground, 1);
-  const PoolBytes pool = driver_->Status().pool;
-  const auto filled = driver_->Begin({Prefill(filler, pool.free / model_.block_bytes * 11)});
+  // 244 blocks' pages are what the other's job takes.
+  const int64_t free_blocks = driver_->Status().pool.free / model_.block_bytes;
+  const auto filled = driver_->Begin({Prefill(filler, 16 * (free_blocks - 200))});
   ASSERT_TRUE(filled.ok()) << filled.status();
+  gate_->Hold(Lane::kForeground);
   const auto compressed = SendCompress(other, 3900);
   driver_->Status();
   gate_->Open(Lane::kBackground);
-  (void)compressed.Wait();
-  driver_->Settled();
-  EXPECT_EQ(compressed.count(), 1);
-  EXPECT_EQ(driver_->Info(large)->last_job->outcome, JobOutcome::kCommitted);
+  gate_->AwaitWaiting(Lane::kForeground, 1);
+  const auto first = driver_->Info(large)->last_job;
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->outcome, JobOutcome::kCommitted);
+  EXPECT_FALSE(compressed.ready());
+  gate_->Open(Lane::kForeground);
+  const auto done = compressed.Wait();
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_EQ(done->kept_tokens, std::vector<int64_t>(4, 3900));
   EXPECT_EQ(driver_->Held(large, 1, 1).size(), 8000u);
 }
 

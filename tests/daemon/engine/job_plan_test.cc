@@ -20,6 +20,10 @@ JobRecipe RowByRow(int32_t rows, int64_t k) {
   return recipe;
 }
 
+JobPass Whole(const JobRecipe& recipe) {
+  return {0, /*selects=*/true, 0, static_cast<int32_t>(recipe.segments.size())};
+}
+
 TEST(JobPlanTest, WorkspaceIsAScoreAndABitForEverySlotOfWholeWords) {
   EXPECT_EQ(WorkspaceBytes(0), 0);
   EXPECT_EQ(WorkspaceBytes(1), 32 * 4 + 4);
@@ -29,9 +33,15 @@ TEST(JobPlanTest, WorkspaceIsAScoreAndABitForEverySlotOfWholeWords) {
 TEST(JobPlanTest, DestinationsAreBoundedBySlotsPlacesAndAtMost) {
   JobRecipe recipe;
   recipe.segments = {Segment(0, 1, 100), Segment(1, 2, 40)};
-  EXPECT_EQ(DestinationOffsets(recipe, {33, 64, 10}, 16), (std::vector<int64_t>{0, 3, 6, 7}));
+  JobPass pass = Whole(recipe);
+  const std::vector<int64_t> slots = {33, 64, 10};
+  EXPECT_EQ(DestinationOffsets(recipe, pass, slots, 16), (std::vector<int64_t>{0, 3, 6, 7}));
   recipe.at_most = 16;
-  EXPECT_EQ(DestinationOffsets(recipe, {33, 64, 10}, 16), (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(DestinationOffsets(recipe, pass, slots, 16), (std::vector<int64_t>{0, 1, 2, 3}));
+  pass.first_segment = pass.segment_count = 1;
+  EXPECT_EQ(DestinationOffsets(recipe, pass, slots, 16), (std::vector<int64_t>{0, 0, 1, 2}));
+  pass.selects = false;
+  EXPECT_EQ(DestinationOffsets(recipe, pass, slots, 16), (std::vector<int64_t>{0, 0, 4, 5}));
 }
 
 TEST(JobPlanTest, BatchesFillASliceAndNeverDivideASegment) {
@@ -39,7 +49,8 @@ TEST(JobPlanTest, BatchesFillASliceAndNeverDivideASegment) {
   recipe.segments[3] = Segment(3, 2, 8);
   const std::vector<int64_t> slots(5, 32);
   const int64_t row = WorkspaceBytes(32);
-  const std::vector<JobBatch> batches = CutBatches(recipe, slots, 2 * row, 2 * row);
+  const std::vector<JobBatch> batches =
+      CutBatches(recipe, Whole(recipe), slots, 2 * row, 2 * row);
   ASSERT_EQ(batches.size(), 3u);
   EXPECT_EQ(batches[0].row_count, 2);
   EXPECT_EQ(batches[1].first_row, 2);
@@ -51,24 +62,46 @@ TEST(JobPlanTest, BatchesFillASliceAndNeverDivideASegment) {
 }
 
 TEST(JobPlanTest, ASegmentLargerThanASliceIsABatchOfItsOwn) {
-  const std::vector<JobBatch> batches =
-      CutBatches(RowByRow(2, 8), {320, 320}, WorkspaceBytes(320), WorkspaceBytes(32));
+  const JobRecipe recipe = RowByRow(2, 8);
+  const std::vector<JobBatch> batches = CutBatches(recipe, Whole(recipe), {320, 320},
+                                                   WorkspaceBytes(320), WorkspaceBytes(32));
   EXPECT_EQ(batches.size(), 2u);
 }
 
 TEST(JobPlanTest, ASegmentLargerThanTheWorkspaceDoesNotFit) {
-  EXPECT_TRUE(CutBatches(RowByRow(2, 8), {32, 64}, WorkspaceBytes(32), 1 << 20).empty());
+  const JobRecipe recipe = RowByRow(2, 8);
+  const int64_t row = WorkspaceBytes(32);
+  EXPECT_TRUE(CutBatches(recipe, Whole(recipe), {32, 64}, row, 1 << 20).empty());
+  EXPECT_EQ(CutBatches(recipe, {0, true, 0, 1}, {32, 64}, row, 1 << 20).size(), 1u);
 }
 
 TEST(JobPlanTest, TheResultIsDenseAndNamesReusedPages) {
   Job job;
+  job.recipe = RowByRow(3, 20);
+  job.pass = Whole(job.recipe);
   job.kept = {20, 0, 16};
   job.destination_offsets = {0, 3, 4, 5};
   job.destination_pages = {100, 101, 102, 103, 104};
   job.reused = {kNoPage, kNoPage, kNoPage, kNoPage, 7};
-  const JobResult result = ResultOf(job, 16);
+  const JobResult result = ResultOf(job, 16, nullptr);
   EXPECT_EQ(result.rows, (std::vector<RowExtent>{{0, 20}, {2, 0}, {2, 16}}));
   EXPECT_EQ(result.pages, (std::vector<PageId>{{100}, {101}, {7}}));
+}
+
+TEST(JobPlanTest, RowsThatAPassLeavesAloneKeepTheirPages) {
+  Bodies old;
+  old.rows = {{0, 20}, {2, 64}, {6, 1}};
+  old.pages = {{1}, {2}, {3}, {4}, {5}, {6}, {7}};
+  Job job;
+  job.recipe = RowByRow(3, 20);
+  job.pass = {0, /*selects=*/true, 1, 1};
+  job.kept = {20, 17, 1};
+  job.destination_offsets = {0, 0, 2, 2};
+  job.destination_pages = {100, 101};
+  job.reused = {3, kNoPage};
+  const JobResult result = ResultOf(job, 16, &old);
+  EXPECT_EQ(result.rows, (std::vector<RowExtent>{{0, 20}, {2, 17}, {4, 1}}));
+  EXPECT_EQ(result.pages, (std::vector<PageId>{{1}, {2}, {3}, {101}, {7}}));
 }
 
 }  // namespace

@@ -1,0 +1,213 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+
+// How a job builds its rows: pages, batches and their operations.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/checked_math.h"
+#include "daemon/base/reason.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/engine/job_plan.h"
+#include "daemon/engine/jobs.h"
+
+namespace sluice {
+namespace {
+
+// A batch is about a millisecond of work: a job that a step waits for takes the
+// foreground lane for no longer, and has the workspace of another job no later.
+constexpr int64_t kBatchSliceBytes = int64_t{256} << 10;
+
+absl::Status NoRoom(const std::string& message) {
+  return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "", message);
+}
+
+}  // namespace
+
+HeldRows Jobs::HeldOf(const SequenceState& sequence) const {
+  const Sequence& state = core_.cached(sequence);
+  HeldRows held;
+  held.body_slots.assign(static_cast<size_t>(state.geometry().row_count), 0);
+  held.tail_first_position = state.tail_first_position();
+  held.tail_start = state.tail_start();
+  held.page_size = state.geometry().page_size;
+  if (!state.bodies().has_value()) return held;
+  const std::vector<RowExtent>& rows = core_.cache.BodiesOf(*state.bodies()).rows;
+  for (size_t row = 0; row < rows.size(); ++row) held.body_slots[row] = rows[row].slots;
+  return held;
+}
+
+absl::Status Jobs::Build(Job& job, const JobPass& pass) {
+  SLUICE_ASSIGN_OR_RETURN(
+      job.slots, core_.cache.PlanJob(job.sequence->handle, pass.snapshot_tokens));
+  job.pass = pass;
+  if (absl::Status reserved = Reserve(job); !reserved.ok()) {
+    core_.cache.CancelJob(job.sequence->handle);
+    FreeTables(job);
+    return reserved;
+  }
+  job.stage = Job::Stage::kRunning;
+  job.next_batch = 0;
+  running_ = &job;
+  SubmitBatch(job);
+  return absl::OkStatus();
+}
+
+absl::Status Jobs::Reserve(Job& job) {
+  const int64_t page_size = job.sequence->model->model->format().page.page_size;
+  job.batches = CutBatches(job.recipe, job.pass, job.slots, core_.memory.workspace_bytes,
+                           kBatchSliceBytes);
+  if (job.batches.empty()) {
+    return NoRoom(absl::StrCat("a head's scores do not fit the job workspace of ",
+                               core_.memory.workspace_bytes, " bytes"));
+  }
+  job.destination_offsets =
+      DestinationOffsets(job.recipe, job.pass, job.slots, page_size);
+  SLUICE_RETURN_IF_ERROR(ReserveTables(job));
+  SLUICE_RETURN_IF_ERROR(ReservePages(job));
+  job.reused.assign(job.destination_pages.size(), kNoPage);
+  job.kept.assign(job.slots.begin(), job.slots.end());
+  const auto [first, end] = RowsOf(job.recipe, job.pass);
+  if (job.pass.selects) std::fill(job.kept.begin() + first, job.kept.begin() + end, 0);
+  return absl::OkStatus();
+}
+
+// A place that is known to be taken over needs no page.
+absl::Status Jobs::ReservePages(Job& job) {
+  const HeldRows held = HeldOf(*job.sequence);
+  job.destination_pages.assign(static_cast<size_t>(job.destination_offsets.back()), kNoPage);
+  std::vector<size_t> places;
+  for (size_t row = 0; row < job.slots.size(); ++row) {
+    const int64_t first = job.destination_offsets[row];
+    for (int64_t place = first; place < job.destination_offsets[row + 1]; ++place) {
+      const bool taken = !job.pass.selects && IsTakenOver(held, row, place - first,
+                                                          job.pass.snapshot_tokens);
+      if (!taken) places.push_back(static_cast<size_t>(place));
+    }
+  }
+  SLUICE_ASSIGN_OR_RETURN(
+      const JobPages pages,
+      core_.cache.AllocateJobPages(job.sequence->handle, static_cast<int64_t>(places.size())));
+  core_.ClearSlabs(pages.slabs_to_clear);
+  for (size_t i = 0; i < places.size(); ++i) {
+    job.destination_pages[places[i]] = pages.pages[i].value;
+  }
+  return absl::OkStatus();
+}
+
+// Body pages of the rows that the pass does not build.
+int64_t Jobs::PagesLeftAlone(const Job& job) const {
+  const HeldRows held = HeldOf(*job.sequence);
+  const auto [first, end] = RowsOf(job.recipe, job.pass);
+  int64_t pages = 0;
+  for (int32_t row = 0; row < static_cast<int32_t>(held.body_slots.size()); ++row) {
+    if (row >= first && row < end) continue;
+    pages += CeilDivide(held.body_slots[static_cast<size_t>(row)], held.page_size);
+  }
+  return pages;
+}
+
+absl::Status Jobs::ReserveTables(Job& job) {
+  const SequenceState& sequence = *job.sequence;
+  const int64_t list_bytes = sequence.list.count * static_cast<int64_t>(sizeof(uint32_t));
+  const std::optional<TableRange> list = core_.tables.Allocate(list_bytes);
+  const std::optional<TableRange> bodies = core_.tables.Allocate(Tables::BodiesBytes(
+      static_cast<int64_t>(job.slots.size()), job.destination_offsets.back() + PagesLeftAlone(job)));
+  if (list.has_value()) job.list_range = *list;
+  if (bodies.has_value()) job.bodies_range = *bodies;
+  if (!list.has_value() || !bodies.has_value()) {
+    return NoRoom("the table segment is full");
+  }
+  if (list_bytes > 0) {
+    std::copy_n(static_cast<const std::byte*>(core_.tables.At(sequence.list.range)), list_bytes,
+                static_cast<std::byte*>(core_.tables.At(job.list_range)));
+  }
+  job.entry = core_.EntryOf(sequence);
+  job.entry.block_list_offset = job.list_range.offset;
+  job.entry.base_length = job.pass.snapshot_tokens;
+  return absl::OkStatus();
+}
+
+void Jobs::FillBatch(Job& job, const JobBatch& batch) {
+  const auto first_row = static_cast<size_t>(batch.first_row);
+  const auto row_count = static_cast<size_t>(batch.row_count);
+  job.row_offsets.assign(1, 0);
+  job.batch_destinations.assign(1, 0);
+  for (size_t i = 0; i < row_count; ++i) {
+    job.row_offsets.push_back(job.row_offsets.back() + RoundUp(job.slots[first_row + i], 32));
+    job.batch_destinations.push_back(job.destination_offsets[first_row + i + 1] -
+                                     job.destination_offsets[first_row]);
+  }
+  job.rows = {&job.entry, batch.first_row, batch.row_count, job.row_offsets.data()};
+  job.segments.clear();
+  for (int32_t i = 0; i < batch.segment_count; ++i) {
+    const RecipeSegment& from = job.recipe.segments[static_cast<size_t>(batch.first_segment + i)];
+    job.segments.push_back({from.first_row - batch.first_row, from.row_count, from.k,
+                            from.protect_below_position, from.protect_from_position,
+                            from.drop_below_position});
+  }
+  job.counts.assign(job.segments.size() * row_count, 0);
+}
+
+// Scores and selects; returns the masks.
+const uint32_t* Jobs::SubmitSelection(Job& job) {
+  auto* scores = reinterpret_cast<float*>(core_.memory.workspace);
+  auto* masks = reinterpret_cast<uint32_t*>(scores + job.row_offsets.back());
+  const bool scored = job.recipe.scorer == Scorer::kKeyNorm;
+  if (scored) core_.backend.Submit(job.lane, KeyNormScoreArgs{job.rows, scores});
+  SelectArgs select;
+  select.rows = job.rows;
+  select.scores = scored ? scores : nullptr;
+  select.segments = job.segments.data();
+  select.segment_count = static_cast<int32_t>(job.segments.size());
+  select.combine = static_cast<RowCombine>(job.recipe.combine);
+  select.at_least = job.recipe.at_least;
+  select.at_most = job.recipe.at_most;
+  select.masks = masks;
+  select.counts = job.counts.data();
+  core_.backend.Submit(job.lane, select);
+  return masks;
+}
+
+void Jobs::SubmitBatch(Job& job) {
+  const JobBatch& batch = job.batches[job.next_batch];
+  FillBatch(job, batch);
+  job.lane = job.waited ? Lane::kForeground : Lane::kBackground;
+  // A copy on write of what it reads may still be under way: that of a step that
+  // was undone.
+  if (job.lane == Lane::kBackground) {
+    core_.backend.After(Lane::kBackground, core_.backend.Submitted(Lane::kForeground));
+  }
+  const uint32_t* masks = job.pass.selects ? SubmitSelection(job) : nullptr;
+  const int64_t first_page = job.destination_offsets[static_cast<size_t>(batch.first_row)];
+  CompactArgs compact;
+  compact.rows = job.rows;
+  compact.masks = masks;
+  compact.destination_pages = job.destination_pages.data() + first_page;
+  compact.destination_offsets = job.batch_destinations.data();
+  compact.destination_format = job.sequence->model->format;
+  compact.reused = job.reused.data() + first_page;
+  job.ticket = core_.backend.Submit(job.lane, compact);
+}
+
+void Jobs::FinishBatch(Job& job) {
+  const JobBatch& batch = job.batches[job.next_batch];
+  for (size_t segment = 0; job.pass.selects && segment < job.segments.size(); ++segment) {
+    for (int32_t row = 0; row < batch.row_count; ++row) {
+      job.kept[static_cast<size_t>(batch.first_row + row)] +=
+          job.counts[segment * static_cast<size_t>(batch.row_count) + static_cast<size_t>(row)];
+    }
+  }
+  if (++job.next_batch == job.batches.size()) {
+    job.stage = Job::Stage::kReady;
+    running_ = nullptr;
+  } else if (MayPause(job)) {
+    job.stage = Job::Stage::kPaused;
+    running_ = nullptr;
+  } else {
+    SubmitBatch(job);
+  }
+}
+
+}  // namespace sluice

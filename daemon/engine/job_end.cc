@@ -1,0 +1,139 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+
+// How what a job built is committed, and how a job ends.
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "daemon/engine/job_plan.h"
+#include "daemon/engine/jobs.h"
+
+namespace sluice {
+namespace {
+
+int64_t Sum(const std::vector<int64_t>& slots) {
+  return std::accumulate(slots.begin(), slots.end(), int64_t{0});
+}
+
+}  // namespace
+
+bool Jobs::TryCommit(Job& job) {
+  if (job.sequence->step != nullptr || job.sequence->readers > 0) return false;
+  const int64_t evicted = Sum(job.slots) - std::accumulate(job.kept.begin(), job.kept.end(), int64_t{0});
+  job.evicted_slots += evicted;
+  if (evicted > 0 || !job.pass.selects) {
+    Commit(job);
+  } else {
+    core_.cache.CancelJob(job.sequence->handle);
+    FreeTables(job);
+  }
+  if (!job.passes.has_value()) {
+    EndBuilt(job, absl::OkStatus());
+    return true;
+  }
+  job.passes->Passed(job.pass);
+  job.stage = Job::Stage::kQueued;
+  job.coming.emplace(core_);
+  return true;
+}
+
+void Jobs::Commit(Job& job) {
+  SequenceState& sequence = *job.sequence;
+  if (!job.before.has_value()) {
+    job.before.emplace();
+    job.before->held_bytes = job.before->alone_bytes = core_.cache.HeldBytes(sequence.handle);
+    // BytesAlone is O(pages): only for people, and where it may differ from all.
+    if (job.answer != nullptr || core_.cache.MayShare(sequence.handle)) {
+      job.before->alone_bytes = core_.cache.BytesAlone(sequence.handle);
+    }
+  }
+  const std::optional<BodiesId> old = core_.cached(sequence).bodies();
+  core_.cache.CommitJob(sequence.handle,
+                        ResultOf(job, sequence.model->model->format().page.page_size,
+                                 old.has_value() ? &core_.cache.BodiesOf(*old) : nullptr));
+  const Sequence& state = core_.cached(sequence);
+  if (state.bodies().has_value()) {
+    core_.tables.SetBodies(*state.bodies(), job.bodies_range,
+                           core_.cache.BodiesOf(*state.bodies()));
+    job.bodies_range = {};
+  }
+  core_.tables.Assign(sequence.list, state.blocks());
+  FreeTables(job);
+  CountSlots(sequence);
+}
+
+// Ends a job whose passes, or only pass, are through; not OK: some are left, and
+// cannot be had.
+void Jobs::EndBuilt(Job& job, absl::Status status) {
+  JobEnd end;
+  if (job.evicted_slots == 0 && !status.ok()) {
+    end.status = std::move(status);
+    return End(job, JobOutcome::kSkipped, std::move(end));
+  }
+  end.kept_tokens = core_.cache.KeptSlots(job.sequence->handle);
+  if (job.evicted_slots == 0) return End(job, JobOutcome::kNothingToEvict, std::move(end));
+  CountFreed(job, end);
+  End(job, JobOutcome::kCommitted, std::move(end));
+}
+
+void Jobs::CountFreed(const Job& job, JobEnd& end) const {
+  const SequenceState& sequence = *job.sequence;
+  const int64_t given_up = job.before->held_bytes - core_.cache.HeldBytes(sequence.handle);
+  end.freed_now_bytes = std::max<int64_t>(0, given_up);
+  if (job.before->alone_bytes < job.before->held_bytes) {
+    int64_t alone = core_.cache.BytesAlone(sequence.handle);
+    // Pages taken over are not counted alone as long as their blocks are given
+    // up in slices; those of others' blocks stay shared and make this too small.
+    // Before a job by passes ends all of it is given up.
+    if (!job.passes.has_value()) {
+      alone += sequence.model->model->page_bytes() *
+               std::count_if(job.reused.begin(), job.reused.end(),
+                             [](uint32_t page) { return page != kNoPage; });
+    }
+    end.freed_now_bytes = std::max<int64_t>(0, job.before->alone_bytes - alone);
+  }
+  end.freed_later_bytes = std::max<int64_t>(0, given_up - end.freed_now_bytes);
+}
+
+JobReport Jobs::ReportOf(const Job& job, JobOutcome outcome) const {
+  JobReport report;
+  report.preset = job.policy->spec().preset;
+  report.trigger = job.trigger;
+  report.outcome = outcome;
+  report.snapshot_tokens = job.facts.snapshot_tokens;
+  report.duration = core_.now() - job.queued_at;
+  if (outcome == JobOutcome::kCommitted) {
+    report.kept_slots = job.had_slots - job.evicted_slots;
+    report.evicted_slots = job.evicted_slots;
+  }
+  return report;
+}
+
+void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
+  SequenceState& sequence = *job.sequence;
+  end.report = ReportOf(job, outcome);
+  end.report.freed_bytes = end.freed_now_bytes;
+  for (EngineTotals* totals : {&core_.totals, &core_.totals_by_preset[end.report.preset]}) {
+    ++totals->jobs_by_outcome[static_cast<size_t>(outcome)];
+    ++totals->jobs_by_trigger[static_cast<size_t>(job.trigger)][static_cast<size_t>(outcome)];
+    totals->kept_slots += end.report.kept_slots;
+    totals->evicted_slots += end.report.evicted_slots;
+    totals->job_freed_bytes += end.report.freed_bytes;
+  }
+  sequence.last_job = end.report;
+  sequence.job = nullptr;
+  job.sequence = nullptr;
+  if (job.answer) job.answer(end);
+  core_.waiting.Changed();
+  jobs_.remove_if([&](const std::unique_ptr<Job>& other) { return other.get() == &job; });
+  // With drafts the triggers come after the next step's rollback.
+  if (sequence.draft_tokens == 0) LookAtTriggers(sequence);
+}
+
+void Jobs::FreeTables(Job& job) {
+  core_.tables.Free(std::exchange(job.list_range, {}));
+  core_.tables.Free(std::exchange(job.bodies_range, {}));
+}
+
+}  // namespace sluice
