@@ -287,10 +287,13 @@ TEST_F(InFlightTest, APausedJobEndsFirstWhereItsPagesAreMissing) {
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->outcome, JobOutcome::kCommitted);
   EXPECT_FALSE(compressed.ready());
+  constexpr size_t kSelectKind = 3;  // in Operation
+  const int64_t selects = gate_->SubmittedOfKind(kSelectKind);
   gate_->Open(Lane::kForeground);
   const auto done = compressed.Wait();
   ASSERT_TRUE(done.ok()) << done.status();
   EXPECT_EQ(done->kept_tokens, std::vector<int64_t>(4, 3900));
+  EXPECT_EQ(gate_->SubmittedOfKind(kSelectKind), selects);  // it goes whole, not by passes
   EXPECT_EQ(driver_->Held(large, 1, 1).size(), 8000u);
 }
 
