@@ -112,8 +112,9 @@ absl::Status Jobs::ReserveTables(Job& job) {
   const SequenceState& sequence = *job.sequence;
   const int64_t list_bytes = sequence.list.count * static_cast<int64_t>(sizeof(uint32_t));
   const std::optional<TableRange> list = core_.tables.Allocate(list_bytes);
-  const std::optional<TableRange> bodies = core_.tables.Allocate(Tables::BodiesBytes(
-      static_cast<int64_t>(job.slots.size()), job.destination_offsets.back() + PagesLeftAlone(job)));
+  const int64_t pages = job.destination_offsets.back() + PagesLeftAlone(job);
+  const std::optional<TableRange> bodies = core_.tables.Allocate(
+      Tables::BodiesBytes(static_cast<int64_t>(job.slots.size()), pages));
   if (list.has_value()) job.list_range = *list;
   if (bodies.has_value()) job.bodies_range = *bodies;
   if (!list.has_value() || !bodies.has_value()) {

@@ -12,7 +12,8 @@
 namespace sluice {
 namespace {
 
-int64_t Sum(const std::vector<int64_t>& slots) {
+template <class Integer>
+int64_t Sum(const std::vector<Integer>& slots) {
   return std::accumulate(slots.begin(), slots.end(), int64_t{0});
 }
 
@@ -20,7 +21,7 @@ int64_t Sum(const std::vector<int64_t>& slots) {
 
 bool Jobs::TryCommit(Job& job) {
   if (job.sequence->step != nullptr || job.sequence->readers > 0) return false;
-  const int64_t evicted = Sum(job.slots) - std::accumulate(job.kept.begin(), job.kept.end(), int64_t{0});
+  const int64_t evicted = Sum(job.slots) - Sum(job.kept);
   job.evicted_slots += evicted;
   if (evicted > 0 || !job.pass.selects) {
     Commit(job);

@@ -66,7 +66,8 @@ void ExpectTwinsEqual(TestBackend backend, const Case& the_case) {
   ModelGeometry geometry = SmallGeometry();
   geometry.layers[1].window_tokens = static_cast<int32_t>(the_case.window_tokens);
   FullPool pool(MakeDriver(backend), geometry);
-  TestSequence free = pool.driver().Create(pool.model()), tight = pool.driver().Create(pool.model());
+  TestSequence free = pool.driver().Create(pool.model());
+  TestSequence tight = pool.driver().Create(pool.model());
   for (const int64_t tokens : the_case.tokens) {
     for (TestSequence* sequence : {&free, &tight}) {
       if (sequence->length() > 0) {
