@@ -31,6 +31,12 @@ struct JobEnd {
   int64_t freed_later_bytes = 0;
 };
 
+// What a sequence holds.
+struct HeldBytes {
+  int64_t all = 0;
+  int64_t alone = 0;  // not measured: all
+};
+
 // The background work of a policy on one sequence (design: "Jobs").
 //
 // Queued, then planned (snapshot, recipe, pages), then run batch by batch,
@@ -58,11 +64,7 @@ struct Job {
 
   std::optional<ComingMemory> coming;  // since its pages were missing, or its last pass
   std::optional<JobPasses> passes;     // where it did not fit
-  struct Holding {
-    int64_t held_bytes = 0;
-    int64_t alone_bytes = 0;  // not measured: all
-  };
-  std::optional<Holding> before;  // the first commit
+  std::optional<HeldBytes> before;     // the first commit
 
   // Of the pass under way.
   JobPass pass;

@@ -43,10 +43,10 @@ void Jobs::Commit(Job& job) {
   SequenceState& sequence = *job.sequence;
   if (!job.before.has_value()) {
     job.before.emplace();
-    job.before->held_bytes = job.before->alone_bytes = core_.cache.HeldBytes(sequence.handle);
+    job.before->all = job.before->alone = core_.cache.HeldBytes(sequence.handle);
     // BytesAlone is O(pages): only for people, and where it may differ from all.
     if (job.answer != nullptr || core_.cache.MayShare(sequence.handle)) {
-      job.before->alone_bytes = core_.cache.BytesAlone(sequence.handle);
+      job.before->alone = core_.cache.BytesAlone(sequence.handle);
     }
   }
   const std::optional<BodiesId> old = core_.cached(sequence).bodies();
@@ -80,9 +80,9 @@ void Jobs::EndBuilt(Job& job, absl::Status status) {
 
 void Jobs::CountFreed(const Job& job, JobEnd& end) const {
   const SequenceState& sequence = *job.sequence;
-  const int64_t given_up = job.before->held_bytes - core_.cache.HeldBytes(sequence.handle);
+  const int64_t given_up = job.before->all - core_.cache.HeldBytes(sequence.handle);
   end.freed_now_bytes = std::max<int64_t>(0, given_up);
-  if (job.before->alone_bytes < job.before->held_bytes) {
+  if (job.before->alone < job.before->all) {
     int64_t alone = core_.cache.BytesAlone(sequence.handle);
     // Pages taken over are not counted alone as long as their blocks are given
     // up in slices; those of others' blocks stay shared and make this too small.
@@ -92,7 +92,7 @@ void Jobs::CountFreed(const Job& job, JobEnd& end) const {
                std::count_if(job.reused.begin(), job.reused.end(),
                              [](uint32_t page) { return page != kNoPage; });
     }
-    end.freed_now_bytes = std::max<int64_t>(0, job.before->alone_bytes - alone);
+    end.freed_now_bytes = std::max<int64_t>(0, job.before->alone - alone);
   }
   end.freed_later_bytes = std::max<int64_t>(0, given_up - end.freed_now_bytes);
 }
