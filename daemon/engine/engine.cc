@@ -72,6 +72,7 @@ class Engine::Impl {
   bool Turn();
   bool HandleCommands();
   bool GiveBack();
+  void Wait(uint32_t seen);
   int64_t WaitMs() const;
   void Stop();
 
@@ -115,9 +116,15 @@ void Engine::Impl::Run() {
   pthread_setname_np(pthread_self(), "sluice-engine");
   while (!stopping_.load()) {
     const uint32_t seen = signal_.value();
-    if (!Turn()) signal_.Wait(seen, WaitMs());
+    if (!Turn()) Wait(seen);
   }
   Stop();
+}
+
+void Engine::Impl::Wait(uint32_t seen) {
+  if (options_.on_idle) options_.on_idle(true);
+  signal_.Wait(seen, WaitMs());
+  if (options_.on_idle) options_.on_idle(false);
 }
 
 bool Engine::Impl::Turn() {

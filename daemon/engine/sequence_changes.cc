@@ -163,6 +163,7 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
   core_.tables.Assign(list, core_.cache.Find(*handle)->blocks());
   auto child = std::make_unique<SequenceState>(parent);
   child->handle = *handle;
+  child->cached = core_.cache.Find(*handle);
   child->list = list;
   child->readers = 0;
   child->last_job.reset();

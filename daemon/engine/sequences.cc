@@ -192,6 +192,7 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
                                  TenantId{static_cast<uint32_t>(command.caller.tenant)}));
   auto state = std::make_unique<SequenceState>();
   state->handle = handle;
+  state->cached = core_.cache.Find(handle);
   state->model = model;
   state->tenant = command.caller.tenant;
   state->session = command.session;
