@@ -168,6 +168,7 @@ absl::StatusOr<std::vector<SequenceState*>> Steps::Check(const BeginStep& comman
   std::vector<SequenceState*> sequences;
   sequences.reserve(command.entries.size());
   absl::flat_hash_set<uint64_t> seen;
+  seen.reserve(command.entries.size());
   for (size_t i = 0; i < command.entries.size(); ++i) {
     const uint64_t id = command.entries[i].sequence;
     SLUICE_ASSIGN_OR_RETURN(SequenceState* sequence,
@@ -342,7 +343,10 @@ absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>
     SequenceState& sequence = *sequences[index];
     const Sequence& state = core_.cached(sequence);
     const int64_t added = state.NewBlocksFor(command.entries[index].token_count);
-    blocks += added + (state.open_block_slots() > 0 ? 1 : 0);
+    blocks += added;
+    if (state.open_block_slots() > 0 && core_.cache.MayShareBlock(state.blocks().back())) {
+      ++blocks;
+    }
     listed = listed && core_.tables.Reserve(
                            sequence.list, static_cast<int64_t>(state.blocks().size()) + added);
     step.entries.push_back({&sequence, command.entries[index], state.length()});
