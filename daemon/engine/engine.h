@@ -38,16 +38,18 @@ struct EngineOptions {
   std::vector<Tenant> tenants;  // at least one
   // Makes the backend; empty: MakeBackend. For tests.
   std::function<std::unique_ptr<Backend>(const BackendOptions&)> make_backend;
-  // Called on the engine thread when it has nothing to do (true) and when it goes
-  // on (false); empty: nobody. For benchmarks.
+  // Called by the engine's own thread when it has nothing to do (true) and when it
+  // goes on (false); empty: nobody. For benchmarks.
   std::function<void(bool idle)> on_idle;
 };
 
-// Owns the pool and everything in it: one thread that turns commands into
-// state and operations.
+// Owns the pool and everything in it, and turns commands into state and
+// operations, one thread at a time: its own, or one that has posted a command
+// and found nobody at work. Who has the turn is "the engine thread" of all that
+// the engine is made of.
 //
-// Post is thread-safe; everything else belongs to the owner. The engine thread
-// runs no kernel and never waits for one.
+// Post and PostAndWork are thread-safe; everything else belongs to the owner. The
+// engine's own thread runs no kernel, and nobody in a turn waits for one.
 class Engine final : public CommandSink {
  public:
   // Takes and touches the memory, starts backend and thread. `progress` is
@@ -62,6 +64,7 @@ class Engine final : public CommandSink {
   ~Engine() override;
 
   absl::Status Post(Command command) override;
+  absl::Status PostAndWork(Command command) override;
 
   uint32_t epoch() const;
   const EngineOptions& options() const;
