@@ -86,7 +86,7 @@ void AppendWork::Run(int64_t item, WorkerScratch& scratch) {
       } else if (!stream_ && i + 1 < end) {
         PrefetchDestination(runs_[i + 1], 0);
       }
-      non_finite += StoreRun(runs_[i], head, scratch);
+      non_finite += StoreRun(runs_[i], head, i + 1 < end, scratch);
     }
   }
   if (stream_) hwy::FlushStream();
@@ -105,7 +105,8 @@ void AppendWork::PrefetchDestination(const GroupRun& run, int32_t head) const {
                 run.slots);
 }
 
-int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, WorkerScratch& scratch) const {
+int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, bool next_is_ours,
+                             WorkerScratch& scratch) const {
   const LayerShape& layer = *args_.layer;
   const SpanFormat& format = pool_.formats[run.entry->tail_format];
   const int64_t k_bytes = layer.k_dim * DtypeBytes(args_.k_dtype);
@@ -120,11 +121,12 @@ int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, WorkerScratch& s
   source.v_dtype = args_.v_dtype;
   source.first_position = run.position;
   source.stream = stream_;
-  // The next head's rows lie beside these, the next run's behind them.
-  const int64_t vectors_ahead =
-      head + 1 < layer.kv_heads ? 1 : run.slots * int64_t{layer.kv_heads} - head;
-  source.k_ahead_bytes = vectors_ahead * k_bytes;
-  source.v_ahead_bytes = vectors_ahead * v_bytes;
+  if (next_is_ours) {
+    // The next run's rows follow, all heads together: each head fetches a share.
+    const int64_t share = (run.token + run.slots) * layer.kv_heads + head * run.slots;
+    source.k_next = static_cast<const std::byte*>(args_.k) + share * k_bytes;
+    source.v_next = static_cast<const std::byte*>(args_.v) + share * v_bytes;
+  }
   const uint32_t page = PageOf(run, head);
   if (run.first_slot == 0) OpenPage(pool_, format, page, run.page_slots);
   return StoreSlots(pool_, format, page, run.first_slot, run.slots, source, scratch);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/core/layout.h"
 #include "kernels/core/number.h"
@@ -12,7 +13,9 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/slot_store.cc"
 #include "hwy/foreach_target.h"  // must come before highway.h
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "kernels/cpu/group-inl.h"
 #include "kernels/cpu/stage-inl.h"
 
 #ifndef SLUICE_KERNELS_CPU_SLOT_STORE_ONCE
@@ -84,7 +87,7 @@ void StoreKeys(const PageFormat& format, const StagedGroup& group, int32_t first
   const int64_t units = int64_t{format.k_dim} * DtypeBytes(format.dtype) / 4;
   auto* lines = reinterpret_cast<uint32_t*>(tile) + first_slot / kGroupSlots * units * kGroupSlots;
   if (group.count == kGroupSlots) {
-    TransposeGroup(group.k, units, lines);
+    TurnRows(group.k, units, lines);
     return;
   }
   for (int32_t i = 0; i < group.count; ++i) {
@@ -133,43 +136,75 @@ void StoreSideArrays(const PoolView& pool, const SpanFormat& format, uint32_t pa
   if (has_mass) *PageFlags(pool, format.slab, page) |= kPageHasMass;
 }
 
-// A whole group of rows in the stored dtype: keys are summed when they lie side
-// by side. False, if something is not finite (or the sums are in doubt): the
-// group is then to be stored slot by slot.
-bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t index,
-                     int32_t first_slot, std::byte* page, StageRoom* room, StagedGroup* group) {
-  const bool as_stored = source.k_dtype == format.dtype && source.v_dtype == format.dtype;
-  if (!as_stored || format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
-  group->count = kGroupSlots;
-  const int64_t k_bytes = format.k_dim * DtypeBytes(format.dtype);
-  const int64_t v_bytes = format.v_dim * DtypeBytes(format.dtype);
-  for (int32_t i = 0; i < kGroupSlots; ++i) {
-    PrefetchRow(source.k + (index + i) * source.k_stride_bytes + source.k_ahead_bytes, k_bytes);
-    PrefetchRow(source.v + (index + i) * source.v_stride_bytes + source.v_ahead_bytes, v_bytes);
-    group->k[i] = InLaneOrder(format, source.k + (index + i) * source.k_stride_bytes,
-                              room->ordered_k[i]);
-    group->v[i] = source.v + (index + i) * source.v_stride_bytes;
-    group->log_mass[i] = 0.0f;
+// Fills a tile's part of a group by write(kStream, words): past the caches, if
+// wanted, through `room` where lines are more than a vector.
+template <class Write>
+bool FillPart(bool stream, int64_t bytes, StageRoom* room, std::byte* part, const Write& write) {
+  if (!stream) return write(std::false_type(), reinterpret_cast<uint32_t*>(part));
+  if constexpr (kLineIsVector) {
+    return write(std::true_type(), reinterpret_cast<uint32_t*>(part));
+  } else {
+    const bool written = write(std::false_type(), reinterpret_cast<uint32_t*>(room->streamed));
+    StreamBytes(room->streamed, bytes, part);
+    return written;
   }
-  if (!RowsAreFinite(group->v, kGroupSlots, format.dtype, format.v_dim)) return false;
-  const int64_t units = k_bytes / 4;
-  auto* place = reinterpret_cast<uint32_t*>(page) + int64_t{first_slot} * units;
-  auto* lines = source.stream ? reinterpret_cast<uint32_t*>(room->streamed) : place;
-  TransposeGroup(group->k, units, lines);
-  SumsOfSquares(lines, units, format.dtype == Dtype::kBf16, group->key_norm);
+}
+
+// False, if the sums of squares of the keys are not those of finite numbers or in doubt.
+bool StoreGroupKeys(const PageFormat& format, bool stream, int32_t first_slot, std::byte* tile,
+                    const std::byte* next, StageRoom* room, StagedGroup* group) {
+  const int64_t row_bytes = format.k_dim * DtypeBytes(format.dtype);
+  FillPart(stream, kGroupSlots * row_bytes, room, tile + first_slot * row_bytes,
+           [&](auto streams, uint32_t* lines) HWY_ATTR {
+             if (format.dtype == Dtype::kF32) {
+               TurnKeys<false, streams>(format, group->k, next, lines, group->key_norm);
+             } else {
+               TurnKeys<true, streams>(format, group->k, next, lines, group->key_norm);
+             }
+             return true;
+           });
   for (float& norm : group->key_norm) {
     if (!SumIsSound(norm)) return false;
     norm = std::sqrt(norm);
   }
-  std::byte* values = page + KTileBytes(format);
-  if (!source.stream) {
-    StoreValues(format, *group, first_slot, values);
+  return true;
+}
+
+// False, if a value is not finite.
+bool StoreGroupValues(const PageFormat& format, bool stream, int32_t first_slot, std::byte* tile,
+                      const std::byte* next, StageRoom* room, const StagedGroup& group) {
+  const int64_t row_bytes = format.v_dim * DtypeBytes(format.dtype);
+  return FillPart(stream, kGroupSlots * row_bytes, room, tile + first_slot * row_bytes,
+                  [&](auto streams, uint32_t* words) HWY_ATTR {
+                    return format.dtype == Dtype::kF32
+                               ? CopyValues<streams>(group.v, format.v_dim, words)
+                               : PairValues<streams>(group.v, format.v_dim, 0x7f80, next, words);
+                  });
+}
+
+// A whole group of fp32 or bf16: keys are summed when they lie side by side.
+// False, if something is not finite (or the sums are in doubt): the group is
+// then to be stored slot by slot.
+bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t index,
+                     int32_t first_slot, std::byte* page, StageRoom* room, StagedGroup* group) {
+  if (format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
+  group->count = kGroupSlots;
+  const bool turns_in_place = TurnsInPlace(format);
+  for (int32_t i = 0; i < kGroupSlots; ++i) {
+    const std::byte* k = AsStored(source.k + (index + i) * source.k_stride_bytes, source.k_dtype,
+                                  format.dtype, format.k_dim, room->converted_k[i]);
+    group->k[i] = turns_in_place ? k : InLaneOrder(format, k, room->ordered_k[i]);
+    group->v[i] = AsStored(source.v + (index + i) * source.v_stride_bytes, source.v_dtype,
+                           format.dtype, format.v_dim, room->converted_v[i]);
+    group->log_mass[i] = 0.0f;
+  }
+  if (StoreGroupKeys(format, source.stream, first_slot, page, source.k_next, room, group) &&
+      StoreGroupValues(format, source.stream, first_slot, page + KTileBytes(format), source.v_next,
+                       room, *group)) {
     return true;
   }
-  StreamBytes(room->streamed, units * kGroupSlots * 4, reinterpret_cast<std::byte*>(place));
-  StoreValues(format, *group, 0, room->streamed);
-  StreamBytes(room->streamed, kGroupSlots * v_bytes, values + first_slot * v_bytes);
-  return true;
+  if (source.stream) hwy::FlushStream();  // the group is written again
+  return false;
 }
 
 int64_t StoreSlotsImpl(const PoolView& pool, const SpanFormat& format, uint32_t page,

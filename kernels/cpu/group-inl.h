@@ -1,0 +1,245 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+
+// A whole group of 16 rows into the bytes of a page, in one pass: keys are
+// turned, brought into lane order and summed while they are in registers.
+// Compiled once per SIMD target: include it only from a file that
+// foreach_target.h compiles, after hwy/highway.h.
+
+#if defined(SLUICE_KERNELS_CPU_GROUP_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SLUICE_KERNELS_CPU_GROUP_INL_H_
+#undef SLUICE_KERNELS_CPU_GROUP_INL_H_
+#else
+#define SLUICE_KERNELS_CPU_GROUP_INL_H_
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "hwy/highway.h"
+#include "kernels/core/layout.h"
+#include "kernels/cpu/stage-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice::cpu {
+namespace HWY_NAMESPACE {
+
+// Vectors of words, up to a line of a group's 16 slots.
+using LineWords = hn::CappedTag<uint32_t, kGroupSlots>;
+using LineVector = hn::Vec<LineWords>;
+using LineFloats = hn::Rebind<float, LineWords>;
+inline constexpr int64_t kLineLanes = HWY_MIN(kGroupSlots, HWY_LANES(uint32_t));
+
+// Whether lines may go past the caches one by one: only whole ones are worth it.
+inline constexpr bool kLineIsVector = kLineLanes == kGroupSlots;
+
+template <bool kStream>
+HWY_INLINE void PutLine(LineVector line, uint32_t* to) {
+  if constexpr (kStream) {
+    hn::Stream(line, LineWords(), to);
+  } else {
+    hn::StoreU(line, LineWords(), to);
+  }
+}
+
+// How the words of lines come out of those of rows.
+enum class LaneOrder {
+  kPlain,       // line i is word i of the rows
+  kHalves16,    // lines 2i and 2i + 1 pair the 2-byte elements of word i of two halves
+  kHalves32,    // line 2i is word i of the first half, 2i + 1 that of the second
+};
+
+// The sums of squares of the classes of kSumClasses, of lower and upper numbers.
+struct ClassSums {
+  hn::Vec<LineFloats> even[kSumClasses];
+  hn::Vec<LineFloats> odd[kSumClasses];
+};
+
+// Calls f with the constants 0 .. kCount - 1, so that arrays of vectors stay in registers.
+template <class F, size_t... kIndex>
+HWY_INLINE void ForEach(std::index_sequence<kIndex...>, const F& f) {
+  (f(std::integral_constant<size_t, kIndex>()), ...);
+}
+template <size_t kCount, class F>
+HWY_INLINE void ForEach(const F& f) {
+  ForEach(std::make_index_sequence<kCount>(), f);
+}
+
+// Four words, from byte `offset` on, of every fourth row from rows[0] on.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadBlocks(D d, const std::byte* const* rows, int64_t offset) {
+  if constexpr (hn::MaxLanes(d) <= 4) {
+    return hn::LoadU(d, reinterpret_cast<const uint32_t*>(rows[0] + offset));
+  } else {
+    const hn::Half<D> half;
+    constexpr auto kRowsInHalf = static_cast<int64_t>(hn::MaxLanes(half));
+    return hn::Combine(d, LoadBlocks(half, rows + kRowsInHalf, offset),
+                       LoadBlocks(half, rows, offset));
+  }
+}
+
+// lines[i] = word i, from byte `offset` on, of as many rows as a vector has lanes.
+HWY_INLINE void TurnFour(const std::byte* const* rows, int64_t offset, LineVector* lines) {
+  const LineWords d;
+  const hn::Repartition<uint64_t, LineWords> d64;
+  const auto a = LoadBlocks(d, rows, offset);
+  const auto b = LoadBlocks(d, rows + 1, offset);
+  const auto c = LoadBlocks(d, rows + 2, offset);
+  const auto e = LoadBlocks(d, rows + 3, offset);
+  const auto ab01 = hn::BitCast(d64, hn::InterleaveLower(d, a, b));
+  const auto ab23 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
+  const auto ce01 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
+  const auto ce23 = hn::BitCast(d64, hn::InterleaveUpper(d, c, e));
+  lines[0] = hn::BitCast(d, hn::InterleaveLower(d64, ab01, ce01));
+  lines[1] = hn::BitCast(d, hn::InterleaveUpper(d64, ab01, ce01));
+  lines[2] = hn::BitCast(d, hn::InterleaveLower(d64, ab23, ce23));
+  lines[3] = hn::BitCast(d, hn::InterleaveUpper(d64, ab23, ce23));
+}
+
+// Lines of 8 units: words from byte `first` on, in kHalves* 4 of them and 4 from `second` on.
+template <LaneOrder kOrder>
+HWY_INLINE void TurnEight(const std::byte* const* rows, int64_t first, int64_t second,
+                          LineVector* lines) {
+  const LineWords d;
+  const hn::Repartition<uint16_t, LineWords> d16;
+  LineVector low[4];
+  LineVector high[4];
+  TurnFour(rows, first, low);
+  TurnFour(rows, second, high);
+  ForEach<4>([&](auto i) HWY_ATTR {
+    if constexpr (kOrder == LaneOrder::kPlain) {
+      lines[i] = low[i];
+      lines[4 + i] = high[i];
+    } else if constexpr (kOrder == LaneOrder::kHalves32) {
+      lines[2 * i] = low[i];
+      lines[2 * i + 1] = high[i];
+    } else {
+      lines[2 * i] = hn::BitCast(d, hn::OddEven(hn::BitCast(d16, hn::ShiftLeft<16>(high[i])),
+                                                hn::BitCast(d16, low[i])));
+      lines[2 * i + 1] = hn::BitCast(d, hn::OddEven(hn::BitCast(d16, high[i]),
+                                                    hn::BitCast(d16, hn::ShiftRight<16>(low[i]))));
+    }
+  });
+}
+
+// A part of a key's lines: `units` of them, a multiple of 8, from rows' bytes
+// `first` on and, in kHalves*, `second` on. Fetches a line of `next` for each.
+template <LaneOrder kOrder, bool kBf16, bool kStream>
+HWY_INLINE void TurnPart(const std::byte* const* rows, int64_t first, int64_t second,
+                         int64_t units, const std::byte* next, ClassSums& sums, uint32_t* to) {
+  const LineFloats df;
+  constexpr int64_t kStep = kOrder == LaneOrder::kPlain ? 32 : 16;
+  if constexpr (kOrder == LaneOrder::kPlain) second = first + 16;
+  for (int64_t unit = 0; unit < units; unit += kSumClasses) {
+    LineVector lines[kSumClasses];
+    TurnEight<kOrder>(rows, first, second, lines);
+    first += kStep;
+    second += kStep;
+    ForEach<kSumClasses>([&](auto i) HWY_ATTR {
+      __builtin_prefetch(next + (unit + i) * 64, 0, 3);
+      PutLine<kStream>(lines[i], to + (unit + i) * kGroupSlots);
+      AddSquares(df, lines[i], kBf16, sums.even[i], sums.odd[i]);
+    });
+  }
+}
+
+// The lines of 16 rows of `units` words, a multiple of 4, that are in lane order.
+inline void TurnRows(const std::byte* const* rows, int64_t units, uint32_t* lines) {
+  for (int64_t unit = 0; unit < units; unit += 4, lines += 4 * kGroupSlots) {
+    for (int64_t lane = 0; lane < kGroupSlots; lane += kLineLanes) {
+      LineVector turned[4];
+      TurnFour(rows + lane, unit * 4, turned);
+      for (int i = 0; i < 4; ++i) PutLine<false>(turned[i], lines + i * kGroupSlots + lane);
+    }
+  }
+}
+
+// Whether TurnKeys takes such keys as they lie in their rows.
+inline bool TurnsInPlace(const PageFormat& format) {
+  return format.pairing != RopePairing::kHalfSplit || format.rotary_dim % 16 == 0;
+}
+
+// The lines of 16 keys and the sums of their squares. The keys come in lane
+// order already, or in canonical order where TurnsInPlace.
+template <bool kBf16, bool kStream>
+void TurnKeys(const PageFormat& format, const std::byte* const* rows, const std::byte* next,
+              uint32_t* lines, float* sums) {
+  constexpr int64_t kElementBytes = kBf16 ? 2 : 4;
+  constexpr LaneOrder kHalves = kBf16 ? LaneOrder::kHalves16 : LaneOrder::kHalves32;
+  const LineFloats df;
+  const bool halves = format.pairing == RopePairing::kHalfSplit && TurnsInPlace(format);
+  const int64_t rotated = halves ? format.rotary_dim * kElementBytes : 0;
+  const int64_t rest = format.k_dim * kElementBytes - rotated;
+  for (int64_t lane = 0; lane < kGroupSlots; lane += kLineLanes) {
+    ClassSums classes;
+    ForEach<kSumClasses>([&](auto i) HWY_ATTR {
+      classes.even[i] = hn::Zero(df);
+      classes.odd[i] = hn::Zero(df);
+    });
+    if (rotated > 0) {
+      TurnPart<kHalves, kBf16, kStream>(rows + lane, 0, rotated / 2, rotated / 4, next, classes,
+                                        lines + lane);
+    }
+    if (rest > 0) {
+      TurnPart<LaneOrder::kPlain, kBf16, kStream>(rows + lane, rotated, 0, rest / 4,
+                                                  next + rotated * kGroupSlots, classes,
+                                                  lines + rotated / 4 * kGroupSlots + lane);
+    }
+    ForEach<kSumClasses>([&](auto i) HWY_ATTR {
+      classes.even[i] = hn::Add(classes.even[i], classes.odd[i]);
+    });
+    const auto sum =
+        AddClasses(classes.even, [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); });
+    hn::StoreU(sum, df, sums + lane);
+  }
+}
+
+// The pairs of 16 values of a 2-byte type, of whose bits `exponent` are all set
+// in what is not finite; false if something is not.
+template <bool kStream>
+bool PairValues(const std::byte* const* rows, int32_t dims, uint16_t exponent,
+                const std::byte* next, uint32_t* to) {
+  const LineWords d;
+  const hn::Rebind<uint16_t, LineWords> d_row;
+  const hn::Repartition<uint16_t, LineWords> d16;
+  const auto mask = hn::Set(d16, exponent);
+  auto largest = hn::Zero(d16);
+  for (int64_t row = 0; row < kGroupSlots; row += 2) {
+    const auto* a = reinterpret_cast<const uint16_t*>(rows[row]);
+    const auto* b = reinterpret_cast<const uint16_t*>(rows[row + 1]);
+    for (int32_t dim = 0; dim < dims; dim += kLineLanes, to += kLineLanes) {
+      __builtin_prefetch(next, 0, 3);
+      next += kLineLanes * 4;
+      const auto low = hn::PromoteTo(d, hn::LoadU(d_row, a + dim));
+      const auto high = hn::PromoteTo(d, hn::LoadU(d_row, b + dim));
+      const auto line = hn::Or(low, hn::ShiftLeft<16>(high));
+      largest = hn::Max(largest, hn::And(hn::BitCast(d16, line), mask));
+      PutLine<kStream>(line, to);
+    }
+  }
+  return hn::AllFalse(d16, hn::Eq(largest, mask));
+}
+
+// The same for rows of fp32, which lie one after another.
+template <bool kStream>
+bool CopyValues(const std::byte* const* rows, int32_t dims, uint32_t* to) {
+  const LineWords d;
+  const auto mask = hn::Set(d, 0x7f800000u);
+  auto largest = hn::Zero(d);
+  for (int64_t row = 0; row < kGroupSlots; ++row) {
+    const auto* words = reinterpret_cast<const uint32_t*>(rows[row]);
+    for (int32_t dim = 0; dim < dims; dim += kLineLanes, to += kLineLanes) {
+      const auto line = hn::LoadU(d, words + dim);
+      largest = hn::Max(largest, hn::And(line, mask));
+      PutLine<kStream>(line, to);
+    }
+  }
+  return hn::AllFalse(d, hn::Eq(largest, mask));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif
