@@ -13,6 +13,8 @@ namespace {
 // An item's bytes; a row costs what kRowBytes cost on top of its own (cache misses).
 constexpr int64_t kItemBytes = int64_t{256} << 10;
 constexpr int64_t kRowBytes = 2048;
+// Of a call that goes past the caches: rows are fetched only within an item.
+constexpr int64_t kStreamItemBytes = int64_t{1} << 20;
 
 // A call that writes more goes past the caches: Attend would not find it there.
 constexpr int64_t kStreamBytes = int64_t{8} << 20;
@@ -62,6 +64,7 @@ void AppendWork::CutIntoItems() {
       layer.k_dim * DtypeBytes(args_.k_dtype) + layer.v_dim * DtypeBytes(args_.v_dtype);
   stream_ = args_.token_count * layer.kv_heads * slot_bytes >= kStreamBytes;
   item_starts_.assign(1, 0);
+  const int64_t item_bytes = stream_ ? kStreamItemBytes : kItemBytes;
   int64_t bytes = 0;
   for (size_t i = 0; i < runs_.size(); ++i) {
     bytes += (runs_[i].slots * slot_bytes + kRowBytes) * layer.kv_heads;
@@ -69,7 +72,7 @@ void AppendWork::CutIntoItems() {
     // A page belongs to one item, which clears it.
     const bool page_goes_on = !last && runs_[i + 1].entry == runs_[i].entry &&
                               runs_[i + 1].block == runs_[i].block;
-    if (page_goes_on || (!last && bytes < kItemBytes)) continue;
+    if (page_goes_on || (!last && bytes < item_bytes)) continue;
     item_starts_.push_back(static_cast<int64_t>(i) + 1);
     bytes = 0;
   }
@@ -121,11 +124,16 @@ int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, bool next_is_our
   source.v_dtype = args_.v_dtype;
   source.first_position = run.position;
   source.stream = stream_;
+  // The next head's rows lie beside these, the next run's behind them, all heads
+  // together: each head fetches its share of those.
+  const int64_t run_vectors = run.slots * int64_t{layer.kv_heads};
+  const int64_t vectors_ahead = head + 1 < layer.kv_heads ? 1 : run_vectors - head;
+  source.k_ahead_bytes = vectors_ahead * k_bytes;
+  source.v_ahead_bytes = vectors_ahead * v_bytes;
   if (next_is_ours) {
-    // The next run's rows follow, all heads together: each head fetches a share.
-    const int64_t share = (run.token + run.slots) * layer.kv_heads + head * run.slots;
-    source.k_next = static_cast<const std::byte*>(args_.k) + share * k_bytes;
-    source.v_next = static_cast<const std::byte*>(args_.v) + share * v_bytes;
+    const int64_t share = run_vectors - head + head * int64_t{run.slots};
+    source.k_later = source.k + share * k_bytes;
+    source.v_later = source.v + share * v_bytes;
   }
   const uint32_t page = PageOf(run, head);
   if (run.first_slot == 0) OpenPage(pool_, format, page, run.page_slots);

@@ -50,6 +50,23 @@ enum class LaneOrder {
   kHalves32,    // line 2i is word i of the first half, 2i + 1 that of the second
 };
 
+// What is fetched while rows are stored: the rows wanted next, into the first
+// cache, and as many bytes as 16 rows have that are wanted later.
+struct Ahead {
+  int64_t row_bytes = 0;             // from each row to the one wanted next
+  const std::byte* later = nullptr;  // null: nothing
+};
+
+inline constexpr int64_t kCacheLineBytes = 64;
+
+HWY_INLINE void FetchLater(const Ahead& ahead, int64_t offset) {
+  if (ahead.later != nullptr) __builtin_prefetch(ahead.later + offset, 0, 2);
+}
+
+HWY_INLINE void FetchNext(const Ahead& ahead, const void* place) {
+  __builtin_prefetch(static_cast<const std::byte*>(place) + ahead.row_bytes, 0, 3);
+}
+
 // The sums of squares of the classes of kSumClasses, of lower and upper numbers.
 struct ClassSums {
   hn::Vec<LineFloats> even[kSumClasses];
@@ -124,20 +141,27 @@ HWY_INLINE void TurnEight(const std::byte* const* rows, int64_t first, int64_t s
 }
 
 // A part of a key's lines: `units` of them, a multiple of 8, from rows' bytes
-// `first` on and, in kHalves*, `second` on. Fetches a line of `next` for each.
-template <LaneOrder kOrder, bool kBf16, bool kStream>
+// `first` on and, in kHalves*, `second` on.
+template <LaneOrder kOrder, bool kBf16, bool kStream, bool kFetch>
 HWY_INLINE void TurnPart(const std::byte* const* rows, int64_t first, int64_t second,
-                         int64_t units, const std::byte* next, ClassSums& sums, uint32_t* to) {
+                         int64_t units, const Ahead& ahead, ClassSums& sums, uint32_t* to) {
   const LineFloats df;
   constexpr int64_t kStep = kOrder == LaneOrder::kPlain ? 32 : 16;
   if constexpr (kOrder == LaneOrder::kPlain) second = first + 16;
+  const int64_t part_bytes = first;
   for (int64_t unit = 0; unit < units; unit += kSumClasses) {
+    // 8 of the 16 rows have their turn, then the others.
+    const std::byte* const* row = rows + unit % kGroupSlots;
+    const int64_t offset = part_bytes + unit / kGroupSlots * kCacheLineBytes;
     LineVector lines[kSumClasses];
     TurnEight<kOrder>(rows, first, second, lines);
     first += kStep;
     second += kStep;
     ForEach<kSumClasses>([&](auto i) HWY_ATTR {
-      __builtin_prefetch(next + (unit + i) * 64, 0, 3);
+      if constexpr (kFetch) {
+        FetchLater(ahead, part_bytes * kGroupSlots + (unit + i) * kCacheLineBytes);
+        FetchNext(ahead, row[i] + offset);
+      }
       PutLine<kStream>(lines[i], to + (unit + i) * kGroupSlots);
       AddSquares(df, lines[i], kBf16, sums.even[i], sums.odd[i]);
     });
@@ -160,57 +184,65 @@ inline bool TurnsInPlace(const PageFormat& format) {
   return format.pairing != RopePairing::kHalfSplit || format.rotary_dim % 16 == 0;
 }
 
-// The lines of 16 keys and the sums of their squares. The keys come in lane
-// order already, or in canonical order where TurnsInPlace.
-template <bool kBf16, bool kStream>
-void TurnKeys(const PageFormat& format, const std::byte* const* rows, const std::byte* next,
-              uint32_t* lines, float* sums) {
+// The lines that `kLineLanes` keys have in their group's and the sums of their squares.
+template <bool kBf16, bool kStream, bool kFetch>
+HWY_INLINE void TurnLanes(const PageFormat& format, const std::byte* const* rows,
+                          const Ahead& ahead, uint32_t* lines, float* result) {
   constexpr int64_t kElementBytes = kBf16 ? 2 : 4;
   constexpr LaneOrder kHalves = kBf16 ? LaneOrder::kHalves16 : LaneOrder::kHalves32;
   const LineFloats df;
   const bool halves = format.pairing == RopePairing::kHalfSplit && TurnsInPlace(format);
   const int64_t rotated = halves ? format.rotary_dim * kElementBytes : 0;
   const int64_t rest = format.k_dim * kElementBytes - rotated;
-  for (int64_t lane = 0; lane < kGroupSlots; lane += kLineLanes) {
-    ClassSums classes;
-    ForEach<kSumClasses>([&](auto i) HWY_ATTR {
-      classes.even[i] = hn::Zero(df);
-      classes.odd[i] = hn::Zero(df);
-    });
-    if (rotated > 0) {
-      TurnPart<kHalves, kBf16, kStream>(rows + lane, 0, rotated / 2, rotated / 4, next, classes,
-                                        lines + lane);
-    }
-    if (rest > 0) {
-      TurnPart<LaneOrder::kPlain, kBf16, kStream>(rows + lane, rotated, 0, rest / 4,
-                                                  next + rotated * kGroupSlots, classes,
-                                                  lines + rotated / 4 * kGroupSlots + lane);
-    }
-    ForEach<kSumClasses>([&](auto i) HWY_ATTR {
-      classes.even[i] = hn::Add(classes.even[i], classes.odd[i]);
-    });
-    const auto sum =
-        AddClasses(classes.even, [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); });
-    hn::StoreU(sum, df, sums + lane);
+  ClassSums sums;
+  ForEach<kSumClasses>([&](auto i) HWY_ATTR {
+    sums.even[i] = hn::Zero(df);
+    sums.odd[i] = hn::Zero(df);
+  });
+  if (rotated > 0) {
+    TurnPart<kHalves, kBf16, kStream, kFetch>(rows, 0, rotated / 2, rotated / 4, ahead, sums,
+                                              lines);
+  }
+  if (rest > 0) {
+    TurnPart<LaneOrder::kPlain, kBf16, kStream, kFetch>(rows, rotated, 0, rest / 4, ahead, sums,
+                                                        lines + rotated / 4 * kGroupSlots);
+  }
+  ForEach<kSumClasses>(
+      [&](auto i) HWY_ATTR { sums.even[i] = hn::Add(sums.even[i], sums.odd[i]); });
+  const auto add = [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); };
+  hn::StoreU(AddClasses(sums.even, add), df, result);
+}
+
+// The lines of 16 keys and the sums of their squares. The keys come in lane
+// order already, or in canonical order where TurnsInPlace.
+template <bool kBf16, bool kStream>
+void TurnKeys(const PageFormat& format, const std::byte* const* rows, const Ahead& ahead,
+              uint32_t* lines, float* sums) {
+  TurnLanes<kBf16, kStream, true>(format, rows, ahead, lines, sums);
+  for (int64_t lane = kLineLanes; lane < kGroupSlots; lane += kLineLanes) {
+    TurnLanes<kBf16, kStream, false>(format, rows + lane, ahead, lines + lane, sums + lane);
   }
 }
 
 // The pairs of 16 values of a 2-byte type, of whose bits `exponent` are all set
 // in what is not finite; false if something is not.
 template <bool kStream>
-bool PairValues(const std::byte* const* rows, int32_t dims, uint16_t exponent,
-                const std::byte* next, uint32_t* to) {
+bool PairValues(const std::byte* const* rows, int32_t dims, uint16_t exponent, const Ahead& ahead,
+                uint32_t* to) {
   const LineWords d;
   const hn::Rebind<uint16_t, LineWords> d_row;
   const hn::Repartition<uint16_t, LineWords> d16;
   const auto mask = hn::Set(d16, exponent);
   auto largest = hn::Zero(d16);
+  int64_t offset = 0;
   for (int64_t row = 0; row < kGroupSlots; row += 2) {
     const auto* a = reinterpret_cast<const uint16_t*>(rows[row]);
     const auto* b = reinterpret_cast<const uint16_t*>(rows[row + 1]);
     for (int32_t dim = 0; dim < dims; dim += kLineLanes, to += kLineLanes) {
-      __builtin_prefetch(next, 0, 3);
-      next += kLineLanes * 4;
+      // A line of the page is half of one of each row.
+      FetchNext(ahead, (dim % 32 < 16 ? a : b) + dim / 32 * 32);
+      FetchLater(ahead, offset);
+      offset += kLineLanes * 4;
       const auto low = hn::PromoteTo(d, hn::LoadU(d_row, a + dim));
       const auto high = hn::PromoteTo(d, hn::LoadU(d_row, b + dim));
       const auto line = hn::Or(low, hn::ShiftLeft<16>(high));
@@ -223,13 +255,17 @@ bool PairValues(const std::byte* const* rows, int32_t dims, uint16_t exponent,
 
 // The same for rows of fp32, which lie one after another.
 template <bool kStream>
-bool CopyValues(const std::byte* const* rows, int32_t dims, uint32_t* to) {
+bool CopyValues(const std::byte* const* rows, int32_t dims, const Ahead& ahead, uint32_t* to) {
   const LineWords d;
   const auto mask = hn::Set(d, 0x7f800000u);
   auto largest = hn::Zero(d);
+  int64_t offset = 0;
   for (int64_t row = 0; row < kGroupSlots; ++row) {
     const auto* words = reinterpret_cast<const uint32_t*>(rows[row]);
     for (int32_t dim = 0; dim < dims; dim += kLineLanes, to += kLineLanes) {
+      FetchNext(ahead, words + dim);
+      FetchLater(ahead, offset);
+      offset += kLineLanes * 4;
       const auto line = hn::LoadU(d, words + dim);
       largest = hn::Max(largest, hn::And(line, mask));
       PutLine<kStream>(line, to);

@@ -152,14 +152,14 @@ bool FillPart(bool stream, int64_t bytes, StageRoom* room, std::byte* part, cons
 
 // False, if the sums of squares of the keys are not those of finite numbers or in doubt.
 bool StoreGroupKeys(const PageFormat& format, bool stream, int32_t first_slot, std::byte* tile,
-                    const std::byte* next, StageRoom* room, StagedGroup* group) {
+                    const Ahead& ahead, StageRoom* room, StagedGroup* group) {
   const int64_t row_bytes = format.k_dim * DtypeBytes(format.dtype);
   FillPart(stream, kGroupSlots * row_bytes, room, tile + first_slot * row_bytes,
            [&](auto streams, uint32_t* lines) HWY_ATTR {
              if (format.dtype == Dtype::kF32) {
-               TurnKeys<false, streams>(format, group->k, next, lines, group->key_norm);
+               TurnKeys<false, streams>(format, group->k, ahead, lines, group->key_norm);
              } else {
-               TurnKeys<true, streams>(format, group->k, next, lines, group->key_norm);
+               TurnKeys<true, streams>(format, group->k, ahead, lines, group->key_norm);
              }
              return true;
            });
@@ -172,14 +172,32 @@ bool StoreGroupKeys(const PageFormat& format, bool stream, int32_t first_slot, s
 
 // False, if a value is not finite.
 bool StoreGroupValues(const PageFormat& format, bool stream, int32_t first_slot, std::byte* tile,
-                      const std::byte* next, StageRoom* room, const StagedGroup& group) {
+                      const Ahead& ahead, StageRoom* room, const StagedGroup& group) {
   const int64_t row_bytes = format.v_dim * DtypeBytes(format.dtype);
   return FillPart(stream, kGroupSlots * row_bytes, room, tile + first_slot * row_bytes,
                   [&](auto streams, uint32_t* words) HWY_ATTR {
                     return format.dtype == Dtype::kF32
-                               ? CopyValues<streams>(group.v, format.v_dim, words)
-                               : PairValues<streams>(group.v, format.v_dim, 0x7f80, next, words);
+                               ? CopyValues<streams>(group.v, format.v_dim, ahead, words)
+                               : PairValues<streams>(group.v, format.v_dim, 0x7f80, ahead, words);
                   });
+}
+
+// Rows of a group in the stored dtype, each `dim` elements long, and what is
+// fetched when they are stored. Rows that were converted fetch it here.
+Ahead StageRows(const std::byte* first, int64_t stride_bytes, Dtype dtype, Dtype stored,
+                int32_t dim, const Ahead& wanted, std::byte (*room)[kMaxRowBytes],
+                const std::byte** rows) {
+  for (int32_t i = 0; i < kGroupSlots; ++i) {
+    const std::byte* row = first + i * stride_bytes;
+    rows[i] = AsStored(row, dtype, stored, dim, room[i]);
+    if (rows[i] == row) continue;
+    const int64_t row_bytes = dim * DtypeBytes(dtype);
+    for (int64_t byte = 0; byte < row_bytes; byte += kCacheLineBytes) {
+      FetchNext(wanted, row + byte);
+      FetchLater(wanted, i * row_bytes + byte);
+    }
+  }
+  return dtype == stored ? wanted : Ahead();
 }
 
 // A whole group of fp32 or bf16: keys are summed when they lie side by side.
@@ -189,18 +207,21 @@ bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t
                      int32_t first_slot, std::byte* page, StageRoom* room, StagedGroup* group) {
   if (format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
   group->count = kGroupSlots;
-  const bool turns_in_place = TurnsInPlace(format);
-  for (int32_t i = 0; i < kGroupSlots; ++i) {
-    const std::byte* k = AsStored(source.k + (index + i) * source.k_stride_bytes, source.k_dtype,
-                                  format.dtype, format.k_dim, room->converted_k[i]);
-    group->k[i] = turns_in_place ? k : InLaneOrder(format, k, room->ordered_k[i]);
-    group->v[i] = AsStored(source.v + (index + i) * source.v_stride_bytes, source.v_dtype,
-                           format.dtype, format.v_dim, room->converted_v[i]);
-    group->log_mass[i] = 0.0f;
+  const Ahead k_ahead = StageRows(source.k + index * source.k_stride_bytes, source.k_stride_bytes,
+                                  source.k_dtype, format.dtype, format.k_dim,
+                                  {source.k_ahead_bytes, source.k_later}, room->converted_k,
+                                  group->k);
+  const Ahead v_ahead = StageRows(source.v + index * source.v_stride_bytes, source.v_stride_bytes,
+                                  source.v_dtype, format.dtype, format.v_dim,
+                                  {source.v_ahead_bytes, source.v_later}, room->converted_v,
+                                  group->v);
+  for (int32_t i = 0; i < kGroupSlots && !TurnsInPlace(format); ++i) {
+    group->k[i] = InLaneOrder(format, group->k[i], room->ordered_k[i]);
   }
-  if (StoreGroupKeys(format, source.stream, first_slot, page, source.k_next, room, group) &&
-      StoreGroupValues(format, source.stream, first_slot, page + KTileBytes(format), source.v_next,
-                       room, *group)) {
+  std::fill_n(group->log_mass, kGroupSlots, 0.0f);
+  if (StoreGroupKeys(format, source.stream, first_slot, page, k_ahead, room, group) &&
+      StoreGroupValues(format, source.stream, first_slot, page + KTileBytes(format), v_ahead, room,
+                       *group)) {
     return true;
   }
   if (source.stream) hwy::FlushStream();  // the group is written again

@@ -22,10 +22,13 @@ struct SlotSource {
   int64_t first_position = 0;          // of the first slot, without `positions`
   const int32_t* positions = nullptr;  // a slot each; null: they ascend by 1
   const float* log_mass = nullptr;     // a slot each; null: 0
-  // What is brought near while a group of 16 is stored: as many bytes as its
-  // keys and values have. They need not exist. Null: nothing.
-  const std::byte* k_next = nullptr;
-  const std::byte* v_next = nullptr;
+  // What is brought near while a group of 16 is stored, none of which need
+  // exist: from each row the one that far on, which is wanted next, and as many
+  // bytes as the group's keys or values have, wanted later (null: none).
+  int64_t k_ahead_bytes = 0;
+  int64_t v_ahead_bytes = 0;
+  const std::byte* k_later = nullptr;
+  const std::byte* v_later = nullptr;
   // Whole groups of 16 go past the caches: for more bytes than caches keep. The
   // caller then ends with hwy::FlushStream().
   bool stream = false;

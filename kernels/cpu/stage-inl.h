@@ -244,9 +244,6 @@ inline void TransposeGroup(const std::byte* const* rows, int64_t units,
   }
 }
 
-inline void PrefetchRow(const std::byte* row, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i, 0, 3);
-}
 
 // Copies past the caches. Both aligned to 64 bytes, as is the length.
 inline void StreamBytes(const std::byte* from, int64_t bytes, std::byte* to) {
