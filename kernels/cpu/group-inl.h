@@ -14,34 +14,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
-#include <utility>
 
 #include "hwy/highway.h"
 #include "kernels/core/layout.h"
+#include "kernels/cpu/line-inl.h"
 #include "kernels/cpu/stage-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu {
 namespace HWY_NAMESPACE {
-
-// Vectors of words, up to a line of a group's 16 slots.
-using LineWords = hn::CappedTag<uint32_t, kGroupSlots>;
-using LineVector = hn::Vec<LineWords>;
-using LineFloats = hn::Rebind<float, LineWords>;
-inline constexpr int64_t kLineLanes = HWY_MIN(kGroupSlots, HWY_LANES(uint32_t));
-
-// Whether lines may go past the caches one by one: only whole ones are worth it.
-inline constexpr bool kLineIsVector = kLineLanes == kGroupSlots;
-
-template <bool kStream>
-HWY_INLINE void PutLine(LineVector line, uint32_t* to) {
-  if constexpr (kStream) {
-    hn::Stream(line, LineWords(), to);
-  } else {
-    hn::StoreU(line, LineWords(), to);
-  }
-}
 
 // How the words of lines come out of those of rows.
 enum class LaneOrder {
@@ -72,16 +53,6 @@ struct ClassSums {
   hn::Vec<LineFloats> even[kSumClasses];
   hn::Vec<LineFloats> odd[kSumClasses];
 };
-
-// Calls f with the constants 0 .. kCount - 1, so that arrays of vectors stay in registers.
-template <class F, size_t... kIndex>
-HWY_INLINE void ForEach(std::index_sequence<kIndex...>, const F& f) {
-  (f(std::integral_constant<size_t, kIndex>()), ...);
-}
-template <size_t kCount, class F>
-HWY_INLINE void ForEach(const F& f) {
-  ForEach(std::make_index_sequence<kCount>(), f);
-}
 
 // Four words, from byte `offset` on, of every fourth row from rows[0] on.
 template <class D>
