@@ -75,9 +75,11 @@ void GatherLanes(const Piece* pieces, int32_t piece_count, int64_t units, const 
   const LineWords d;
   for (int64_t unit = 0; unit < units; unit += kTileLines) {
     for (int32_t g = 0; g < next.count; ++g) {
+      // Not in a lambda: g++ takes one that only prefetches as without effect.
       const uint32_t* wanted = next.lines[g] + unit * kGroupSlots;
-      ForEach<kTileLines>(
-          [&](auto i) HWY_ATTR { __builtin_prefetch(wanted + i * kGroupSlots, 0, 2); });
+      for (int64_t i = 0; i < kTileLines; ++i) {
+        __builtin_prefetch(wanted + i * kGroupSlots, 0, 2);
+      }
     }
     LineVector lines[kTileLines];
     ForEach<kTileLines>([&](auto i) HWY_ATTR { lines[i] = hn::Zero(d); });
