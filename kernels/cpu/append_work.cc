@@ -16,9 +16,6 @@ constexpr int64_t kRowBytes = 2048;
 // Of a call that goes past the caches: rows are fetched only within an item.
 constexpr int64_t kStreamItemBytes = int64_t{1} << 20;
 
-// A call that writes more goes past the caches: Attend would not find it there.
-constexpr int64_t kStreamBytes = int64_t{8} << 20;
-
 }  // namespace
 
 int64_t AppendWork::Plan() {

@@ -16,9 +16,6 @@ namespace {
 constexpr int64_t kItemBytes = int64_t{256} << 10;
 constexpr int64_t kItemMaskWords = 16384;
 
-// A job that writes more goes past the caches: Attend would not find it there.
-constexpr int64_t kStreamBytes = int64_t{8} << 20;
-
 int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
 
 bool SameBytes(const PageFormat& a, const PageFormat& b) {
