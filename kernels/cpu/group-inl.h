@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "hwy/highway.h"
 #include "kernels/core/layout.h"
@@ -40,11 +41,11 @@ struct Ahead {
 
 inline constexpr int64_t kCacheLineBytes = 64;
 
-HWY_INLINE void FetchLater(const Ahead& ahead, int64_t offset) {
+HWY_INLINE void FetchLater(Ahead ahead, int64_t offset) {
   if (ahead.later != nullptr) __builtin_prefetch(ahead.later + offset, 0, 2);
 }
 
-HWY_INLINE void FetchNext(const Ahead& ahead, const void* place) {
+HWY_INLINE void FetchNext(Ahead ahead, const void* place) {
   __builtin_prefetch(static_cast<const std::byte*>(place) + ahead.row_bytes, 0, 3);
 }
 
@@ -115,7 +116,7 @@ HWY_INLINE void TurnEight(const std::byte* const* rows, int64_t first, int64_t s
 // `first` on and, in kHalves*, `second` on.
 template <LaneOrder kOrder, bool kBf16, bool kStream, bool kFetch>
 HWY_INLINE void TurnPart(const std::byte* const* rows, int64_t first, int64_t second,
-                         int64_t units, const Ahead& ahead, ClassSums& sums, uint32_t* to) {
+                         int64_t units, Ahead ahead, ClassSums& sums, uint32_t* to) {
   const LineFloats df;
   constexpr int64_t kStep = kOrder == LaneOrder::kPlain ? 32 : 16;
   if constexpr (kOrder == LaneOrder::kPlain) second = first + 16;
@@ -158,7 +159,7 @@ inline bool TurnsInPlace(const PageFormat& format) {
 // The lines that `kLineLanes` keys have in their group's and the sums of their squares.
 template <bool kBf16, bool kStream, bool kFetch>
 HWY_INLINE void TurnLanes(const PageFormat& format, const std::byte* const* rows,
-                          const Ahead& ahead, uint32_t* lines, float* result) {
+                          Ahead ahead, uint32_t* lines, float* result) {
   constexpr int64_t kElementBytes = kBf16 ? 2 : 4;
   constexpr LaneOrder kHalves = kBf16 ? LaneOrder::kHalves16 : LaneOrder::kHalves32;
   const LineFloats df;
@@ -187,7 +188,7 @@ HWY_INLINE void TurnLanes(const PageFormat& format, const std::byte* const* rows
 // The lines of 16 keys and the sums of their squares. The keys come in lane
 // order already, or in canonical order where TurnsInPlace.
 template <bool kBf16, bool kStream>
-void TurnKeys(const PageFormat& format, const std::byte* const* rows, const Ahead& ahead,
+void TurnKeys(const PageFormat& format, const std::byte* const* rows, Ahead ahead,
               uint32_t* lines, float* sums) {
   TurnLanes<kBf16, kStream, true>(format, rows, ahead, lines, sums);
   for (int64_t lane = kLineLanes; lane < kGroupSlots; lane += kLineLanes) {
@@ -195,10 +196,23 @@ void TurnKeys(const PageFormat& format, const std::byte* const* rows, const Ahea
   }
 }
 
+// Turns sums of squares into norms; false where SumIsSound is for one of them.
+inline bool NormsOfSums(float* sums) {
+  const LineFloats df;
+  for (int64_t lane = 0; lane < kGroupSlots; lane += kLineLanes) {
+    const auto sum = hn::LoadU(df, sums + lane);
+    const auto sound = hn::And(hn::Gt(sum, hn::Set(df, kLeastSoundSum)),
+                               hn::Lt(sum, hn::Set(df, std::numeric_limits<float>::infinity())));
+    if (!hn::AllTrue(df, sound)) return false;
+    hn::StoreU(hn::Sqrt(sum), df, sums + lane);
+  }
+  return true;
+}
+
 // The pairs of 16 values of a 2-byte type, of whose bits `exponent` are all set
 // in what is not finite; false if something is not.
 template <bool kStream>
-bool PairValues(const std::byte* const* rows, int32_t dims, uint16_t exponent, const Ahead& ahead,
+bool PairValues(const std::byte* const* rows, int32_t dims, uint16_t exponent, Ahead ahead,
                 uint32_t* to) {
   const LineWords d;
   const hn::Rebind<uint16_t, LineWords> d_row;
@@ -209,9 +223,9 @@ bool PairValues(const std::byte* const* rows, int32_t dims, uint16_t exponent, c
   for (int64_t row = 0; row < kGroupSlots; row += 2) {
     const auto* a = reinterpret_cast<const uint16_t*>(rows[row]);
     const auto* b = reinterpret_cast<const uint16_t*>(rows[row + 1]);
-    for (int32_t dim = 0; dim < dims; dim += kLineLanes, to += kLineLanes) {
+    for (int64_t dim = 0; dim < dims; dim += kLineLanes, to += kLineLanes) {
       // A line of the page is half of one of each row.
-      FetchNext(ahead, (dim % 32 < 16 ? a : b) + dim / 32 * 32);
+      FetchNext(ahead, ((dim & 16) == 0 ? a : b) + (dim & ~int64_t{31}));
       FetchLater(ahead, offset);
       offset += kLineLanes * 4;
       const auto low = hn::PromoteTo(d, hn::LoadU(d_row, a + dim));
@@ -226,7 +240,7 @@ bool PairValues(const std::byte* const* rows, int32_t dims, uint16_t exponent, c
 
 // The same for rows of fp32, which lie one after another.
 template <bool kStream>
-bool CopyValues(const std::byte* const* rows, int32_t dims, const Ahead& ahead, uint32_t* to) {
+bool CopyValues(const std::byte* const* rows, int32_t dims, Ahead ahead, uint32_t* to) {
   const LineWords d;
   const auto mask = hn::Set(d, 0x7f800000u);
   auto largest = hn::Zero(d);

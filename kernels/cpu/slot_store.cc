@@ -163,11 +163,7 @@ bool StoreGroupKeys(const PageFormat& format, bool stream, int32_t first_slot, s
              }
              return true;
            });
-  for (float& norm : group->key_norm) {
-    if (!SumIsSound(norm)) return false;
-    norm = std::sqrt(norm);
-  }
-  return true;
+  return NormsOfSums(group->key_norm);
 }
 
 // False, if a value is not finite.

@@ -112,8 +112,9 @@ inline float SumOfSquares(const std::byte* row, int64_t units, bool is_bf16) {
 }
 
 // Whether a sum of squares is that of finite numbers, and exact enough.
+inline constexpr float kLeastSoundSum = 1e-30f;
 inline bool SumIsSound(float sum) {
-  return sum > 1e-30f && sum < std::numeric_limits<float>::infinity();
+  return sum > kLeastSoundSum && sum < std::numeric_limits<float>::infinity();
 }
 
 template <typename T>
