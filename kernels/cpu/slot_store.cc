@@ -196,6 +196,22 @@ Ahead StageRows(const std::byte* first, int64_t stride_bytes, Dtype dtype, Dtype
   return dtype == stored ? wanted : Ahead();
 }
 
+// Brings a group's rows side by side. Where they lie, often a power of 2 apart,
+// they share so few sets of the first cache that turning them, which reads each
+// line several times, would find them gone.
+void CopyRows(int64_t row_bytes, std::byte* room, const std::byte** rows) {
+  const hn::CappedTag<uint32_t, 8> d;
+  auto* to = reinterpret_cast<uint32_t*>(room);
+  const int64_t words = row_bytes / 4;
+  for (int32_t i = 0; i < kGroupSlots; ++i, to += words) {
+    const auto* from = reinterpret_cast<const uint32_t*>(rows[i]);
+    for (int64_t word = 0; word < words; word += static_cast<int64_t>(hn::Lanes(d))) {
+      hn::StoreU(hn::LoadU(d, from + word), d, to + word);
+    }
+    rows[i] = reinterpret_cast<const std::byte*>(to);
+  }
+}
+
 // A whole group of fp32 or bf16: keys are summed when they lie side by side.
 // False, if something is not finite (or the sums are in doubt): the group is
 // then to be stored slot by slot.
@@ -203,7 +219,7 @@ bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t
                      int32_t first_slot, std::byte* page, StageRoom* room, StagedGroup* group) {
   if (format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
   group->count = kGroupSlots;
-  const Ahead k_ahead = StageRows(source.k + index * source.k_stride_bytes, source.k_stride_bytes,
+  Ahead k_ahead = StageRows(source.k + index * source.k_stride_bytes, source.k_stride_bytes,
                                   source.k_dtype, format.dtype, format.k_dim,
                                   {source.k_ahead_bytes, source.k_later}, room->converted_k,
                                   group->k);
@@ -211,8 +227,13 @@ bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t
                                   source.v_dtype, format.dtype, format.v_dim,
                                   {source.v_ahead_bytes, source.v_later}, room->converted_v,
                                   group->v);
-  for (int32_t i = 0; i < kGroupSlots && !TurnsInPlace(format); ++i) {
-    group->k[i] = InLaneOrder(format, group->k[i], room->ordered_k[i]);
+  if (!TurnsInPlace(format)) {
+    for (int32_t i = 0; i < kGroupSlots; ++i) {
+      group->k[i] = InLaneOrder(format, group->k[i], room->ordered_k[i]);
+    }
+  } else if (source.stream && source.k_dtype == format.dtype) {
+    CopyRows(format.k_dim * DtypeBytes(format.dtype), room->ordered_k[0], group->k);
+    k_ahead.row_bytes = 0;
   }
   std::fill_n(group->log_mass, kGroupSlots, 0.0f);
   if (StoreGroupKeys(format, source.stream, first_slot, page, k_ahead, room, group) &&
