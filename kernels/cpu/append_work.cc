@@ -81,9 +81,9 @@ void AppendWork::Run(int64_t item, WorkerScratch& scratch) {
   int64_t non_finite = 0;
   for (int64_t i = item_starts_[item]; i < end; ++i) {
     for (int32_t head = 0; head < heads; ++head) {
-      if (!stream_ && head + 1 < heads) {
+      if (head + 1 < heads) {
         PrefetchDestination(runs_[i], head + 1);
-      } else if (!stream_ && i + 1 < end) {
+      } else if (i + 1 < end) {
         PrefetchDestination(runs_[i + 1], 0);
       }
       non_finite += StoreRun(runs_[i], head, i + 1 < end, scratch);
@@ -101,8 +101,13 @@ uint32_t AppendWork::PageOf(const GroupRun& run, int32_t head) const {
 }
 
 void AppendWork::PrefetchDestination(const GroupRun& run, int32_t head) const {
-  PrefetchSlots(pool_, pool_.formats[run.entry->tail_format], PageOf(run, head), run.first_slot,
-                run.slots);
+  const SpanFormat& format = pool_.formats[run.entry->tail_format];
+  const uint32_t page = PageOf(run, head);
+  if (stream_) {
+    PrefetchSides(pool_, format, page, run.first_slot);
+  } else {
+    PrefetchSlots(pool_, format, page, run.first_slot, run.slots);
+  }
 }
 
 int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, bool next_is_ours,

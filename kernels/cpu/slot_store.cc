@@ -307,9 +307,15 @@ void PrefetchSlots(const PoolView& pool, const SpanFormat& format, uint32_t page
   prefetch(data + first_slot / kGroupSlots * group_bytes, group_bytes);
   prefetch(data + KTileBytes(format.page) + first_slot / 2 * 2 * row_bytes,
            RoundUp(count, 2) * row_bytes);
+  PrefetchSides(pool, format, page, first_slot);
+}
+
+void PrefetchSides(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot) {
   __builtin_prefetch(PagePositions(pool, format.slab, page) + first_slot, 1, 3);
   __builtin_prefetch(PageLogMass(pool, format.slab, page) + first_slot, 1, 3);
   __builtin_prefetch(PageKeyNorms(pool, format.slab, page) + first_slot, 1, 3);
+  __builtin_prefetch(PageFlags(pool, format.slab, page), 1, 3);
 }
 
 void ClearPage(const PoolView& pool, const SpanFormat& format, uint32_t page) {

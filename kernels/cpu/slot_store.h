@@ -53,6 +53,11 @@ void OpenPage(const PoolView& pool, const SpanFormat& format, uint32_t page, int
 void PrefetchSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
                    int32_t first_slot, int32_t count);
 
+// The same for the side arrays of a group of 16 only: what goes past the caches
+// needs nothing else, but waits behind stores that miss them.
+void PrefetchSides(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot);
+
 // Zeroes a page's bytes, side arrays and flags.
 void ClearPage(const PoolView& pool, const SpanFormat& format, uint32_t page);
 
