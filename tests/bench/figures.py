@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from example.figures import Figure
+
 Record = dict[str, object]
 
 
@@ -15,10 +17,7 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Bar:
-    """What a figure should reach.
-
-    `bound`: what the design names as the figure's limit, or what no measurement can pass.
-    """
+    """What a figure should reach; `goal` and `bound` as in Figure."""
 
     name: str
     goal: float
@@ -26,18 +25,6 @@ class Bar:
     bound: float | None = None
     impossible_above: float | None = None
     needs_peers: bool = False
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of the report. Without a goal it is only told, and always ok."""
-
-    name: str
-    value: float
-    unit: str
-    bound: float | None = None
-    goal: float | None = None
-    ok: bool = True
 
 
 BARS = (
