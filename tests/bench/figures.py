@@ -6,8 +6,6 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from example.figures import Figure
-
 Record = dict[str, object]
 
 
@@ -25,6 +23,25 @@ class Bar:
     bound: float | None = None
     impossible_above: float | None = None
     needs_peers: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure, with the fields of those of `make run`.
+
+    They are not the same class: the example sets BLAS threads for its process and its children.
+
+    goal: what is asked of the value, at most or at least; None: the figure is only told.
+    ok: the goal is met; True without one.
+    bound: the limit that arithmetic or the design puts on the value, where there is one.
+    """
+
+    name: str
+    value: float
+    unit: str
+    bound: float | None = None
+    goal: float | None = None
+    ok: bool = True
 
 
 BARS = (

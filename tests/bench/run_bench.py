@@ -6,14 +6,15 @@ the machine. The exit code is 1 when a benchmark failed, is missing, or measured
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from example.figures import write
 from figures import (
     BenchmarkError,
     Measured,
@@ -27,6 +28,7 @@ from figures import (
 )
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+REPORT = REPOSITORY / "build/report/bench.json"
 THREADS = 2  # the bars name it
 HEARTBEAT_S = 5.0
 TIMEOUT_S = 900.0
@@ -164,9 +166,10 @@ def main() -> int:
     benchmarks = Benchmarks(REPOSITORY / build, arguments.rounds, arguments.peers)
     benchmarks.run()
     figures, errors = figures_of(benchmarks.measured, arguments.peers)
-    path = write("bench.json", figures)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
     print(table(figures))
-    print(f"\n{machine_facts(benchmarks.measured)}\nfigures: {path}")
+    print(f"\n{machine_facts(benchmarks.measured)}\nfigures: {REPORT}")
     for error in benchmarks.errors + errors:
         print(f"error: {error}")
     return 1 if benchmarks.errors or errors else 0
