@@ -79,7 +79,10 @@ def test_what_is_larger_than_a_message_is_cut_and_changes_nothing(
     q, k, v = make_rows(90)
     rows = [30, 40, 20]  # at most 64 of them fit
     found = []
-    with Daemon(flags=[f"--config={config}"]) as daemon, sluice.Client(daemon.address) as small:
+    with (
+        Daemon(flags=[f"--config={config}", "--pool_bytes=33554432"]) as daemon,
+        sluice.Client(daemon.address) as small,
+    ):
         for client in (live, small):
             kv_model = client.register_model(SPEC)
             sequences = [client.create_sequence(kv_model) for _ in rows]
@@ -98,7 +101,10 @@ def test_a_large_append_without_every_layer_is_refused_and_undone(tmp_path: Path
     config = tmp_path / "config.json"
     config.write_text('{"limits": {"inline_tensor_bytes": 65536}}')
     _, k, v = make_rows(90)
-    with Daemon(flags=[f"--config={config}"]) as daemon, sluice.Client(daemon.address) as client:
+    with (
+        Daemon(flags=[f"--config={config}", "--pool_bytes=33554432"]) as daemon,
+        sluice.Client(daemon.address) as client,
+    ):
         sequence = client.create_sequence(client.register_model(SPEC))
         with pytest.raises(sluice.InvalidArgument) as caught:
             client.append(sluice.StepEntry(sequence, token_count=90), [sluice.LayerRows(0, k, v)])
