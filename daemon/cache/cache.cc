@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
 #include "daemon/base/checked_math.h"
-#include "daemon/base/range.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/cache/cache_audit.h"
@@ -156,8 +155,9 @@ absl::StatusOr<Sequence*> Cache::CheckEntry(const StepEntryRequest& entry, size_
                                sequence->length()));
   }
   if (entry.token_count < 1 || entry.token_count > kMaxLength - entry.base_length) {
-    return RefuseRange(EntryField(index, "token_count"), entry.token_count, 1,
-                       kMaxLength - entry.base_length);
+    return RefuseField(EntryField(index, "token_count"),
+                       absl::StrCat("must be in [1, ", kMaxLength - entry.base_length, "], got ",
+                                    entry.token_count));
   }
   return sequence;
 }
