@@ -71,7 +71,8 @@ class Session(StepCalls):
     def _open(self) -> Stream:
         stub = self._connection.stub()
         try:
-            return Stream(stub, self._name, self._connection.timeout_s)
+            connection = self._connection
+            return Stream(stub, self._name, connection.timeout_s, connection.address)
         except errors.SluiceError as error:
             self._connection.note_failure(stub, error)
             raise

@@ -32,9 +32,10 @@ class Stream:
     Two threads serve it: one hands answers to the calls that wait for them, one sends heartbeats.
     """
 
-    def __init__(self, stub: Any, client_name: str, timeout_s: float) -> None:
+    def __init__(self, stub: Any, client_name: str, timeout_s: float, address: str) -> None:
         """Opens the session. Raises SluiceError."""
         self._timeout_s = timeout_s
+        self._address = address
         self._lock = threading.Lock()
         self._call_ids = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[_Answer]] = {}
@@ -106,7 +107,7 @@ class Stream:
                 if waiting is not None:
                     waiting.put(response)
         except grpc.RpcError as error:
-            failure = errors.from_rpc(error)
+            failure = errors.from_rpc(error, self._address)
         finally:
             self._fail(failure)
 

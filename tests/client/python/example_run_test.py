@@ -116,6 +116,26 @@ def test_a_daemon_that_ends_badly_exits_with_1(
     assert rows["daemon_exit_code"]["value"] == -signal.SIGSEGV
 
 
+@pytest.mark.parametrize(
+    ("argument", "problem"),
+    [
+        ("--prompt-tokens=10", "length: 10; must be at least 44"),
+        ("--prompt-tokens=2000", "new-tokens: 96; must lie in [2, 48]"),
+        ("--new-tokens=1", "new-tokens: 1; must lie in [2, 848]"),
+        ("--depth=2", "depth: 2.0; must lie in [0, 1]"),
+    ],
+)
+def test_an_argument_out_of_range_is_named_before_a_daemon_starts(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    argument: str,
+    problem: str,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["example", argument])
+    assert run.main() == 2
+    assert capsys.readouterr().err.endswith(f"[example] arguments: {problem}\n")
+
+
 def test_chunks_do_not_change_the_text(model: Model, client: sluice.Client) -> None:
     kv_model = client.register_model(model_spec(model.config))
     for comparison in compare_full(model, client, kv_model, [150], greedy_tokens=8):

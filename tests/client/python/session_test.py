@@ -68,10 +68,26 @@ def test_a_call_that_is_not_answered_meets_its_deadline(
 
 def test_no_daemon_is_an_error_at_once(tmp_path: object) -> None:
     with sluice.Client(f"unix:{tmp_path}/nobody.sock") as client:
-        with pytest.raises(sluice.Unavailable):
+        message = f"cannot reach sluiced at unix:{tmp_path}/nobody.sock: "
+        with pytest.raises(sluice.Unavailable, match=message):
             client.capabilities()
-        with pytest.raises(sluice.Unavailable):
+        with pytest.raises(sluice.Unavailable, match=message):
             client.session()
+
+
+@pytest.mark.parametrize("address", ["unix:/a", "127.0.0.1:1", "[::1]:65535", "localhost:9000"])
+def test_sockets_and_ports_are_addresses(address: str) -> None:
+    sluice.Client(address).close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "unix:", "unix:a", "/run/a.sock", "host", ":80", "host:", "host:0", "host:65536", "host:x"]
+    + ["dns:///a:80", f"unix:/{'a' * 107}"],
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match=r"^address: "):
+        sluice.Client(address)
 
 
 def test_after_a_restart_old_ids_fail_clearly_and_new_ones_work(
