@@ -43,6 +43,9 @@ class Transport(Protocol):
     def inline_tensor_bytes(self) -> int:
         """The most bytes that the tensors of one request may have together."""
 
+    def for_step(self) -> "Transport":
+        """The way for a step that begins now: it ends when what the step depends on has ended."""
+
 
 class Connection:
     """One channel at a time; thread-safe. Implements Transport with unary calls."""
@@ -107,6 +110,9 @@ class Connection:
             with self._lock:
                 self._inline_tensor_bytes = known
         return known
+
+    def for_step(self) -> Transport:
+        return self
 
     def _forget_channel(self) -> None:
         self._channel = None

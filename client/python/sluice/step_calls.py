@@ -37,8 +37,9 @@ class StepCalls:
         request.max_wait.FromNanoseconds(round(max_wait_s * 1e9))
         for entry in entries:
             entry.fill(request.entries.add())
-        answer = self._transport.call("BeginStep", request, self._timeout_s + max_wait_s)
-        return Step(self._transport, entries, answer)
+        transport = self._transport.for_step()
+        answer = transport.call("BeginStep", request, self._timeout_s + max_wait_s)
+        return Step(transport, entries, answer)
 
     def abort_step(self, step_id: int) -> None:
         """Undoes an open step whose answer was lost."""

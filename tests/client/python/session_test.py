@@ -101,6 +101,8 @@ def test_after_a_restart_old_ids_fail_clearly_and_new_ones_work(
     with pytest.raises(sluice.Unavailable):
         step.attend(0, *make_rows(1))
     restart(FakeService(epoch=2))
+    with pytest.raises(sluice.Unavailable, match="cannot reach sluiced at"):
+        step.attend(0, *make_rows(1))  # a step ends with its stream, and says so
     with pytest.raises(sluice.DaemonRestarted) as caught:
         session.begin_step([sluice.StepEntry(sequence, [5])])
     assert caught.value.reason == "STALE_EPOCH"
@@ -118,5 +120,5 @@ def test_a_silent_daemon_ends_the_stream(client: sluice.Client, service: FakeSer
     sequence = client.create_sequence(model)
     with client.session() as session:
         service.delay_s = 0.5
-        with pytest.raises(sluice.Unavailable):
+        with pytest.raises(sluice.Unavailable, match=r"did not answer for 0\.05 s"):
             session.begin_step([sluice.StepEntry(sequence, [5])])
