@@ -25,8 +25,8 @@ namespace {
 constexpr int64_t kPagesPerBlock = 256;
 constexpr int32_t kSequences = 256;
 constexpr int64_t kPagesPerSlice = 1024;
-// Of figures that AskTimed measures.
-constexpr char kUnit[] = "us of CPU";
+// The unit of what AskTimed measures: CPU time, without waits.
+constexpr char kUnit[] = "cpu_us";
 
 std::vector<uint64_t> CreateSequences(EngineDriver& driver, int32_t count) {
   std::vector<uint64_t> sequences;
