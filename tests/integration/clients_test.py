@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from example.daemon import Daemon
-from sluice._generated import admin_pb2
-from waiting import eventually
+from holdings import assert_all_comes_back, holdings
 from wire import Wire
 
 PROCESS = Path(__file__).with_name("client_process.py")
@@ -44,25 +43,6 @@ class ClientProcess:
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             pipe.close()
-
-
-def holdings(status: admin_pb2.GetStatusResponse) -> tuple[int, ...]:
-    """All that a client can hold; what is retired comes back by itself."""
-    pool = status.pool
-    return (
-        pool.free_bytes,
-        pool.reserved_bytes,
-        pool.in_use_bytes,
-        pool.cached_bytes,
-        status.session_count,
-        status.sequence_count,
-        status.open_step_count,
-        status.job_count,
-    )
-
-
-def assert_all_comes_back(wire: Wire, before: tuple[int, ...]) -> None:
-    eventually(lambda: holdings(wire.status()), lambda now: now == before, "not all came back")
 
 
 def test_two_clients_at_once(daemon: Daemon, wire: Wire) -> None:
