@@ -223,6 +223,7 @@ void SessionReactor::Answer(SessionCall* call) {
       answers_.push_back(call);
     } else {
       writing_ = call;
+      writing_since_ns_ = NowNanoseconds();
       start = true;
     }
   }
@@ -239,6 +240,7 @@ void SessionReactor::OnWriteDone(bool ok) {
     PutFreeCall(written);
     if (ok && !end_now_ && !answers_.empty()) {
       next = writing_ = answers_.front();
+      writing_since_ns_ = NowNanoseconds();
       answers_.pop_front();
     }
   }
@@ -291,8 +293,9 @@ void SessionReactor::PutFreeCall(SessionCall* call) {
 
 absl::Duration SessionReactor::IdleTime() const {
   MutexLock lock(&mu_);
-  if (!reading_on_) return absl::ZeroDuration();
-  return absl::Nanoseconds(NowNanoseconds() - reading_since_ns_);
+  if (reading_on_) return absl::Nanoseconds(NowNanoseconds() - reading_since_ns_);
+  if (reading_ != nullptr || writing_ == nullptr) return absl::ZeroDuration();
+  return absl::Nanoseconds(NowNanoseconds() - writing_since_ns_);
 }
 
 void SessionReactor::EndNow(absl::Status status) { End(std::move(status), /*now=*/true); }

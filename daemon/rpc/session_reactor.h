@@ -101,6 +101,7 @@ class SessionReactor final
   bool reading_on_ ABSL_GUARDED_BY(mu_) = false;          // being read
   int64_t reading_since_ns_ ABSL_GUARDED_BY(mu_) = 0;
   SessionCall* writing_ ABSL_GUARDED_BY(mu_) = nullptr;   // the write in flight sends it
+  int64_t writing_since_ns_ ABSL_GUARDED_BY(mu_) = 0;
   int starting_ ABSL_GUARDED_BY(mu_) = 0;  // threads about to start a read
   std::deque<SessionCall*> answers_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);  // how the stream is to end

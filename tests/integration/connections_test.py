@@ -16,8 +16,9 @@ import oracle
 import pytest
 import sluice
 from example.daemon import Daemon
-from sluice._generated import session_pb2, step_pb2
-from sluice.tensors import fill_tensor
+from holdings import resident_bytes
+from raw_steps import reading_of
+from sluice._generated import session_pb2
 from waiting import eventually
 from wire import Stream, Wire
 
@@ -114,14 +115,6 @@ def test_a_connection_that_says_nothing_is_closed(daemon: Daemon) -> None:
     eventually(lambda: open_files(daemon), lambda now: now <= before, "files stay open")
 
 
-def big_attend(sequence: int, rows: int) -> step_pb2.AttendRequest:
-    request = step_pb2.AttendRequest()
-    request.sequences.sequences.add(sequence_id=sequence, row_count=rows)
-    q, _, _ = oracle.random_rows(rows, np.random.default_rng(1))
-    fill_tensor(request.q, q, "q")
-    return request
-
-
 def test_a_reader_that_is_slow_stalls_only_itself(daemon: Daemon, wire: Wire) -> None:
     rows, calls = 400, 120  # answers of 400 KiB each: more than any window takes
     with sluice.Client(daemon.address) as client, client.session() as session:
@@ -131,7 +124,7 @@ def test_a_reader_that_is_slow_stalls_only_itself(daemon: Daemon, wire: Wire) ->
         )
         checked.step(session, rows)
         slow = wire.stream()
-        request = big_attend(checked.sequence.id, rows)
+        request = reading_of(checked.sequence.id, rows)
         for _ in range(calls):
             slow.send(attend=request)
         resident = resident_bytes(daemon)
@@ -148,8 +141,3 @@ def test_the_end_does_not_wait_for_what_is_over(daemon: Daemon) -> None:
     start = time.monotonic()
     assert daemon.stop() == 0, daemon.log_tail()
     assert time.monotonic() - start < STOPPED_S
-
-
-def resident_bytes(daemon: Daemon) -> int:
-    pages = Path(f"/proc/{daemon.process_id}/statm").read_text().split()[1]
-    return int(pages) * resource.getpagesize()

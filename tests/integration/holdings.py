@@ -1,6 +1,10 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """What clients hold of a daemon, to be compared before and after."""
 
+import resource
+from pathlib import Path
+
+from example.daemon import Daemon
 from sluice._generated import admin_pb2
 from waiting import eventually
 from wire import Wire
@@ -23,3 +27,8 @@ def holdings(status: admin_pb2.GetStatusResponse) -> tuple[int, ...]:
 
 def assert_all_comes_back(wire: Wire, before: tuple[int, ...]) -> None:
     eventually(lambda: holdings(wire.status()), lambda now: now == before, "not all came back")
+
+
+def resident_bytes(daemon: Daemon) -> int:
+    pages = Path(f"/proc/{daemon.process_id}/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()

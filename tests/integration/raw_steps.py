@@ -31,3 +31,12 @@ def attend_of(tokens: int) -> step_pb2.AttendRequest:
     for name, rows in zip("qkv", oracle.random_rows(tokens, np.random.default_rng(1)), strict=True):
         fill_tensor(getattr(request, name), rows, name)
     return request
+
+
+def reading_of(sequence: int, rows: int) -> step_pb2.AttendRequest:
+    """An attend without a step, whose answer is as large as the request."""
+    request = step_pb2.AttendRequest()
+    request.sequences.sequences.add(sequence_id=sequence, row_count=rows)
+    q, _, _ = oracle.random_rows(rows, np.random.default_rng(1))
+    fill_tensor(request.q, q, "q")
+    return request
