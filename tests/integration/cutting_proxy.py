@@ -24,6 +24,11 @@ class CuttingProxy:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    def cut(self) -> None:
+        """Breaks it now."""
+        self._daemon.shutdown(socket.SHUT_RDWR)
+        self.join()
+
     def join(self) -> None:
         self._thread.join()
 
