@@ -7,9 +7,13 @@ from client_processes import ClientProcess
 from holdings import assert_all_comes_back, holdings
 from wire import Wire
 
+
 def test_two_clients_at_once(daemon: Daemon, wire: Wire) -> None:
     before = holdings(wire.status())
-    with ClientProcess(daemon.address, "check", 1, 12) as one, ClientProcess(daemon.address, "check", 2, 12) as two:
+    with (
+        ClientProcess(daemon.address, "check", 1, 12) as one,
+        ClientProcess(daemon.address, "check", 2, 12) as two,
+    ):
         for client in (one, two):
             client.wait_for("ready")
         for client in (one, two):

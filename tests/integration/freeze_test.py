@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import oracle
@@ -93,11 +92,11 @@ def test_deadlines_answer_for_a_stopped_daemon(daemon: Daemon, wire: Wire) -> No
 
 def test_a_stop_of_the_daemon_ends_no_session(daemon: Daemon, wire: Wire) -> None:
     stream = wire.stream()
-    with sluice.Client(daemon.address, timeout_s=2.0 * HEARTBEAT_LIMIT_S) as client:
-        with stopped(daemon.process_id):
-            stream.send(heartbeat=session_pb2.HeartbeatRequest())
-            with pytest.raises(sluice.DeadlineExceeded):
-                client.capabilities()
+    patient = sluice.Client(daemon.address, timeout_s=2.0 * HEARTBEAT_LIMIT_S)
+    with patient as client, stopped(daemon.process_id):
+        stream.send(heartbeat=session_pb2.HeartbeatRequest())
+        with pytest.raises(sluice.DeadlineExceeded):
+            client.capabilities()
     assert stream.receive().HasField("heartbeat")
     assert stream.call("heartbeat", session_pb2.HeartbeatRequest()).HasField("heartbeat")
     stream.finish()

@@ -18,13 +18,13 @@ import example  # noqa: F401 - sets the number of BLAS threads before numpy is i
 import numpy as np
 import oracle
 import sluice
-from client_process import say, start
+from client_process import run, say, start
 from raw_steps import reading_of
 from waiting import eventually
 from wire import Stream, Wire
 
 UNREAD_CALLS = 150
-UNREAD_ROWS = 400
+UNREAD_ROWS = 40  # answers of 40 KiB: together more than any window takes
 CALLS_PER_SESSION = 64  # what the daemon reads at most
 
 
@@ -92,4 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

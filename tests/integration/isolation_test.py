@@ -36,8 +36,9 @@ class Tenant:
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[TenantsDaemon]:
-    with TenantsDaemon([f"--pool_bytes={POOL_BYTES}"], maximum_bytes=TENANT_BYTES) as daemon:
-        yield daemon
+    made = TenantsDaemon([f"--pool_bytes={POOL_BYTES}"], maximum_bytes=TENANT_BYTES)
+    with made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_lists_show_ones_own(tenants: tuple[Tenant, Tenant]) -> None:
 
 
 def test_names_and_request_ids_are_ones_own(tenants: tuple[Tenant, Tenant]) -> None:
-    made = []
+    made: list[int] = []
     for tenant, pages in zip(tenants, (16, 64), strict=True):
         shape = geometry("same name")
         shape.page_size_tokens = pages

@@ -111,9 +111,7 @@ def test_of_daemons_that_start_at_once_one_serves(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:  # one that a killed daemon left
         dead.bind(str(path))
     command = [str(find_binary()), *own(tmp_path, "--pool_bytes=16777216")]
-    racers = [
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(RACERS)
-    ]
+    racers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(RACERS)]
     try:
         eventually(
             lambda: sum(one.poll() is not None for one in racers),

@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,9 @@ class Victim:
     def go_on(self) -> None:
         calls: list[Callable[[int], None]] = [self.append, self.step, self.fork, self.replace]
         call = self.random.choices(calls, weights=(4, 4, 1, 1))[0]
-        try:
+        # The sequence may be in a step that stayed open, and the pool full.
+        with suppress(grpc.RpcError):
             call(self.random.choice(self.sequences))
-        except grpc.RpcError:
-            pass  # the sequence is in a step that stayed open, or the pool is full
 
 
 def live(address: str, seed: int) -> None:
