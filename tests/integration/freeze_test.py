@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import oracle
@@ -15,11 +16,12 @@ import sluice
 from client_processes import ClientProcess
 from example.daemon import Daemon
 from holdings import assert_all_comes_back, holdings
-from sluice._generated import session_pb2, step_pb2
+from sluice._generated import session_pb2
 from waiting import eventually
 from wire import Wire
 
 HEARTBEAT_LIMIT_S = 1
+IMPATIENT_S = 0.7  # enough for a call on a busy machine
 TOLD = {
     "idle": {"ABORTED LEASE_EXPIRED", "NOT_FOUND UNKNOWN_SEQUENCE"},
     "mid-step": {"ABORTED LEASE_EXPIRED", "NOT_FOUND UNKNOWN_STEP"},
@@ -36,10 +38,17 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         assert daemon.stop() == 0, daemon.log_tail()
 
 
+def states_of(process_id: int) -> set[str]:
+    """Of its threads, which a signal does not stop all at once."""
+    files = Path(f"/proc/{process_id}/task").glob("*/stat")
+    return {file.read_text().rpartition(")")[2].split()[0] for file in files}
+
+
 @contextmanager
 def stopped(process_id: int) -> Iterator[None]:
     os.kill(process_id, signal.SIGSTOP)
     try:
+        eventually(lambda: states_of(process_id), lambda now: now == {"T"}, "it runs on")
         yield
     finally:
         os.kill(process_id, signal.SIGCONT)
@@ -64,30 +73,32 @@ def test_what_a_stopped_client_holds_comes_back(daemon: Daemon, wire: Wire, stat
     assert_all_comes_back(wire, before)
 
 
-def test_deadlines_answer_for_a_stopped_daemon(daemon: Daemon, wire: Wire) -> None:
-    with sluice.Client(daemon.address, timeout_s=0.2) as client:
+def test_deadlines_answer_for_a_stopped_daemon() -> None:
+    with (
+        Daemon(flags=["--pool_bytes=33554432"]) as daemon,  # whose sessions outlast the stop
+        Wire(daemon.address) as wire,
+        sluice.Client(daemon.address, timeout_s=IMPATIENT_S) as client,
+    ):
         model = client.register_model(oracle.spec())
-        with client.session() as session:
-            sequence = client.create_sequence(model, session=session)
-            entry = sluice.StepEntry(sequence, token_count=1)
-            calls: list[Callable[[], object]] = [
-                sequence.get,
-                lambda: client.create_sequence(model, session=session),
-                lambda: session.begin_step([entry]),
-            ]
-            with stopped(daemon.process_id):
-                for call in calls:
-                    with pytest.raises(sluice.DeadlineExceeded):
-                        call()
-            # What it was sent it does, though nobody waits for the answer any more.
-            eventually(lambda: wire.status().open_step_count, bool, "the call is lost")
-            with pytest.raises(sluice.StepOpen) as opened:
-                client.begin_step([entry])
-            wire.call(
-                "EndStep",
-                step_pb2.EndStepRequest(step_id=opened.value.details["open_step_id"], abort=True),
-            )
-            oracle.CheckedSequence(sequence, np.random.default_rng(6)).step(session, 5)
+        session = client.session()
+        sequence = client.create_sequence(model, session=session)
+        entry = sluice.StepEntry(sequence, token_count=1)
+        calls: list[Callable[[], object]] = [
+            sequence.get,
+            lambda: client.create_sequence(model, session=session),
+            lambda: session.begin_step([entry]),
+        ]
+        with stopped(daemon.process_id):
+            for call in calls:
+                with pytest.raises(sluice.DeadlineExceeded):
+                    call()
+        # What it was sent it does, though nobody waits for the answer any more.
+        eventually(lambda: wire.status().open_step_count, bool, "the call is lost")
+        with pytest.raises(sluice.StepOpen) as opened:
+            client.begin_step([entry])
+        session.abort_step(opened.value.details["open_step_id"])
+        oracle.CheckedSequence(sequence, np.random.default_rng(6)).step(session, 5)
+        session.close()
 
 
 def test_a_stop_of_the_daemon_ends_no_session(daemon: Daemon, wire: Wire) -> None:
