@@ -66,8 +66,11 @@ constexpr int kFailed = 1;
 constexpr int kBadUsage = 2;
 constexpr absl::Duration kProgressPeriod = absl::Seconds(2);
 
+constexpr char kHelpHint[] = "sluiced: --help lists the flags\n";
+
 int Fail(const absl::Status& status, int exit_code) {
   std::cerr << "sluiced: " << status.message() << "\n";
+  if (absl::StartsWith(status.message(), "--")) std::cerr << kHelpHint;  // of a flag
   return exit_code;
 }
 
@@ -79,7 +82,7 @@ void ParseFlags(int argc, char** argv) {
   on_exit(
       [](int status, void*) {
         if (!parsing || status != EXIT_FAILURE) return;
-        if (!help) std::cerr << "sluiced: --help lists the flags\n";
+        if (!help) std::cerr << kHelpHint;
         std::cout.flush();
         std::cerr.flush();
         _Exit(help ? EXIT_SUCCESS : kBadUsage);
