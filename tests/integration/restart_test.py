@@ -130,7 +130,11 @@ def test_calls_that_wait_are_answered_at_once(daemon: Daemon) -> None:
                 assert isinstance(error, sluice.Unavailable), (name, error)
             assert time.monotonic() - start < HEARD_S
         daemon.start()
-        for stale in (busy.get, opened.abort, lambda: session.begin_step([entry])):
+        for stale in (
+            busy.get,
+            lambda: client.abort_step(opened.id),
+            lambda: session.begin_step([entry]),
+        ):
             with pytest.raises(sluice.DaemonRestarted) as caught:
                 stale()
             assert caught.value.reason == "STALE_EPOCH"
