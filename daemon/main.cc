@@ -29,15 +29,34 @@
 #include "daemon/server/server.h"
 #include "daemon/server/stop_signal.h"
 
-ABSL_FLAG(std::string, config, "", "Configuration file: sluice.config.v1.Config as JSON.");
-ABSL_FLAG(std::optional<std::string>, listen, std::nullopt,
+namespace sluice {
+namespace {
+
+// A flag that knows whether it was given. An empty text is a value like any other,
+// which std::optional as a flag takes for none.
+struct GivenText {
+  std::optional<std::string> text;
+};
+
+bool AbslParseFlag(absl::string_view text, GivenText* flag, std::string*) {
+  flag->text = std::string(text);
+  return true;
+}
+
+std::string AbslUnparseFlag(const GivenText& flag) { return flag.text.value_or(""); }
+
+}  // namespace
+}  // namespace sluice
+
+ABSL_FLAG(sluice::GivenText, config, {},
+          "Configuration file: sluice.config.v1.Config as JSON.");
+ABSL_FLAG(sluice::GivenText, listen, {},
           "Where clients connect: unix:/path, in the place of the default socket; or "
           "127.0.0.1:port, besides it.");
-ABSL_FLAG(std::optional<std::string>, metrics_address, std::nullopt,
+ABSL_FLAG(sluice::GivenText, metrics_address, {},
           "Address of /metrics; \"off\": none.");
-ABSL_FLAG(std::optional<int64_t>, pool_bytes, std::nullopt,
-          "Memory for keys and values, in bytes.");
-ABSL_FLAG(std::optional<std::string>, log_level, std::nullopt, "debug, info, warning or error.");
+ABSL_FLAG(sluice::GivenText, pool_bytes, {}, "Memory for keys and values, in bytes.");
+ABSL_FLAG(sluice::GivenText, log_level, {}, "debug, info, warning or error.");
 ABSL_FLAG(bool, check_config, false, "Print the configuration in force, and exit.");
 
 namespace sluice {
@@ -47,8 +66,11 @@ constexpr int kFailed = 1;
 constexpr int kBadUsage = 2;
 constexpr absl::Duration kProgressPeriod = absl::Seconds(2);
 
+constexpr char kHelpHint[] = "sluiced: --help lists the flags\n";
+
 int Fail(const absl::Status& status, int exit_code) {
   std::cerr << "sluiced: " << status.message() << "\n";
+  if (absl::StartsWith(status.message(), "--")) std::cerr << kHelpHint;  // of a flag
   return exit_code;
 }
 
@@ -60,6 +82,7 @@ void ParseFlags(int argc, char** argv) {
   on_exit(
       [](int status, void*) {
         if (!parsing || status != EXIT_FAILURE) return;
+        if (!help) std::cerr << kHelpHint;
         std::cout.flush();
         std::cerr.flush();
         _Exit(help ? EXIT_SUCCESS : kBadUsage);
@@ -74,7 +97,7 @@ void ParseFlags(int argc, char** argv) {
   usage.version_string = [] { return absl::StrCat("sluiced ", DaemonVersion(), "\n"); };
   absl::SetFlagsUsageConfig(usage);
   if (absl::ParseCommandLine(argc, argv).size() > 1) {
-    std::cerr << "sluiced: takes flags only; --help lists them\n";
+    std::cerr << "sluiced: takes flags only\n";
     std::exit(EXIT_FAILURE);
   }
   parsing = false;
@@ -82,13 +105,13 @@ void ParseFlags(int argc, char** argv) {
 
 absl::StatusOr<config::v1::Config> ConfigOfFlags() {
   std::string json;
-  if (const std::string path = absl::GetFlag(FLAGS_config); !path.empty()) {
-    SLUICE_ASSIGN_OR_RETURN(json, ReadConfigFile(path));
+  if (const std::optional<std::string> path = absl::GetFlag(FLAGS_config).text) {
+    SLUICE_ASSIGN_OR_RETURN(json, ReadConfigFile(*path));
   }
-  return MakeConfig(json, {.listen = absl::GetFlag(FLAGS_listen),
-                           .metrics_address = absl::GetFlag(FLAGS_metrics_address),
-                           .pool_bytes = absl::GetFlag(FLAGS_pool_bytes),
-                           .log_level = absl::GetFlag(FLAGS_log_level)});
+  return MakeConfig(json, {.listen = absl::GetFlag(FLAGS_listen).text,
+                           .metrics_address = absl::GetFlag(FLAGS_metrics_address).text,
+                           .pool_bytes = absl::GetFlag(FLAGS_pool_bytes).text,
+                           .log_level = absl::GetFlag(FLAGS_log_level).text});
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const config::v1::Config& config,
@@ -98,13 +121,18 @@ absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const config::v1::Config& co
   LogInfo("pool_touch_begins", {{"bytes", options.pool_bytes}});
   absl::Time next_line = start + kProgressPeriod;
   const int64_t pool_bytes = options.pool_bytes;
-  SLUICE_ASSIGN_OR_RETURN(auto engine, Engine::Create(options, clock, [&](int64_t touched_bytes) {
+  auto engine = Engine::Create(options, clock, [&](int64_t touched_bytes) {
     if (absl::Now() < next_line) return;
     next_line += kProgressPeriod;
     LogInfo("pool_touch", {{"touched_bytes", touched_bytes}, {"of_bytes", pool_bytes}});
-  }));
+  });
+  if (absl::IsResourceExhausted(engine.status())) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(engine.status().message(), "; pool.bytes (--pool_bytes) is ", pool_bytes));
+  }
+  SLUICE_RETURN_IF_ERROR(engine.status());
   LogInfo("engine_ready", {{"pool_bytes", pool_bytes},
-                           {"backend", engine->backend().description()},
+                           {"backend", (*engine)->backend().description()},
                            {"seconds", absl::ToDoubleSeconds(absl::Now() - start)}});
   return engine;
 }
@@ -113,15 +141,16 @@ absl::Status Run(const config::v1::Config& config) {
   SLUICE_ASSIGN_OR_RETURN(const auto stop, StopSignal::Create());
   KeepGrpcRunning();  // after the signals are blocked, which its threads inherit
   const RealClock clock;
-  SLUICE_ASSIGN_OR_RETURN(const auto engine, StartEngine(config, clock));
+  std::unique_ptr<Engine> engine;  // outlives the server
+  SLUICE_ASSIGN_OR_RETURN(const auto server, Server::Listen(config));
+  SLUICE_ASSIGN_OR_RETURN(engine, StartEngine(config, clock));
   ServerOptions options;
-  options.config = config;
   options.epoch = engine->epoch();
   options.backend = engine->backend().name();
   options.page_layout = engine->backend().page_layout();
   options.presets = PresetPolicies();
   options.on_drain_request = [&stop](auto timeout) { stop->Request(timeout); };
-  SLUICE_ASSIGN_OR_RETURN(const auto server, Server::Start(std::move(options), engine.get()));
+  SLUICE_RETURN_IF_ERROR(server->Serve(std::move(options), engine.get()));
   LogInfo("ready", {{"version", DaemonVersion()}, {"epoch", engine->epoch()}});
   const std::optional<absl::Duration> timeout = stop->Wait();
   server->Drain(timeout.value_or(ToDuration(config.drain_timeout())));

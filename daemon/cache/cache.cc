@@ -388,6 +388,10 @@ const Sequence* Cache::Find(SequenceId sequence) const {
 
 std::span<const PageId> Cache::BlockPages(BlockId block) const { return blocks_[block].pages; }
 
+bool Cache::MayShareBlock(BlockId block) const {
+  return blocks_[block].references > 1 || blocks_[block].has_body_pages;
+}
+
 const Bodies& Cache::BodiesOf(BodiesId bodies) const { return bodies_[bodies]; }
 
 std::vector<int64_t> Cache::KeptSlots(SequenceId sequence) const {

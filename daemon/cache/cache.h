@@ -160,6 +160,9 @@ class Cache {
   // or CommitJob.
   std::span<const PageId> BlockPages(BlockId block) const;  // [row_count]
   const Bodies& BodiesOf(BodiesId bodies) const;
+  // Whether somebody else may hold the block or pages of it too, so that a step that
+  // writes to it may have to copy it. O(1). REQUIRES: the block is alive.
+  bool MayShareBlock(BlockId block) const;
 
   // Kept slots of each row: body and tail. REQUIRES: a known sequence.
   std::vector<int64_t> KeptSlots(SequenceId sequence) const;  // [row_count]

@@ -18,21 +18,6 @@ int64_t AppendCost(const LayerShape& shape, int64_t rows, int64_t element_bytes)
   return 2 * rows * shape.kv_heads * (shape.k_dim + shape.v_dim) * element_bytes;
 }
 
-// The most slots that a row of the entry's sequence holds when its tokens are there.
-int64_t RowSlots(Core& core, const ViewEntry& entry, const SequenceState& sequence) {
-  const std::optional<BodiesId> bodies = core.cached(sequence).bodies();
-  const int64_t body = bodies.has_value() ? core.tables.MostBodySlots(*bodies) : 0;
-  return body + entry.base_length + entry.token_count - entry.tail_first_position;
-}
-
-// Of every entry of a step; counted once a step.
-const std::vector<int64_t>& RowSlotsOf(Core& core, StepState& step) {
-  for (size_t i = step.row_slots.size(); i < step.entries.size(); ++i) {
-    step.row_slots.push_back(RowSlots(core, step.view.entries[i], *step.entries[i].sequence));
-  }
-  return step.row_slots;
-}
-
 AppendArgs MakeAppendArgs(const StepState& step, const LayerShape& shape, const TensorRef& k,
                           const TensorRef& v, int64_t first_token, int64_t rows) {
   AppendArgs append;
@@ -84,6 +69,16 @@ AttendArgs MakeAttendArgs(const Attend& command, const LayerShape& shape, const 
   return attend;
 }
 
+const std::vector<Piece>& PiecesOf(StepState& step, int32_t layer) {
+  const Model& model = *step.model->model;
+  std::vector<Piece>& pieces = step.pieces[static_cast<size_t>(model.first_alike(layer))];
+  if (pieces.empty()) {
+    pieces = CutPieces(step.view, model.shape(layer), DtypeBytes(model.geometry().dtype),
+                       step.row_slots, 0, step.view.total_tokens);
+  }
+  return pieces;
+}
+
 // ---- AppendCall
 
 AppendCall::AppendCall(Core& core, Steps& steps, StepState& step, Append command, int64_t rows)
@@ -127,8 +122,13 @@ StepAttendCall::StepAttendCall(Core& core, Steps& steps, StepState& step, Attend
   const Model& model = *step.model->model;
   const LayerShape& shape = model.shape(command_.layer);
   result_ = MakeAttendResult(command_, shape, rows);
-  pieces_ = CutPieces(step.view, shape, DtypeBytes(model.geometry().dtype),
-                      RowSlotsOf(core, step), command_.first_token, rows);
+  if (rows == step.view.total_tokens) {
+    pieces_ = PiecesOf(step, command_.layer);
+    return;
+  }
+  own_pieces_ = CutPieces(step.view, shape, DtypeBytes(model.geometry().dtype), step.row_slots,
+                          command_.first_token, rows);
+  pieces_ = own_pieces_;
 }
 
 bool StepAttendCall::Next(Operation& operation, int64_t& cost_bytes) {
@@ -187,7 +187,7 @@ SequenceAttendCall::SequenceAttendCall(Core& core, Steps& steps,
     entry.first_token = first_token;
     first_token += entry.token_count;
     entries[i] = entry;
-    row_slots.push_back(RowSlots(core_, entry, *sequences_[i]));
+    row_slots.push_back(core_.RowSlotsOf(entry, *sequences_[i]));
   }
   view_ = {entries, static_cast<int32_t>(sequences_.size()), first_token};
   const Model& model = *sequences_[0]->model->model;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,7 +49,8 @@ class StepAttendCall final : public Call {
   StepState& step_;
   Attend command_;
   AttendResult result_;
-  std::vector<Piece> pieces_;
+  std::vector<Piece> own_pieces_;  // of a call over a part of the tokens
+  std::span<const Piece> pieces_;  // these, or the step's
   bool append_next_;
   size_t next_piece_ = 0;
 };
@@ -97,6 +99,10 @@ class ExplainCall final : public Call {
   int64_t row_offsets_[2];
   bool submitted_ = false;
 };
+
+// What an attend over all tokens of a step is cut into in `layer`; worked out
+// once for layers that are alike.
+const std::vector<Piece>& PiecesOf(StepState& step, int32_t layer);
 
 // Takes the tensors of an attend's answer from the command, and sizes them.
 AttendResult MakeAttendResult(Attend& command, const LayerShape& shape, int64_t rows);

@@ -2,6 +2,7 @@
 #include "daemon/engine/core.h"
 
 #include <cstring>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
@@ -145,6 +146,12 @@ ViewEntry Core::EntryOf(const SequenceState& sequence) const {
   entry.tail_format = sequence.model->format;
   entry.body_format = sequence.model->format;
   return entry;
+}
+
+int64_t Core::RowSlotsOf(const ViewEntry& entry, const SequenceState& sequence) const {
+  const std::optional<BodiesId> bodies = cached(sequence).bodies();
+  const int64_t body = bodies.has_value() ? tables.MostBodySlots(*bodies) : 0;
+  return body + entry.base_length + entry.token_count - entry.tail_first_position;
 }
 
 }  // namespace sluice

@@ -59,7 +59,7 @@ class Core {
   absl::StatusOr<SessionState*> FindSession(const Caller& caller, uint64_t id,
                                             const std::string& field);
 
-  const Sequence& cached(const SequenceState& sequence) const { return *cache.Find(sequence.handle); }
+  const Sequence& cached(const SequenceState& sequence) const { return *sequence.cached; }
   // What a tenant could take now, for a model's blocks.
   Room RoomOf(int32_t tenant, const ModelState* model) const;
   // Starts the lease of a sequence without a session anew.
@@ -68,6 +68,8 @@ class Core {
   void ClearSlabs(const std::vector<SlabId>& slabs);
   // An entry over what the sequence has now: rows up to its length.
   ViewEntry EntryOf(const SequenceState& sequence) const;
+  // The most slots that a row of the sequence holds when the entry's tokens are there.
+  int64_t RowSlotsOf(const ViewEntry& entry, const SequenceState& sequence) const;
 
   const EngineOptions options;
   const Clock& clock;

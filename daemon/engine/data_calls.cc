@@ -118,8 +118,8 @@ absl::Status DataCalls::TryAppend(struct Append& command) {
   }
   for (const AppendLayer& layer : command.layers) {
     step->appended[static_cast<size_t>(layer.layer)] += rows;
+    CountLayer(*step, layer.layer);
   }
-  CountLayers(*step);
   steps_.AddCall(*step,
                  std::make_unique<AppendCall>(core_, steps_, *step, std::move(command), rows));
   return absl::OkStatus();
@@ -240,7 +240,7 @@ absl::Status DataCalls::TryAttendStep(struct Attend& command) {
   const auto layer = static_cast<size_t>(command.layer);
   step->attended[layer] += rows;
   if (command.k.present()) step->appended[layer] += rows;
-  CountLayers(*step);
+  CountLayer(*step, command.layer);
   steps_.AddCall(*step,
                  std::make_unique<StepAttendCall>(core_, steps_, *step, std::move(command), rows));
   return absl::OkStatus();
@@ -350,17 +350,14 @@ void DataCalls::Attend(struct Attend command) {
   command.done(status);
 }
 
-void DataCalls::CountLayers(StepState& step) const {
-  const Model& model = *step.model->model;
-  step.layers_left = 0;
-  for (int32_t layer = 0; layer < model.layer_count(); ++layer) {
-    const auto index = static_cast<size_t>(layer);
-    const bool stored =
-        !model.owns_cache(layer) || step.appended[index] == step.view.total_tokens;
-    const bool attended =
-        step.append_only || step.attended[index] == step.view.total_tokens;
-    if (!stored || !attended) ++step.layers_left;
-  }
+// REQUIRES: tokens came just now to a layer that lacked some.
+void DataCalls::CountLayer(StepState& step, int32_t layer) const {
+  const auto index = static_cast<size_t>(layer);
+  const int64_t total = step.view.total_tokens;
+  const bool stored =
+      !step.model->model->owns_cache(layer) || step.appended[index] == total;
+  const bool attended = step.append_only || step.attended[index] == total;
+  if (stored && attended) --step.layers_left;
 }
 
 // ---- explain

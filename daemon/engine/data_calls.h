@@ -44,7 +44,7 @@ class DataCalls {
   static bool WaitsForJob(SequenceState& sequence);
   absl::Status CheckReadable(const SequenceState& sequence, const std::string& field) const;
   absl::StatusOr<WaitList::Outcome> TryExplain(ExplainSequence& command);
-  void CountLayers(StepState& step) const;
+  void CountLayer(StepState& step, int32_t layer) const;
 
   Core& core_;
   Steps& steps_;

@@ -86,6 +86,7 @@ class Engine::Impl {
   bool GiveBack();
   int64_t WaitMs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_mu_);
   absl::Duration NextDeadline() const;
+  void Wait(uint32_t seen, int64_t wait_ms);
   void Stop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_mu_);
 
   void Handle(OpenSession&& command) { sessions_.Open(std::move(command)); }
@@ -133,12 +134,19 @@ void Engine::Impl::Run() {
     int64_t wait_ms = 0;
     {
       MutexLock turn(&turn_mu_);
-      if (!Turn()) wait_ms = WaitMs();
+      if (Turn()) continue;
+      wait_ms = WaitMs();
     }
-    signal_.Wait(seen, wait_ms);
+    Wait(seen, wait_ms);
   }
   MutexLock turn(&turn_mu_);
   Stop();
+}
+
+void Engine::Impl::Wait(uint32_t seen, int64_t wait_ms) {
+  if (options_.on_idle) options_.on_idle(true);
+  signal_.Wait(seen, wait_ms);
+  if (options_.on_idle) options_.on_idle(false);
 }
 
 absl::Status Engine::Impl::PostAndWork(Command command) {

@@ -38,6 +38,9 @@ struct EngineOptions {
   std::vector<Tenant> tenants;  // at least one
   // Makes the backend; empty: MakeBackend. For tests.
   std::function<std::unique_ptr<Backend>(const BackendOptions&)> make_backend;
+  // Called by the engine's own thread when it has nothing to do (true) and when it
+  // goes on (false); empty: nobody. For benchmarks.
+  std::function<void(bool idle)> on_idle;
 };
 
 // Owns the pool and everything in it, and turns commands into state and

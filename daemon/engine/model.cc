@@ -6,8 +6,10 @@
 #include <span>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/hash.h"
+#include "daemon/base/range.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 
@@ -24,7 +26,7 @@ constexpr int64_t kMaxNameBytes = 256;
 
 absl::Status InRange(absl::string_view field, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();
-  return RefuseField(field, absl::StrCat("must be in [", low, ", ", high, "], got ", value));
+  return RefuseRange(field, value, low, high);
 }
 
 absl::Status CheckHeadDim(absl::string_view field, int64_t dim) {
@@ -194,6 +196,19 @@ LayerShape ShapeOf(const ModelGeometry& geometry, const LayerGeometry& layer, in
   return shape;
 }
 
+std::vector<int32_t> FirstAlike(const std::vector<LayerGeometry>& layers) {
+  absl::flat_hash_map<std::pair<int32_t, int64_t>, int32_t> firsts;
+  std::vector<int32_t> first_alike;
+  first_alike.reserve(layers.size());
+  for (const LayerGeometry& layer : layers) {
+    const auto number = static_cast<int32_t>(first_alike.size());
+    const auto [first, is_new] =
+        firsts.try_emplace({layer.kv_heads, layer.window_tokens}, number);
+    first_alike.push_back(first->second);
+  }
+  return first_alike;
+}
+
 void AddFloats(Hasher& hasher, const std::vector<float>& values) {
   hasher.AddBytes(std::as_bytes(std::span(values)));
 }
@@ -242,6 +257,7 @@ absl::StatusOr<Model> Model::Create(ModelGeometry geometry, int64_t slab_bytes) 
     model.shapes_.push_back(ShapeOf(model.geometry_, layer, first_rows.back()));
     if (own) model.row_count_ += layer.kv_heads;
   }
+  model.first_alike_ = FirstAlike(model.geometry_.layers);
   model.format_.page = FormatOf(model.geometry_);
   model.format_.slab = MakeSlabLayout(model.format_.page, slab_bytes);
   if (model.format_.slab.pages < 1) {

@@ -62,6 +62,9 @@ class Model {
   int32_t layer_count() const { return static_cast<int32_t>(geometry_.layers.size()); }
   // The shape kernels see; its first_row is that of the source layer.
   const LayerShape& shape(int32_t layer) const { return shapes_[static_cast<size_t>(layer)]; }
+  // The first layer with as many heads, as wide, and with the same window: calls of
+  // both cost the same.
+  int32_t first_alike(int32_t layer) const { return first_alike_[static_cast<size_t>(layer)]; }
   bool owns_cache(int32_t layer) const {
     return geometry_.layers[static_cast<size_t>(layer)].source_layer < 0;
   }
@@ -77,6 +80,7 @@ class Model {
   std::string fingerprint_;
   int32_t row_count_ = 0;
   std::vector<LayerShape> shapes_;  // [layers]; point into geometry_
+  std::vector<int32_t> first_alike_;  // [layers]
   SpanFormat format_;
 };
 

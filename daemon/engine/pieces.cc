@@ -35,12 +35,15 @@ std::vector<Piece> CutPieces(const StepView& view, const LayerShape& shape, int6
   const int64_t tile_tokens =
       std::max<int64_t>(1, kTileQueryRows * shape.kv_heads / shape.q_heads);
   bool open = false;  // the last piece takes further whole entries
-  for (int32_t i = 0; i < view.entry_count; ++i) {
-    const ViewEntry& entry = view.entries[i];
-    const int64_t from = std::max(entry.first_token, first_token);
-    const int64_t to = std::min(entry.first_token + entry.token_count, end_token);
-    if (from >= to) continue;
-    const int64_t slots = SeenSlots(shape, row_slots[static_cast<size_t>(i)], to - from);
+  const ViewEntry* const end = view.entries + view.entry_count;
+  const ViewEntry* entry = std::partition_point(view.entries, end, [&](const ViewEntry& before) {
+    return before.first_token + before.token_count <= first_token;
+  });
+  for (; entry != end && entry->first_token < end_token; ++entry) {
+    const int64_t from = std::max(entry->first_token, first_token);
+    const int64_t to = std::min(entry->first_token + entry->token_count, end_token);
+    const int64_t most_slots = row_slots[static_cast<size_t>(entry - view.entries)];
+    const int64_t slots = SeenSlots(shape, most_slots, to - from);
     const int64_t token_cost = std::max<int64_t>(1, TokenCost(shape, slots));
     const int64_t cost =
         std::max(ReadCost(shape, element_bytes, slots), token_cost * (to - from));

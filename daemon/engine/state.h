@@ -13,8 +13,10 @@
 
 #include "absl/time/time.h"
 #include "daemon/cache/ids.h"
+#include "daemon/cache/sequence.h"
 #include "daemon/engine/command.h"
 #include "daemon/engine/dispatcher.h"
+#include "daemon/engine/pieces.h"
 #include "daemon/engine/tables.h"
 
 namespace sluice {
@@ -34,6 +36,7 @@ struct ModelState {
 struct SequenceState {
   uint64_t id = 0;
   SequenceId handle;  // the cache's
+  const Sequence* cached = nullptr;  // what the cache has of it, as long as it lives
   ModelState* model = nullptr;
   int32_t tenant = 0;
   uint64_t session = 0;  // owner; 0: lives by its lease
@@ -77,7 +80,10 @@ struct StepState {
   std::vector<OpenEntry> entries;
   StepView view;
   TableRange view_range;
-  std::vector<int64_t> row_slots;  // [entries] of the fullest row; filled by the first attend
+  std::vector<int64_t> row_slots;  // [entries] of the fullest row
+  // [layers] what an attend over all tokens is cut into, at Model::first_alike of
+  // its layer; empty: not needed yet.
+  std::vector<std::vector<Piece>> pieces;
   bool append_only = false;
 
   // Tokens of each layer that calls have brought, finished or not [layers].

@@ -9,6 +9,7 @@
 #include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/engine/calls.h"
 
 namespace sluice {
 namespace {
@@ -17,6 +18,20 @@ using Outcome = WaitList::Outcome;
 
 std::string Field(size_t index, absl::string_view name) {
   return absl::StrCat("entries[", index, "].", name);
+}
+
+// Layers of this many shapes are cut into pieces when a step begins, others when
+// they are called: a model has one shape, or two, with a window and without.
+constexpr int32_t kShapesCutAtBegin = 2;
+
+// Layers that calls must bring before the step closes.
+int64_t LayersToCome(const StepState& step) {
+  const Model& model = *step.model->model;
+  int64_t count = 0;
+  for (int32_t layer = 0; layer < model.layer_count(); ++layer) {
+    if (!step.append_only || model.owns_cache(layer)) ++count;
+  }
+  return count;
 }
 
 bool HasDueJob(const SequenceState& sequence) {
@@ -153,6 +168,7 @@ absl::StatusOr<std::vector<SequenceState*>> Steps::Check(const BeginStep& comman
   std::vector<SequenceState*> sequences;
   sequences.reserve(command.entries.size());
   absl::flat_hash_set<uint64_t> seen;
+  seen.reserve(command.entries.size());
   for (size_t i = 0; i < command.entries.size(); ++i) {
     const uint64_t id = command.entries[i].sequence;
     SLUICE_ASSIGN_OR_RETURN(SequenceState* sequence,
@@ -293,7 +309,7 @@ Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
   const auto layers = static_cast<size_t>(step->model->model->layer_count());
   step->appended.assign(layers, 0);
   step->attended.assign(layers, 0);
-  step->layers_left = static_cast<int64_t>(layers);
+  step->layers_left = LayersToCome(*step);
   StepBegun begun;
   begun.step = step->id;
   for (OpenEntry& entry : step->entries) {
@@ -327,7 +343,10 @@ absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>
     SequenceState& sequence = *sequences[index];
     const Sequence& state = core_.cached(sequence);
     const int64_t added = state.NewBlocksFor(command.entries[index].token_count);
-    blocks += added + (state.open_block_slots() > 0 ? 1 : 0);
+    blocks += added;
+    if (state.open_block_slots() > 0 && core_.cache.MayShareBlock(state.blocks().back())) {
+      ++blocks;
+    }
     listed = listed && core_.tables.Reserve(
                            sequence.list, static_cast<int64_t>(state.blocks().size()) + added);
     step.entries.push_back({&sequence, command.entries[index], state.length()});
@@ -385,6 +404,7 @@ void Steps::SubmitCopy(const BlockCopy& copy, uint16_t format) {
 void Steps::WriteView(StepState& step) {
   auto* entries = static_cast<ViewEntry*>(core_.tables.At(step.view_range));
   int64_t first_token = 0;
+  step.row_slots.reserve(step.entries.size());
   for (size_t i = 0; i < step.entries.size(); ++i) {
     const OpenEntry& open = step.entries[i];
     ViewEntry entry = core_.EntryOf(*open.sequence);
@@ -392,8 +412,22 @@ void Steps::WriteView(StepState& step) {
     entry.first_token = first_token;
     first_token += entry.token_count;
     entries[i] = entry;
+    step.row_slots.push_back(core_.RowSlotsOf(entry, *open.sequence));
   }
   step.view = {entries, static_cast<int32_t>(step.entries.size()), first_token};
+  CutLayers(step);
+}
+
+// Every attend over all of the step needs it; so that none has to look at every entry.
+void Steps::CutLayers(StepState& step) {
+  const Model& model = *step.model->model;
+  step.pieces.resize(static_cast<size_t>(model.layer_count()));
+  int32_t cut = 0;
+  for (int32_t layer = 0; layer < model.layer_count() && cut < kShapesCutAtBegin; ++layer) {
+    if (model.first_alike(layer) != layer) continue;
+    PiecesOf(step, layer);
+    ++cut;
+  }
 }
 
 }  // namespace sluice

@@ -96,6 +96,7 @@ class Steps {
   void ApplyGrant(const StepGrant& grant, std::vector<TableRange> ranges, StepState& step);
   void SubmitCopy(const BlockCopy& copy, uint16_t format);
   void WriteView(StepState& step);
+  static void CutLayers(StepState& step);
   WaitList::Outcome Open(Pending& pending, const std::vector<size_t>& chosen,
                          const std::vector<SequenceState*>& sequences);
   absl::Status WithRoom(absl::Status status, const BeginStep& command, ModelState* model,

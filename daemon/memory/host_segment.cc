@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "daemon/base/checked_math.h"
 #include "daemon/base/failpoint.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/memory/available_memory.h"
 
 namespace sluice {
 namespace {
@@ -30,6 +32,15 @@ absl::Status SystemError(absl::string_view name, absl::string_view call, int64_t
   return {is_memory ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kInternal,
           absl::StrCat("segment ", name, ": ", by_number.message(), ", ", bytes,
                        " bytes were asked for")};
+}
+
+// The kernel promises more than there is, and kills somebody when it is touched.
+absl::Status CheckAvailable(absl::string_view name, int64_t size_bytes) {
+  const std::optional<int64_t> available = AvailableMemoryBytes();
+  if (!available.has_value() || size_bytes <= *available) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("segment ", name, ": ", size_bytes,
+                                                   " bytes were asked for, the machine has ",
+                                                   *available, " available"));
 }
 
 // Takes the memory now. fallocate answers with an error where a first touch of
@@ -66,6 +77,7 @@ absl::StatusOr<HostSegment> HostSegment::Create(absl::string_view name, int64_t 
                                                    kMaxBytes, "], got ", size_bytes));
   }
   size_bytes = CeilDivide(size_bytes, kHugePageBytes) * kHugePageBytes;
+  SLUICE_RETURN_IF_ERROR(CheckAvailable(name, size_bytes));
   UniqueFd fd(::memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return SystemError(name, "memfd_create", size_bytes, errno);
   if (::ftruncate(fd.get(), size_bytes) != 0) {

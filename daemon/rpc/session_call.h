@@ -36,7 +36,7 @@ class SessionCall {
 
   v1::SessionRequest* request = nullptr;
   v1::SessionResponse* response = nullptr;
-  int64_t size_bytes = 0;  // of the request
+  int64_t size_bytes = 0;  // of the request and its answer, at most while that is not known
   ObservedCall observed;
   std::shared_ptr<SessionReactor> session;  // while the engine has the call
 

@@ -19,6 +19,18 @@ namespace {
 
 constexpr int64_t kMaxClientNameLength = 64;
 
+// How much larger than its queries an answer can be: v_dim over k_dim.
+constexpr int64_t kMostAnswerPerQuery = 256 / 16;
+
+int64_t MostAnswerBytes(const v1::SessionRequest& request) {
+  if (!request.has_attend()) return 0;
+  return kMostAnswerPerQuery * static_cast<int64_t>(request.attend().q().inline_().size());
+}
+
+int64_t AnswerBytes(const v1::SessionResponse& response) {
+  return response.has_attend() ? static_cast<int64_t>(response.attend().out().inline_().size()) : 0;
+}
+
 int64_t NowNanoseconds() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }
@@ -93,7 +105,8 @@ void SessionReactor::OnReadDone(bool ok) {
 absl::Status SessionReactor::Admit(SessionCall* call) {
   const uint64_t call_id = call->request->call_id();
   const bool opens = call->request->has_open();
-  call->size_bytes = static_cast<int64_t>(call->request->ByteSizeLong());
+  call->size_bytes =
+      static_cast<int64_t>(call->request->ByteSizeLong()) + MostAnswerBytes(*call->request);
   call->response->set_call_id(call_id);
   MutexLock lock(&mu_);
   ++calls_under_way_;
@@ -215,6 +228,9 @@ void SessionReactor::Answer(SessionCall* call) {
   {
     MutexLock lock(&mu_);
     call_ids_.erase(call->response->call_id());
+    const int64_t spared = MostAnswerBytes(*call->request) - AnswerBytes(*call->response);
+    call->size_bytes -= spared;
+    bytes_under_way_ -= spared;
     if (end_now_) {
       --calls_under_way_;
       bytes_under_way_ -= call->size_bytes;
@@ -223,6 +239,7 @@ void SessionReactor::Answer(SessionCall* call) {
       answers_.push_back(call);
     } else {
       writing_ = call;
+      writing_since_ns_ = NowNanoseconds();
       start = true;
     }
   }
@@ -239,6 +256,7 @@ void SessionReactor::OnWriteDone(bool ok) {
     PutFreeCall(written);
     if (ok && !end_now_ && !answers_.empty()) {
       next = writing_ = answers_.front();
+      writing_since_ns_ = NowNanoseconds();
       answers_.pop_front();
     }
   }
@@ -291,8 +309,9 @@ void SessionReactor::PutFreeCall(SessionCall* call) {
 
 absl::Duration SessionReactor::IdleTime() const {
   MutexLock lock(&mu_);
-  if (!reading_on_) return absl::ZeroDuration();
-  return absl::Nanoseconds(NowNanoseconds() - reading_since_ns_);
+  if (reading_on_) return absl::Nanoseconds(NowNanoseconds() - reading_since_ns_);
+  if (reading_ != nullptr || writing_ == nullptr) return absl::ZeroDuration();
+  return absl::Nanoseconds(NowNanoseconds() - writing_since_ns_);
 }
 
 void SessionReactor::EndNow(absl::Status status) { End(std::move(status), /*now=*/true); }
@@ -311,6 +330,7 @@ void SessionReactor::End(absl::Status status, bool now) {
       end_now_ = true;
       for (SessionCall* call : answers_) {
         --calls_under_way_;
+        bytes_under_way_ -= call->size_bytes;
         PutFreeCall(call);
       }
       answers_.clear();

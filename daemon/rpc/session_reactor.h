@@ -24,7 +24,8 @@ namespace sluice {
 // and hands back what the session held.
 //
 // Up to `calls_per_session` calls are under way, read but not yet answered in
-// writing; then nothing more is read, so that a slow reader stalls only itself.
+// writing, or as many as have `message_bytes` together with their answers, one at
+// least; then nothing more is read, so that a slow reader stalls only itself.
 // One write is in flight at a time; answers are written in the order in which
 // they come, from the thread that brings them.
 //
@@ -96,11 +97,12 @@ class SessionReactor final
   Phase phase_ ABSL_GUARDED_BY(mu_) = Phase::kNew;
   absl::flat_hash_set<uint64_t> call_ids_ ABSL_GUARDED_BY(mu_);  // without an answer yet
   int64_t calls_under_way_ ABSL_GUARDED_BY(mu_) = 0;
-  int64_t bytes_under_way_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t bytes_under_way_ ABSL_GUARDED_BY(mu_) = 0;  // of these, as size_bytes says
   SessionCall* reading_ ABSL_GUARDED_BY(mu_) = nullptr;   // being read, or not posted yet
   bool reading_on_ ABSL_GUARDED_BY(mu_) = false;          // being read
   int64_t reading_since_ns_ ABSL_GUARDED_BY(mu_) = 0;
   SessionCall* writing_ ABSL_GUARDED_BY(mu_) = nullptr;   // the write in flight sends it
+  int64_t writing_since_ns_ ABSL_GUARDED_BY(mu_) = 0;
   int starting_ ABSL_GUARDED_BY(mu_) = 0;  // threads about to start a read
   std::deque<SessionCall*> answers_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);  // how the stream is to end

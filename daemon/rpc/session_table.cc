@@ -25,13 +25,23 @@ void SessionTable::Remove(const SessionControl* session) {
   sessions_.erase(found);
 }
 
+bool SessionTable::WasJustStopped(absl::Duration limit) {
+  MutexLock lock(&mu_);
+  const auto now = std::chrono::steady_clock::now();
+  const auto half = absl::ToChronoNanoseconds(limit / 2);
+  if (now - std::exchange(last_check_, now).value_or(now) > half) patient_until_ = now + half;
+  return now < patient_until_;
+}
+
 void SessionTable::EndIdle(absl::Duration limit) {
+  if (WasJustStopped(limit)) return;
   for (const auto& session : All()) {
     const absl::Duration idle = session->IdleTime();
     if (idle < limit) continue;
     session->EndNow(Refuse(absl::StatusCode::kAborted, Reason::kLeaseExpired, "",
-                           absl::StrCat("nothing came for ", absl::FormatDuration(idle),
-                                        "; the limit is ", absl::FormatDuration(limit))));
+                           absl::StrCat("nothing came, or was taken, for ",
+                                        absl::FormatDuration(idle), "; the limit is ",
+                                        absl::FormatDuration(limit))));
   }
 }
 

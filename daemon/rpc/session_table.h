@@ -1,8 +1,10 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -22,7 +24,8 @@ class SessionControl {
   // 0 until the client has opened the session.
   virtual uint64_t id() const = 0;
 
-  // How long nothing came by the stream; zero while it is not being read.
+  // How long nothing came by the stream, or, where it is not being read because
+  // answers wait, how long the client has taken none; else zero.
   virtual absl::Duration IdleTime() const = 0;
 
   // Ends the stream at once.
@@ -44,6 +47,8 @@ class SessionTable {
   void Remove(const SessionControl* session) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends with ABORTED (LEASE_EXPIRED) the sessions that have been idle for `limit`.
+  // To be called many times within `limit`: a gap says that this process has been
+  // stopped, and what came meanwhile gets time to be read.
   void EndIdle(absl::Duration limit) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Takes no new session, and ends each after its answers with UNAVAILABLE (DRAINING).
@@ -56,9 +61,12 @@ class SessionTable {
 
  private:
   std::vector<std::shared_ptr<SessionControl>> All() const ABSL_LOCKS_EXCLUDED(mu_);
+  bool WasJustStopped(absl::Duration limit) ABSL_LOCKS_EXCLUDED(mu_);
 
   const int64_t max_sessions_;
   mutable Mutex mu_;
+  std::optional<std::chrono::steady_clock::time_point> last_check_ ABSL_GUARDED_BY(mu_);
+  std::chrono::steady_clock::time_point patient_until_ ABSL_GUARDED_BY(mu_);
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_map<const SessionControl*, std::shared_ptr<SessionControl>> sessions_
       ABSL_GUARDED_BY(mu_);

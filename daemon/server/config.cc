@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "daemon/base/status_macros.h"
@@ -36,10 +37,22 @@ absl::StatusOr<config::v1::Logging::Level> ToLevel(absl::string_view name) {
   if (name == "warning") return config::v1::Logging::LEVEL_WARNING;
   if (name == "error") return config::v1::Logging::LEVEL_ERROR;
   return absl::InvalidArgumentError(
-      absl::StrCat("--log_level: must be debug, info, warning or error, got ", name));
+      absl::StrCat("--log_level: must be debug, info, warning or error, got '", name, "'"));
+}
+
+// 0 is what the file's field is when it is absent, so that it would be the default.
+absl::StatusOr<int64_t> ToBytes(const std::string& text) {
+  int64_t bytes = 0;
+  if (absl::SimpleAtoi(text, &bytes) && bytes != 0) return bytes;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--pool_bytes: must be a number of bytes above 0, got '", text, "'"));
 }
 
 absl::Status ApplyListen(absl::string_view listen, Config& config) {
+  if (listen.empty() || listen == "unix:") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--listen: must be unix:/path or 127.0.0.1:port, got '", listen, "'"));
+  }
   if (!absl::ConsumePrefix(&listen, "unix:")) {
     config.mutable_listen()->set_tcp_address(std::string(listen));
     return absl::OkStatus();
@@ -57,7 +70,10 @@ absl::Status Apply(const ConfigOverrides& overrides, Config& config) {
   if (overrides.metrics_address) {
     config.mutable_listen()->set_metrics_address(*overrides.metrics_address);
   }
-  if (overrides.pool_bytes) config.mutable_pool()->set_bytes(*overrides.pool_bytes);
+  if (overrides.pool_bytes) {
+    SLUICE_ASSIGN_OR_RETURN(const int64_t bytes, ToBytes(*overrides.pool_bytes));
+    config.mutable_pool()->set_bytes(bytes);
+  }
   if (overrides.log_level) {
     SLUICE_ASSIGN_OR_RETURN(const auto level, ToLevel(*overrides.log_level));
     config.mutable_logging()->set_level(level);
@@ -79,6 +95,7 @@ absl::StatusOr<Config> MakeConfig(const std::string& json, const ConfigOverrides
 }
 
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
+  if (path.empty()) return absl::InvalidArgumentError("--config: must name a file, got ''");
   std::ifstream file(path);
   std::ostringstream content;
   if (file) content << file.rdbuf();

@@ -1,7 +1,6 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,7 +15,7 @@ namespace sluice {
 struct ConfigOverrides {
   std::optional<std::string> listen;           // "unix:/path", or a loopback "address:port"
   std::optional<std::string> metrics_address;  // "" or "off": none
-  std::optional<int64_t> pool_bytes;
+  std::optional<std::string> pool_bytes;       // a number
   std::optional<std::string> log_level;        // debug, info, warning or error
 };
 
@@ -28,7 +27,8 @@ struct ConfigOverrides {
 absl::StatusOr<config::v1::Config> MakeConfig(const std::string& json,
                                               const ConfigOverrides& overrides);
 
-// The file's content. NOT_FOUND and other codes of the system, naming the path.
+// The file's content. INVALID_ARGUMENT: the path or the file is empty. NOT_FOUND
+// and other codes of the system, naming the path.
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
 
 // For people to read; MakeConfig takes it again.

@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Start(EndpointOptions option
                         : absl::StrCat("cannot listen on ", address, "; is the port taken?"));
   }
   std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(state)));
-  endpoint->SetServing(true);
+  endpoint->SetServing(false);
   return endpoint;
 }
 

@@ -39,8 +39,8 @@ class Endpoint {
   // Serves `connection`, a connected stream socket. REQUIRES: no tcp_address.
   void HandOver(UniqueFd connection);
 
-  // What grpc.health.v1 says of "" and of the services; of "liveness" it says
-  // SERVING until the end.
+  // What grpc.health.v1 says of "" and of the services, NOT_SERVING at first; of
+  // "liveness" it says SERVING until the end.
   void SetServing(bool serving);
 
   // Refuses new calls, and returns when those that run have ended, or have been

@@ -32,8 +32,7 @@ void Knock(int port) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MetricsExposer::Start(
-    const std::string& address,
-    std::vector<std::shared_ptr<prometheus::Collectable>> collectables) {
+    const std::string& address) {
   std::unique_ptr<prometheus::Exposer> exposer;
   try {
     exposer = std::make_unique<prometheus::Exposer>(address, /*num_threads=*/1);
@@ -43,15 +42,16 @@ absl::StatusOr<std::unique_ptr<MetricsExposer>> MetricsExposer::Start(
         "; is the port taken? Choose another with --metrics_address, or none with "
         "--metrics_address=off"));
   }
-  for (const auto& collectable : collectables) exposer->RegisterCollectable(collectable);
-  return std::unique_ptr<MetricsExposer>(
-      new MetricsExposer(std::move(exposer), std::move(collectables)));
+  return std::unique_ptr<MetricsExposer>(new MetricsExposer(std::move(exposer)));
 }
 
-MetricsExposer::MetricsExposer(
-    std::unique_ptr<prometheus::Exposer> exposer,
-    std::vector<std::shared_ptr<prometheus::Collectable>> collectables)
-    : collectables_(std::move(collectables)), exposer_(std::move(exposer)) {}
+MetricsExposer::MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer)
+    : exposer_(std::move(exposer)) {}
+
+void MetricsExposer::Show(std::vector<std::shared_ptr<prometheus::Collectable>> collectables) {
+  collectables_ = std::move(collectables);
+  for (const auto& collectable : collectables_) exposer_->RegisterCollectable(collectable);
+}
 
 // The HTTP server looks for its end every two seconds, or when somebody comes.
 MetricsExposer::~MetricsExposer() {

@@ -20,20 +20,20 @@ namespace sluice {
 class MetricsExposer {
  public:
   // UNAVAILABLE: `address` cannot be bound; the message names the flag.
-  static absl::StatusOr<std::unique_ptr<MetricsExposer>> Start(
-      const std::string& address,
-      std::vector<std::shared_ptr<prometheus::Collectable>> collectables);
+  static absl::StatusOr<std::unique_ptr<MetricsExposer>> Start(const std::string& address);
   // Waits for a scrape that runs.
   ~MetricsExposer();
+
+  // Shows them besides the HTTP server's own. REQUIRES: called once at most.
+  void Show(std::vector<std::shared_ptr<prometheus::Collectable>> collectables);
 
   int port() const;
 
  private:
-  MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer,
-                 std::vector<std::shared_ptr<prometheus::Collectable>> collectables);
+  explicit MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer);
 
   // The exposer refers to the collectables: gone first.
-  const std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
   std::unique_ptr<prometheus::Exposer> exposer_;
 };
 

@@ -22,6 +22,7 @@
 #include "daemon/server/once_value.h"
 #include "daemon/server/periodic_thread.h"
 #include "daemon/server/process_metrics.h"
+#include "daemon/server/tcp_port.h"
 #include "daemon/server/unix_listener.h"
 
 namespace sluice {
@@ -39,96 +40,119 @@ const char* DaemonVersion() { return SLUICE_VERSION; }
 
 class Server::Impl {
  public:
-  Impl(ServerOptions options, CommandSink* engine)
-      : options_(std::move(options)),
-        engine_(*engine),
-        sessions_(options_.config.limits().sessions()),
-        connections_(options_.config.limits().connections(),
-                     options_.config.limits().connections_per_user()) {
-    FillContext();
-  }
+  explicit Impl(config::v1::Config config)
+      : config_(std::move(config)),
+        sessions_(config_.limits().sessions()),
+        connections_(config_.limits().connections(), config_.limits().connections_per_user()) {}
 
   ~Impl() { Stop(absl::ZeroDuration()); }
 
-  absl::Status Start();
+  absl::Status Listen();
+  absl::Status Serve(ServerOptions options, CommandSink* engine);
   void Drain(absl::Duration timeout);
   int tcp_port() const { return tcp_port_; }
   int metrics_port() const { return exposer_ == nullptr ? 0 : exposer_->port(); }
 
  private:
-  void FillContext();
+  // A Unix socket, and who comes by it.
+  struct Socket {
+    ListenerIdentity identity;
+    std::unique_ptr<UnixListener> listener;
+  };
+
+  void FillContext(ServerOptions options);
+  std::string TenantName(const ListenerIdentity& identity) const;
   absl::StatusOr<Endpoint*> AddEndpoint(const ListenerIdentity& identity, std::string tcp_address);
   absl::Status ListenUnixSocket(const std::string& path, mode_t mode,
                                 const ListenerIdentity& identity);
-  absl::Status ListenTcp(const std::string& address);
   absl::Status ListenHealth(const std::string& address);
-  absl::Status ServeMetrics();
+  absl::Status ListenMetrics(const std::string& address);
+  absl::Status ServeUnixSocket(const Socket& socket);
+  absl::Status ServeTcp(const std::string& address);
+  void ShowMetrics(const std::string& backend);
   void Stop(absl::Duration timeout);
 
-  const ServerOptions options_;
-  CommandSink& engine_;
+  const config::v1::Config config_;
+  CommandSink* engine_ = nullptr;
   SessionTable sessions_;
   ConnectionTable connections_;
   const std::shared_ptr<CallMetrics> call_metrics_ = std::make_shared<CallMetrics>();
   const std::shared_ptr<ServiceContext> context_ = std::make_shared<ServiceContext>();
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  std::vector<std::unique_ptr<UnixListener>> listeners_;
+  std::vector<Socket> sockets_;
   std::unique_ptr<PeriodicThread> timer_;
   std::unique_ptr<MetricsExposer> exposer_;
   int tcp_port_ = 0;
   bool stopped_ = false;
 };
 
-void Server::Impl::FillContext() {
-  const config::v1::Config& config = options_.config;
-  context_->engine = &engine_;
-  context_->observer = call_metrics_;
-  context_->sessions = &sessions_;
-  context_->rules = {.epoch = options_.epoch,
-                    .inline_tensor_bytes = config.limits().inline_tensor_bytes(),
-                    .step_entries = config.limits().step_entries(),
-                    .sequence_tokens = config.limits().sequence_tokens()};
-  context_->calls_per_session = config.limits().calls_per_session();
-  context_->message_bytes = config.limits().message_bytes();
-  context_->heartbeat_limit = ToDuration(config.heartbeat_limit());
-  context_->capabilities = MakeCapabilities(
-      {.version = DaemonVersion(),
-       .epoch = options_.epoch,
-       .backend = options_.backend,
-       .page_layout = options_.page_layout,
-       .message_bytes = config.limits().message_bytes(),
-       .inline_tensor_bytes = config.limits().inline_tensor_bytes(),
-       .presets = options_.presets},
-      ToEngineOptions(config));
-  for (const config::v1::Tenant& tenant : config.tenants()) {
-    context_->tenant_names.push_back(tenant.name());
-  }
-  context_->start_time = absl::Now();
-  context_->drain = options_.on_drain_request;
-}
-
-absl::Status Server::Impl::Start() {
-  // A malformed request is its sender's to hear of, not a line in the log.
-  google::protobuf::SetLogHandler(nullptr);
-  const config::v1::Config& config = options_.config;
-  for (int i = 0; i < config.tenants_size(); ++i) {
+absl::Status Server::Impl::Listen() {
+  for (int i = 0; i < config_.tenants_size(); ++i) {
     SLUICE_RETURN_IF_ERROR(
-        ListenUnixSocket(config.tenants(i).socket_path(), kTenantSocketMode, {.tenant = i}));
+        ListenUnixSocket(config_.tenants(i).socket_path(), kTenantSocketMode, {.tenant = i}));
   }
-  if (const std::string& path = config.listen().admin_socket_path(); !path.empty()) {
+  const config::v1::Listen& listen = config_.listen();
+  if (const std::string& path = listen.admin_socket_path(); !path.empty()) {
     SLUICE_RETURN_IF_ERROR(ListenUnixSocket(path, kAdminSocketMode, {.admin = true}));
   }
-  if (!config.listen().tcp_address().empty()) {
-    SLUICE_RETURN_IF_ERROR(ListenTcp(config.listen().tcp_address()));
+  // gRPC takes the port and serves it in one: it is only looked at until then.
+  if (!listen.tcp_address().empty()) {
+    SLUICE_RETURN_IF_ERROR(CheckPortIsFree(listen.tcp_address()));
   }
-  if (!config.listen().health_address().empty()) {
-    SLUICE_RETURN_IF_ERROR(ListenHealth(config.listen().health_address()));
+  if (!listen.health_address().empty()) {
+    SLUICE_RETURN_IF_ERROR(ListenHealth(listen.health_address()));
   }
-  if (!config.listen().metrics_address().empty()) SLUICE_RETURN_IF_ERROR(ServeMetrics());
+  return listen.metrics_address().empty() ? absl::OkStatus()
+                                          : ListenMetrics(listen.metrics_address());
+}
+
+absl::Status Server::Impl::Serve(ServerOptions options, CommandSink* engine) {
+  // A malformed request is its sender's to hear of, not a line in the log.
+  google::protobuf::SetLogHandler(nullptr);
+  engine_ = engine;
+  const std::string backend = options.backend;
+  FillContext(std::move(options));
+  for (const Socket& socket : sockets_) SLUICE_RETURN_IF_ERROR(ServeUnixSocket(socket));
+  if (const std::string& address = config_.listen().tcp_address(); !address.empty()) {
+    SLUICE_RETURN_IF_ERROR(ServeTcp(address));
+  }
+  if (exposer_ != nullptr) ShowMetrics(backend);
   timer_ = std::make_unique<PeriodicThread>(
       "sluice-timer", std::min(context_->heartbeat_limit / 10, kLongestCheck),
       [this] { sessions_.EndIdle(context_->heartbeat_limit); });
+  for (const auto& endpoint : endpoints_) endpoint->SetServing(true);
   return absl::OkStatus();
+}
+
+void Server::Impl::FillContext(ServerOptions options) {
+  const config::v1::Limits& limits = config_.limits();
+  context_->engine = engine_;
+  context_->observer = call_metrics_;
+  context_->sessions = &sessions_;
+  context_->rules = {.epoch = options.epoch,
+                     .inline_tensor_bytes = limits.inline_tensor_bytes(),
+                     .step_entries = limits.step_entries(),
+                     .sequence_tokens = limits.sequence_tokens()};
+  context_->calls_per_session = limits.calls_per_session();
+  context_->message_bytes = limits.message_bytes();
+  context_->heartbeat_limit = ToDuration(config_.heartbeat_limit());
+  context_->capabilities = MakeCapabilities({.version = DaemonVersion(),
+                                             .epoch = options.epoch,
+                                             .backend = std::move(options.backend),
+                                             .page_layout = std::move(options.page_layout),
+                                             .message_bytes = limits.message_bytes(),
+                                             .inline_tensor_bytes = limits.inline_tensor_bytes(),
+                                             .presets = std::move(options.presets)},
+                                            ToEngineOptions(config_));
+  for (const config::v1::Tenant& tenant : config_.tenants()) {
+    context_->tenant_names.push_back(tenant.name());
+  }
+  context_->start_time = absl::Now();
+  context_->drain = std::move(options.on_drain_request);
+}
+
+std::string Server::Impl::TenantName(const ListenerIdentity& identity) const {
+  return identity.admin ? "(admin)" : config_.tenants(identity.tenant).name();
 }
 
 absl::StatusOr<Endpoint*> Server::Impl::AddEndpoint(const ListenerIdentity& identity,
@@ -138,7 +162,7 @@ absl::StatusOr<Endpoint*> Server::Impl::AddEndpoint(const ListenerIdentity& iden
                       MakeAdminService(context_, identity)};
   options.tcp_address = std::move(tcp_address);
   options.message_bytes = context_->message_bytes;
-  options.reflection = options_.config.enable_reflection();
+  options.reflection = config_.enable_reflection();
   SLUICE_ASSIGN_OR_RETURN(auto endpoint, Endpoint::Start(std::move(options)));
   endpoints_.push_back(std::move(endpoint));
   return endpoints_.back().get();
@@ -147,22 +171,9 @@ absl::StatusOr<Endpoint*> Server::Impl::AddEndpoint(const ListenerIdentity& iden
 absl::Status Server::Impl::ListenUnixSocket(const std::string& path, mode_t mode,
                                             const ListenerIdentity& identity) {
   SLUICE_ASSIGN_OR_RETURN(auto listener, UnixListener::Create(path, mode, &connections_));
-  SLUICE_ASSIGN_OR_RETURN(Endpoint* const endpoint, AddEndpoint(identity, ""));
-  listener->Start([endpoint](UniqueFd connection) { endpoint->HandOver(std::move(connection)); });
-  listeners_.push_back(std::move(listener));
-  LogInfo("listening", {{"address", absl::StrCat("unix:", path)},
-                        {"tenant", identity.admin ? std::string("(admin)")
-                                                  : context_->tenant_names[static_cast<size_t>(
-                                                        identity.tenant)]}});
-  return absl::OkStatus();
-}
-
-absl::Status Server::Impl::ListenTcp(const std::string& address) {
-  SLUICE_ASSIGN_OR_RETURN(const Endpoint* const endpoint, AddEndpoint({}, address));
-  tcp_port_ = endpoint->port();
-  LogInfo("listening", {{"address", address},
-                        {"port", tcp_port_},
-                        {"tenant", context_->tenant_names[0]}});
+  sockets_.push_back({.identity = identity, .listener = std::move(listener)});
+  LogInfo("listening",
+          {{"address", absl::StrCat("unix:", path)}, {"tenant", TenantName(identity)}});
   return absl::OkStatus();
 }
 
@@ -175,21 +186,35 @@ absl::Status Server::Impl::ListenHealth(const std::string& address) {
   return absl::OkStatus();
 }
 
-absl::Status Server::Impl::ServeMetrics() {
+absl::Status Server::Impl::ListenMetrics(const std::string& address) {
+  SLUICE_ASSIGN_OR_RETURN(exposer_, MetricsExposer::Start(address));
+  LogInfo("listening",
+          {{"address", address}, {"port", exposer_->port()}, {"serves", "metrics"}});
+  return absl::OkStatus();
+}
+
+absl::Status Server::Impl::ServeUnixSocket(const Socket& socket) {
+  SLUICE_ASSIGN_OR_RETURN(Endpoint* const endpoint, AddEndpoint(socket.identity, ""));
+  socket.listener->Start(
+      [endpoint](UniqueFd connection) { endpoint->HandOver(std::move(connection)); });
+  return absl::OkStatus();
+}
+
+absl::Status Server::Impl::ServeTcp(const std::string& address) {
+  SLUICE_ASSIGN_OR_RETURN(const Endpoint* const endpoint, AddEndpoint({}, address));
+  tcp_port_ = endpoint->port();
+  LogInfo("listening", {{"address", address}, {"port", tcp_port_}, {"tenant", TenantName({})}});
+  return absl::OkStatus();
+}
+
+void Server::Impl::ShowMetrics(const std::string& backend) {
   std::vector<EngineMetrics::Tenant> tenants;
-  for (const config::v1::Tenant& tenant : options_.config.tenants()) {
+  for (const config::v1::Tenant& tenant : config_.tenants()) {
     tenants.push_back({.name = tenant.name(), .maximum_bytes = tenant.maximum_bytes()});
   }
-  SLUICE_ASSIGN_OR_RETURN(
-      exposer_, MetricsExposer::Start(
-                    options_.config.listen().metrics_address(),
-                    {call_metrics_, std::make_shared<EngineMetrics>(&engine_, std::move(tenants)),
-                     std::make_shared<ProcessMetrics>(DaemonVersion(), options_.backend,
-                                                      context_->start_time, &connections_)}));
-  LogInfo("listening", {{"address", options_.config.listen().metrics_address()},
-                        {"port", exposer_->port()},
-                        {"serves", "metrics"}});
-  return absl::OkStatus();
+  exposer_->Show({call_metrics_, std::make_shared<EngineMetrics>(engine_, std::move(tenants)),
+                  std::make_shared<ProcessMetrics>(DaemonVersion(), backend, context_->start_time,
+                                                   &connections_)});
 }
 
 void Server::Impl::Drain(absl::Duration timeout) {
@@ -200,7 +225,7 @@ void Server::Impl::Drain(absl::Duration timeout) {
   const auto idle = std::make_shared<OnceValue<absl::StatusOr<Empty>>>();
   sluice::Drain command;
   command.done = [idle](absl::StatusOr<Empty> done) { idle->Set(std::move(done)); };
-  const bool posted = engine_.Post(std::move(command)).ok();
+  const bool posted = engine_->Post(std::move(command)).ok();
   const bool finished = posted && idle->WaitFor(timeout * (1 - kFarewellShare)).has_value();
   sessions_.Drain();
   Stop(deadline - absl::Now());
@@ -210,22 +235,26 @@ void Server::Impl::Drain(absl::Duration timeout) {
 void Server::Impl::Stop(absl::Duration timeout) {
   if (std::exchange(stopped_, true)) return;
   exposer_.reset();
-  for (const auto& listener : listeners_) listener->Stop();
+  for (const Socket& socket : sockets_) socket.listener->Stop();
   const absl::Time deadline = absl::Now() + timeout;
   for (const auto& endpoint : endpoints_) {
     endpoint->Shutdown(std::max(deadline - absl::Now(), absl::ZeroDuration()));
   }
   timer_.reset();
-  listeners_.clear();
+  sockets_.clear();
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options, CommandSink* engine) {
-  auto impl = std::make_unique<Impl>(std::move(options), engine);
-  SLUICE_RETURN_IF_ERROR(impl->Start());
+absl::StatusOr<std::unique_ptr<Server>> Server::Listen(config::v1::Config config) {
+  auto impl = std::make_unique<Impl>(std::move(config));
+  SLUICE_RETURN_IF_ERROR(impl->Listen());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+absl::Status Server::Serve(ServerOptions options, CommandSink* engine) {
+  return impl_->Serve(std::move(options), engine);
 }
 
 void Server::Drain(absl::Duration timeout) { impl_->Drain(timeout); }

@@ -17,7 +17,6 @@ namespace sluice {
 
 // What the server has to know of the engine behind `CommandSink`.
 struct ServerOptions {
-  config::v1::Config config;  // from MakeConfig
   uint32_t epoch = 0;
   std::string backend;
   std::string page_layout;
@@ -31,9 +30,14 @@ struct ServerOptions {
 // Thread-compatible. The engine outlives every call: after Drain it may end first.
 class Server {
  public:
-  // Listens on everything that the configuration names, and logs each address.
-  // Errors name the address and, where there is one, the flag.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options, CommandSink* engine);
+  // Takes every address that the configuration (from MakeConfig) names, and logs
+  // each, so that a daemon that comes second ends before it has taken anything
+  // else. Clients that connect wait; health says NOT_SERVING. Errors name the
+  // address and, where there is one, the flag.
+  static absl::StatusOr<std::unique_ptr<Server>> Listen(config::v1::Config config);
+
+  // Serves all of them from now on. Errors as Listen. REQUIRES: called once.
+  absl::Status Serve(ServerOptions options, CommandSink* engine);
 
   // Cuts off what still runs.
   ~Server();

@@ -1,10 +1,13 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/server/unix_socket.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -23,12 +26,20 @@ absl::Status SystemError(absl::string_view what, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", path));
 }
 
-absl::Status MakeDirectory(const std::string& path) {
-  const std::string directory = path.substr(0, path.rfind('/'));
-  if (directory.empty() || mkdir(directory.c_str(), kDirectoryMode) == 0 || errno == EEXIST) {
-    return absl::OkStatus();
+// The directory of `path`, made if it is not there, locked against other daemons as
+// long as the descriptor is open: a socket that is bound and does not listen yet
+// looks like one of a dead daemon.
+absl::StatusOr<UniqueFd> LockDirectory(const std::string& path) {
+  const std::string directory = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+  if (mkdir(directory.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+    return SystemError("cannot make the socket's directory", directory);
   }
-  return SystemError("cannot make the socket's directory", directory);
+  UniqueFd lock(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock.valid()) return SystemError("cannot open the socket's directory", directory);
+  while (flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return SystemError("cannot lock the socket's directory", directory);
+  }
+  return lock;
 }
 
 absl::StatusOr<sockaddr_un> AddressOf(const std::string& path) {
@@ -70,7 +81,7 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
 
 absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, mode_t mode) {
   SLUICE_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
-  SLUICE_RETURN_IF_ERROR(MakeDirectory(path));
+  SLUICE_ASSIGN_OR_RETURN(const UniqueFd lock, LockDirectory(path));
   SLUICE_RETURN_IF_ERROR(RemoveStale(path, address));
   UniqueFd listener = MakeSocket(SOCK_NONBLOCK);
   if (!listener.valid()) return SystemError("cannot make a socket for", path);

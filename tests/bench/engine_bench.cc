@@ -1,15 +1,16 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 //
 // Measures what calls cost on the engine thread, as CPU time of that thread, so
-// that neither kernels nor what else the machine does is counted.
+// that neither kernels nor what else the machine does is counted. Nor is its
+// waiting for them: see EngineDriver::AskTimed.
 //
 // Prints one JSON object a line: {"name", "value", "unit", ...}. Each value is a
 // median over repetitions. Usage: sluice_engine_bench [repetitions].
 
-#include <atomic>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,32 +25,8 @@ namespace {
 constexpr int64_t kPagesPerBlock = 256;
 constexpr int32_t kSequences = 256;
 constexpr int64_t kPagesPerSlice = 1024;
-
-// Asks a trifle, then `request`, then a trifle, and returns the CPU time of the
-// engine thread between the trifles: all that the request cost it.
-template <class Result, class Request>
-std::pair<Result, double> AskTimed(EngineDriver& driver, Request request) {
-  double times[2] = {};
-  std::promise<void> first, last;
-  const auto probe = [&driver](double* time, std::promise<void>* passed) {
-    GetSequence question;
-    question.done = [time, passed](const auto&) {
-      *time = ThreadCpuMicroseconds();
-      passed->set_value();
-    };
-    driver.Post(std::move(question));
-  };
-  probe(&times[0], &first);
-  Result result;
-  request.done = [&result](absl::StatusOr<Result> answer) {
-    SLUICE_CHECK(answer.ok()) << answer.status().ToString();
-    result = *std::move(answer);
-  };
-  driver.Post(std::move(request));
-  probe(&times[1], &last);
-  last.get_future().wait();
-  return {std::move(result), times[1] - times[0]};
-}
+// The unit of what AskTimed measures: CPU time, without waits.
+constexpr char kUnit[] = "cpu_us";
 
 std::vector<uint64_t> CreateSequences(EngineDriver& driver, int32_t count) {
   std::vector<uint64_t> sequences;
@@ -71,61 +48,71 @@ void MeasureBeginStep(EngineDriver& driver, const std::vector<uint64_t>& sequenc
   for (int i = 0; i < repetitions; ++i) {
     BeginStep begin = driver.StepOf(sequences, lengths,
                                     std::vector<int64_t>(sequences.size(), 1), Phase::kDecode);
-    const auto [begun, cost] = AskTimed<StepBegun>(driver, std::move(begin));
+    const auto [begun, cost] = driver.AskTimed<StepBegun>(std::move(begin));
     microseconds.push_back(cost);
     driver.Ask<std::vector<uint64_t>>(Abort(begun.step));
     driver.WaitUntilGivenBack();
   }
-  PrintFigure("begin_step_us", Median(microseconds), "us",
+  PrintFigure("begin_step_us", Median(microseconds), kUnit,
               Field("entries", kSequences) + Field("new_blocks", 8) +
                   Field("pages_per_block", kPagesPerBlock));
 }
 
-// One attend with k and v for each sequence, call by call as an engine asks. The
-// asker spins, so that the engine thread has nobody to wake; what it takes to wait
-// for commands and kernels is counted.
-double LayerCallMicroseconds(EngineDriver& driver, const std::vector<uint64_t>& sequences,
-                             const std::vector<int64_t>& lengths) {
+// One attend with k and v for each sequence, call by call as an engine asks, and
+// with storage for the answer as rpc brings it.
+std::vector<double> LayerCallsOfStep(EngineDriver& driver, const std::vector<uint64_t>& sequences,
+                                     const std::vector<int64_t>& lengths) {
   const auto rows = static_cast<int64_t>(sequences.size());
   const TensorRef q = driver.Tensor(rows, EngineDriver::kQueryHeads);
   const TensorRef kv = driver.Tensor(rows, EngineDriver::kKvHeads);
   const auto begun = driver.Ask<StepBegun>(driver.StepOf(
       sequences, lengths, std::vector<int64_t>(sequences.size(), 1), Phase::kDecode));
+  std::string out(static_cast<size_t>(rows * EngineDriver::kQueryHeads * driver.shape().dim * 2),
+                  '\0');
+  std::vector<double> costs;
   // The last layer is left out: it would close the step.
-  const int32_t calls = driver.shape().layers - 1;
-  const double before = driver.EngineCpuMicroseconds();
-  for (int32_t layer = 0; layer < calls; ++layer) {
-    std::atomic<bool> answered{false};
-    AttendResult result;
+  for (int32_t layer = 0; layer + 1 < driver.shape().layers; ++layer) {
     Attend attend;
     attend.step = begun.step;
     attend.layer = layer;
     attend.q = q;
     attend.k = kv;
     attend.v = kv;
-    attend.done = [&answered, &result](absl::StatusOr<AttendResult> answer) {
-      SLUICE_CHECK(answer.ok()) << answer.status().ToString();
-      result = *std::move(answer);
-      answered = true;
-    };
-    driver.Post(std::move(attend));
-    while (!answered) std::this_thread::yield();
+    attend.out = std::move(out);
+    auto [result, cost] = driver.AskTimed<AttendResult>(std::move(attend));
+    out = std::move(result.out);
+    costs.push_back(cost);
   }
-  const double cost = (driver.EngineCpuMicroseconds() - before) / calls;
   driver.Ask<std::vector<uint64_t>>(Abort(begun.step));
   driver.WaitUntilGivenBack();
-  return cost;
+  return costs;
+}
+
+// Over the calls of `repetitions` steps with the first `entries` sequences.
+std::vector<double> LayerCallMicroseconds(EngineDriver& driver, std::vector<uint64_t> sequences,
+                                          std::vector<int64_t> lengths, size_t entries,
+                                          int repetitions) {
+  sequences.resize(entries);
+  lengths.resize(entries);
+  std::vector<double> microseconds;
+  for (int i = 0; i < repetitions; ++i) {
+    const std::vector<double> costs = LayerCallsOfStep(driver, sequences, lengths);
+    microseconds.insert(microseconds.end(), costs.begin(), costs.end());
+  }
+  std::sort(microseconds.begin(), microseconds.end());
+  return microseconds;
 }
 
 void MeasureLayerCall(EngineDriver& driver, const std::vector<uint64_t>& sequences,
                       const std::vector<int64_t>& lengths, int repetitions) {
-  std::vector<double> batch, single;
-  for (int i = 0; i < repetitions; ++i) {
-    batch.push_back(LayerCallMicroseconds(driver, sequences, lengths));
-    single.push_back(LayerCallMicroseconds(driver, {sequences[0]}, {lengths[0]}));
-  }
-  PrintFigure("layer_call_us", Median(batch), "us",
-              Field("entries", kSequences) + Field("one_entry_us", Median(single)));
+  const auto of = [&](size_t entries) {
+    return LayerCallMicroseconds(driver, sequences, lengths, entries, repetitions);
+  };
+  const std::vector<double> batch = of(kSequences);
+  PrintFigure("layer_call_us", Median(batch), kUnit,
+              Field("entries", kSequences) + Field("p90_us", batch[batch.size() * 9 / 10]) +
+                  Field("of_1_entry_us", Median(of(1))) +
+                  Field("of_32_entries_us", Median(of(32))));
 }
 
 void FreeAll(EngineDriver& driver, std::vector<uint64_t> sequences) {

@@ -1,7 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/engine_driver.h"
 
-#include <pthread.h>
+#include <time.h>
 
 #include <algorithm>
 #include <utility>
@@ -19,19 +19,10 @@ EngineDriver::EngineDriver(const Shape& shape, int64_t pool_bytes) : shape_(shap
   options.pool_bytes = pool_bytes;
   options.tenants = {{"default", 0}};
   options.worker_threads = 1;
+  options.on_idle = [this](bool idle) { OnIdle(idle); };
   auto engine = Engine::Create(options, clock_);
   SLUICE_CHECK(engine.ok()) << engine.status().ToString();
   engine_ = *std::move(engine);
-
-  std::promise<clockid_t> clock;
-  GetStatus status;
-  status.done = [&clock](const auto&) {
-    clockid_t id = {};
-    pthread_getcpuclockid(pthread_self(), &id);
-    clock.set_value(id);
-  };
-  Post(std::move(status));
-  engine_clock_ = clock.get_future().get();
 
   RegisterModel model;
   model.geometry.name = "benchmark";
@@ -111,10 +102,18 @@ EngineStatus EngineDriver::WaitUntilGivenBack() {
   return status;
 }
 
-double EngineDriver::EngineCpuMicroseconds() const {
-  timespec now = {};
-  clock_gettime(engine_clock_, &now);
-  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+void EngineDriver::OnIdle(bool idle) {
+  const double now = ThreadCpuMicroseconds();
+  if (idle) {
+    busy_microseconds_ = busy_microseconds_ + (now - turn_start_);
+  } else {
+    turn_start_ = now;
+  }
+  idle_ = idle;
+}
+
+void EngineDriver::WaitUntilIdle() const {
+  while (!idle_) std::this_thread::yield();
 }
 
 void StallProbe::Start() {

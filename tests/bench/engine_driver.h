@@ -1,13 +1,12 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <time.h>
-
 #include <atomic>
 #include <cstdint>
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -48,6 +47,28 @@ class EngineDriver {
     return *std::move(result);
   }
 
+  // As Ask; returns the CPU time as well, in microseconds, that the engine thread
+  // spent from the command's arrival until there was nothing left to do for it, in
+  // all its turns. Left out is its waiting for the kernels: the thread is free then,
+  // and how it waits (it spins before it sleeps) is not the call's work. The asker
+  // spins, so that the engine thread has nobody to wake.
+  template <class Result, class Request>
+  std::pair<Result, double> AskTimed(Request request) {
+    WaitUntilIdle();
+    std::atomic<bool> answered{false};
+    Result result;
+    request.done = [&answered, &result](absl::StatusOr<Result> answer) {
+      SLUICE_CHECK(answer.ok()) << answer.status().ToString();
+      result = *std::move(answer);
+      answered = true;
+    };
+    const double before = busy_microseconds_;
+    Post(std::move(request));
+    while (!answered) std::this_thread::yield();
+    WaitUntilIdle();
+    return {std::move(result), busy_microseconds_ - before};
+  }
+
   void Post(Command command);
 
   uint64_t OpenSession();
@@ -62,20 +83,22 @@ class EngineDriver {
   TensorRef Tensor(int64_t rows, int32_t heads);
   // Returns once nothing is left to give back.
   EngineStatus WaitUntilGivenBack();
-  // CPU time that the engine thread has used so far, in microseconds. The
-  // engine should be idle.
-  double EngineCpuMicroseconds() const;
 
   const Shape& shape() const { return shape_; }
   static constexpr int32_t kKvHeads = 8;
   static constexpr int32_t kQueryHeads = 32;
 
  private:
+  void OnIdle(bool idle);
+  void WaitUntilIdle() const;
+
   const Shape shape_;
   RealClock clock_;
   std::vector<uint16_t> values_;
-  clockid_t engine_clock_ = {};
   uint64_t model_ = 0;
+  double turn_start_ = 0;  // engine thread only
+  std::atomic<double> busy_microseconds_{0};
+  std::atomic<bool> idle_{false};
   std::unique_ptr<Engine> engine_;
 };
 

@@ -10,7 +10,7 @@ from sluice._generated import policy_pb2, sequence_pb2, step_pb2
 FULL = policy_pb2.Policy(preset="full")
 
 # How a request names an id: method, field, what kind it is, and the request with that id.
-_PLACES: list[tuple[str, str, str, Callable[[World, int], Any]]] = [
+PLACES: list[tuple[str, str, str, Callable[[World, int], Any]]] = [
     ("CreateSequence", "model_id", "MODEL",
      lambda w, id: sequence_pb2.CreateSequenceRequest(model_id=id)),
     ("MatchPrefix", "model_id", "MODEL",
@@ -38,7 +38,7 @@ _PLACES: list[tuple[str, str, str, Callable[[World, int], Any]]] = [
      lambda w, id: w.read((w.idle, 1), (id, 1))),
 ]  # fmt: skip
 
-_SESSIONS: list[tuple[str, Callable[[World, int], Any]]] = [
+SESSIONS: list[tuple[str, Callable[[World, int], Any]]] = [
     ("CreateSequence",
      lambda w, id: sequence_pb2.CreateSequenceRequest(model_id=w.model, session_id=id)),
     ("ForkSequences",
@@ -67,10 +67,10 @@ def _cases_of(
     ]
 
 
-CASES = [case for place in _PLACES for case in _cases_of(*place)]
+CASES = [case for place in PLACES for case in _cases_of(*place)]
 CASES += [
     case
-    for method, request in _SESSIONS
+    for method, request in SESSIONS
     for case in _cases_of(method, "session_id", "SESSION", request)
     if not case.name.endswith(("zero", "other kind"))  # 0 is no session, which is allowed
 ]

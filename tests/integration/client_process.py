@@ -8,7 +8,10 @@ client_process.py ADDRESS mid-call SEED: says "ready" while the daemon is at a l
 
 # ruff: noqa: E402
 
+import os
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,6 +96,16 @@ def attend(step: int, q: oracle.Array, k: oracle.Array, v: oracle.Array) -> step
     return request
 
 
+def run(main: Callable[[], None]) -> None:
+    """Ends the process with `main`, even where threads of a stream would keep it."""
+    try:
+        main()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
 def main() -> None:
     address, mode, seed, *rest = sys.argv[1:]
     with sluice.Client(address) as client:
@@ -105,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -16,7 +15,9 @@ import oracle
 import pytest
 import sluice
 from example.daemon import Daemon
-from sluice._generated import session_pb2, step_pb2
+from holdings import resident_bytes
+from raw_steps import reading_of
+from sluice._generated import kv_cache_pb2, sequence_pb2, session_pb2, step_pb2, types_pb2
 from sluice.tensors import fill_tensor
 from waiting import eventually
 from wire import Stream, Wire
@@ -114,14 +115,6 @@ def test_a_connection_that_says_nothing_is_closed(daemon: Daemon) -> None:
     eventually(lambda: open_files(daemon), lambda now: now <= before, "files stay open")
 
 
-def big_attend(sequence: int, rows: int) -> step_pb2.AttendRequest:
-    request = step_pb2.AttendRequest()
-    request.sequences.sequences.add(sequence_id=sequence, row_count=rows)
-    q, _, _ = oracle.random_rows(rows, np.random.default_rng(1))
-    fill_tensor(request.q, q, "q")
-    return request
-
-
 def test_a_reader_that_is_slow_stalls_only_itself(daemon: Daemon, wire: Wire) -> None:
     rows, calls = 400, 120  # answers of 400 KiB each: more than any window takes
     with sluice.Client(daemon.address) as client, client.session() as session:
@@ -131,7 +124,7 @@ def test_a_reader_that_is_slow_stalls_only_itself(daemon: Daemon, wire: Wire) ->
         )
         checked.step(session, rows)
         slow = wire.stream()
-        request = big_attend(checked.sequence.id, rows)
+        request = reading_of(checked.sequence.id, rows)
         for _ in range(calls):
             slow.send(attend=request)
         resident = resident_bytes(daemon)
@@ -144,12 +137,42 @@ def test_a_reader_that_is_slow_stalls_only_itself(daemon: Daemon, wire: Wire) ->
         slow.finish()
 
 
+def test_answers_that_nobody_takes_do_not_pile_up(daemon: Daemon, wire: Wire) -> None:
+    """Answers sixteen times as large as the calls, half a gigabyte of them all together."""
+    shape = types_pb2.ModelGeometry(
+        name="wide", query_head_count=16, k_dim=16, v_dim=256, dtype=types_pb2.DTYPE_BF16
+    )
+    shape.layers.add(kv_head_count=1)
+    model = wire.call("RegisterModel", kv_cache_pb2.RegisterModelRequest(geometry=shape)).model_id
+    slow = wire.stream()
+    create = sequence_pb2.CreateSequenceRequest(model_id=model, session_id=slow.session_id)
+    rows, calls = 500, 64
+    append = step_pb2.AppendRequest()
+    append.entry.sequence_id = wire.call("CreateSequence", create).sequence_id
+    append.entry.token_count = rows
+    append.entry.phase = step_pb2.PHASE_DECODE
+    layer = append.layers.add(layer=0)
+    fill_tensor(layer.k, np.ones((rows, 1, 16), np.float32), "k")
+    fill_tensor(layer.v, np.ones((rows, 1, 256), np.float32), "v")
+    wire.call("Append", append)
+    request = step_pb2.AttendRequest()
+    request.sequences.sequences.add(sequence_id=append.entry.sequence_id, row_count=rows)
+    fill_tensor(request.q, np.ones((rows, 16, 16), np.float32), "q")
+    before, resident = wire.status().totals.attended_row_count, resident_bytes(daemon)
+    for _ in range(calls):
+        slow.send(attend=request)
+    eventually(
+        lambda: wire.status().totals.attended_row_count - before,
+        lambda found: found >= 4 * rows,
+        "the calls are not served",
+    )
+    assert resident_bytes(daemon) - resident < 160 << 20
+    answered = [slow.receive() for _ in range(calls)]
+    assert {len(one.attend.out.inline) for one in answered} == {rows * 16 * 256 * 4}
+    slow.finish()
+
+
 def test_the_end_does_not_wait_for_what_is_over(daemon: Daemon) -> None:
     start = time.monotonic()
     assert daemon.stop() == 0, daemon.log_tail()
     assert time.monotonic() - start < STOPPED_S
-
-
-def resident_bytes(daemon: Daemon) -> int:
-    pages = Path(f"/proc/{daemon.process_id}/statm").read_text().split()[1]
-    return int(pages) * resource.getpagesize()

@@ -18,11 +18,13 @@ import sluice
 from bad_input_world import LAYERS, Case, World
 from example.daemon import Daemon, find_binary
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from sluice._generated import sequence_pb2, session_pb2
+from raw_steps import attend_of, register
+from sluice._generated import sequence_pb2, session_pb2, step_pb2
 from waiting import eventually
 from wire import Wire
 
 DRAIN_S = 3
+SESSIONS = 100
 DRAINING = "UNAVAILABLE", "DRAINING", ""
 
 
@@ -81,6 +83,31 @@ def finish(stream: Any, world: World) -> bool:
         part.inline = part.inline[: len(part.inline) // LAYERS]
     appended = stream.call("append", world.append([last]))
     return bool(done.attend.step_closed and appended.append.step_closed)
+
+
+def test_a_hundred_sessions_lose_no_answer(daemon: Daemon) -> None:
+    with Wire(daemon.address) as wire:
+        model = register(wire)
+        entry = step_pb2.StepEntry(token_count=3, phase=step_pb2.PHASE_PREFILL)
+        sessions = []
+        for _ in range(SESSIONS):
+            stream = wire.stream()
+            create = sequence_pb2.CreateSequenceRequest(
+                model_id=model, session_id=stream.session_id
+            )
+            entry.sequence_id = wire.call("CreateSequence", create).sequence_id
+            begun = stream.call("begin_step", step_pb2.BeginStepRequest(entries=[entry]))
+            sessions.append((stream, begun.begin_step.step_id))
+        begin_to_drain(daemon, wire)
+        request = attend_of(3)
+        for request.layer in range(oracle.LAYERS):
+            for stream, request.step_id in sessions:
+                stream.send(attend=request)
+        for stream, _ in sessions:
+            closed = [stream.receive().attend.step_closed for _ in range(oracle.LAYERS)]
+            assert closed == [False, True]
+            assert stream.end().code == "UNAVAILABLE"
+    assert daemon.stop() == 0, daemon.log_tail()
 
 
 def test_a_step_that_stays_open_does_not_keep_the_daemon(daemon: Daemon) -> None:

@@ -55,8 +55,7 @@ class Daemon:
 
     def start(self, binary: Path | None = None) -> None:
         """Starts it again, after `stop` or `kill`, at the same address. Raises DaemonError."""
-        listen = [f"--listen={self.address}", "--metrics_address=off"]
-        command = [str(binary or find_binary()), *listen, *self._flags]
+        command = [str(binary or find_binary()), *self._where(), *self._flags]
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -64,6 +63,10 @@ class Daemon:
         except BaseException:
             self.kill()
             raise
+
+    def _where(self) -> list[str]:
+        """The flags that say where it listens."""
+        return [f"--listen={self.address}", "--metrics_address=off"]
 
     def stop(self) -> int:
         """Asks the daemon to end and returns its exit code. Raises DaemonError when it stays."""

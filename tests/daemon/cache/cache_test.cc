@@ -130,6 +130,18 @@ TEST_F(CacheTest, TheLastHolderWritesASharedBlockInPlace) {
   EXPECT_THAT(grant->new_blocks, SizeIs(1));
 }
 
+TEST_F(CacheTest, ABlockMayBeSharedFromTheForkUntilOneHolderHasACopy) {
+  const SequenceId parent = Create();
+  Append(parent, 6);
+  const BlockId block = Blocks(parent)[1];
+  EXPECT_FALSE(cache_.MayShareBlock(block));
+  const SequenceId child = *cache_.Fork(parent);
+  EXPECT_TRUE(cache_.MayShareBlock(block));
+  Append(child, 1);
+  EXPECT_FALSE(cache_.MayShareBlock(block));
+  EXPECT_FALSE(cache_.MayShareBlock(Blocks(child)[1]));
+}
+
 TEST_F(CacheTest, AFullSharedBlockIsNotCopiedByAnAppend) {
   const SequenceId parent = Create();
   Append(parent, 4);

@@ -114,6 +114,19 @@ TEST(ModelTest, RowsAreThoseOfLayersWithTheirOwnCache) {
   EXPECT_FLOAT_EQ(model->shape(0).scale, 0.125f);
 }
 
+TEST(ModelTest, LayersAreAlikeWithAsManyHeadsAndTheSameWindow) {
+  ModelGeometry geometry = Good();
+  geometry.layers.resize(6, geometry.layers[0]);
+  geometry.layers[1].window_tokens = 7;
+  geometry.layers[3].window_tokens = 7;
+  geometry.layers[4].kv_heads = 4;
+  const auto model = Model::Create(geometry, kSlabBytes);
+  ASSERT_TRUE(model.ok()) << model.status();
+  std::vector<int32_t> firsts;
+  for (int32_t layer = 0; layer < 6; ++layer) firsts.push_back(model->first_alike(layer));
+  EXPECT_EQ(firsts, (std::vector<int32_t>{0, 1, 0, 1, 4, 0}));
+}
+
 TEST(ModelTest, KeysThatAreToBeRotatedHereAreNotInThisVersion) {
   ModelGeometry geometry = Good();
   geometry.keys_rotated = false;

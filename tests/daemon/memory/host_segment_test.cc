@@ -66,6 +66,15 @@ TEST(HostSegmentTest, ASizeOutOfRangeIsRefused) {
   EXPECT_TRUE(absl::IsInvalidArgument(HostSegment::Create("test", INT64_MAX).status()));
 }
 
+TEST(HostSegmentTest, MoreThanTheMachineHasIsRefusedBeforeItIsTouched) {
+  bool touched = false;
+  const absl::Status status = HostSegment::Create("test", int64_t{1} << 46, [&](int64_t, int64_t) {
+                                touched = true;
+                              }).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_FALSE(touched);
+}
+
 TEST(HostSegmentTest, MovesWithItsMapping) {
   absl::StatusOr<HostSegment> first = HostSegment::Create("test", 1);
   ASSERT_TRUE(first.ok()) << first.status();

@@ -162,6 +162,35 @@ TEST_F(SessionTest, ReadsNoMoreThanTheLimitOfCalls) {
   for (int i = 0; i < 2; ++i) Receive();
 }
 
+TEST_F(SessionTest, ReadsNoMoreWhileTheAnswerMayBeLarge) {
+  context_->message_bytes = 8 * 16;  // an answer may be 16 times as large as its queries
+  Open();
+  Send(2, "attend { step_id: STEP q { dtype: DTYPE_FP32 shape: [1, 1, 2] inline: 'abcdefgh' } }");
+  auto second = std::async(std::launch::async, [this] { return Send(3, kEnd); });
+  const Attend attend = engine_.Take<Attend>();
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  AttendResult result;
+  result.out = "wxyz";
+  attend.done(std::move(result));
+  EXPECT_EQ(Receive().attend().out().inline_(), "wxyz");
+  engine_.Take<EndStep>().done(std::vector<uint64_t>{});
+  EXPECT_TRUE(second.get());
+  Receive();
+}
+
+TEST_F(SessionTest, ASessionThatTakesNoAnswerIsIdleOnceNothingIsRead) {
+  context_->calls_per_session = 1;
+  Open();
+  Send(2, kBegin);
+  engine_.Take<BeginStep>().done(StepBegun{});  // written, and not received
+  while (sessions_.IdleTimes()[session_id_] == absl::ZeroDuration()) {
+  }
+  sessions_.EndIdle(absl::Nanoseconds(1));
+  ExpectClosed();
+  Receive();
+  EXPECT_EQ(Finish().error_code(), grpc::StatusCode::ABORTED);
+}
+
 TEST_F(SessionTest, TheFirstRequestMustOpen) {
   Send(1, "heartbeat {}");
   const grpc::Status status = Finish();

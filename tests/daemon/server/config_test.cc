@@ -38,7 +38,7 @@ TEST(ConfigTest, TheFileWinsOverDefaultsAndFlagsOverTheFile) {
   EXPECT_EQ(Effective(json).listen().metrics_address(), "");
   EXPECT_EQ(Effective(json).heartbeat_limit().seconds(), 2);
   ConfigOverrides flags;
-  flags.pool_bytes = 64 << 20;
+  flags.pool_bytes = "67108864";
   flags.metrics_address = "127.0.0.1:1";
   flags.log_level = "debug";
   flags.listen = "unix:/tmp/a.sock";
@@ -130,6 +130,16 @@ TEST(ConfigTest, FlagsAreCheckedToo) {
   flags = {};
   flags.log_level = "loud";
   EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("--log_level"));
+  for (const char* bad : {"", "0", "1GiB", "0x1000000"}) {
+    flags = {};
+    flags.pool_bytes = bad;
+    EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("--pool_bytes"));
+  }
+  for (const char* empty : {"", "unix:"}) {
+    flags = {};
+    flags.listen = empty;
+    EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("--listen"));
+  }
   flags = {};
   flags.listen = "unix:/tmp/a";
   EXPECT_THAT(std::string(MakeConfig(R"({"tenants": [{"name": "a", "socket_path": "/tmp/a"}]})",
@@ -143,6 +153,7 @@ TEST(ConfigTest, AFileThatCannotBeReadIsNamed) {
   const TempDir directory;
   EXPECT_THAT(std::string(ReadConfigFile(directory.File("none")).status().message()),
               HasSubstr(directory.File("none")));
+  EXPECT_FALSE(ReadConfigFile("").ok());
   std::ofstream(directory.File("empty"));
   EXPECT_FALSE(ReadConfigFile(directory.File("empty")).ok());
   std::ofstream(directory.File("full")) << "{}";

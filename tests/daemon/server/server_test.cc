@@ -21,18 +21,29 @@ using ::testing::HasSubstr;
 
 class ServerTest : public ::testing::Test {
  protected:
-  absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& more = "") {
+  absl::StatusOr<std::unique_ptr<Server>> Listen(const std::string& more = "") {
     const auto config = MakeConfig(
         absl::StrCat(R"({"listen": {"metrics_address": "")", more, R"(}, "tenants": [
             {"name": "a", "socket_path": ")", directory_.File("a.sock"), R"("},
             {"name": "b", "socket_path": ")", directory_.File("b.sock"), R"("}]})"),
         {});
     EXPECT_TRUE(config.ok()) << config.status();
+    return Server::Listen(*config);
+  }
+
+  void Serve(Server& server) {
     ServerOptions options;
-    options.config = *config;
     options.epoch = 7;
     options.backend = "cpu";
-    return Server::Start(std::move(options), &engine_);
+    const absl::Status status = server.Serve(std::move(options), &engine_);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+
+  std::unique_ptr<Server> Start(const std::string& more = "") {
+    auto server = Listen(more);
+    EXPECT_TRUE(server.ok()) << server.status();
+    Serve(**server);
+    return *std::move(server);
   }
 
   std::unique_ptr<v1::KvCache::Stub> Connect(const std::string& socket) {
@@ -45,7 +56,7 @@ class ServerTest : public ::testing::Test {
 };
 
 TEST_F(ServerTest, TellsWhatItCanDo) {
-  const auto server = *Start();
+  const auto server = Start();
   grpc::ClientContext context;
   v1::GetCapabilitiesResponse response;
   const grpc::Status status = Connect("a.sock")->GetCapabilities(&context, {}, &response);
@@ -56,7 +67,7 @@ TEST_F(ServerTest, TellsWhatItCanDo) {
 }
 
 TEST_F(ServerTest, TheSocketNamesTheTenant) {
-  const auto server = *Start();
+  const auto server = Start();
   for (const auto& [socket, tenant] : {std::pair{"a.sock", 0}, {"b.sock", 1}}) {
     auto call = std::async(std::launch::async, [this, name = socket] {
       grpc::ClientContext context;
@@ -73,7 +84,7 @@ TEST_F(ServerTest, TheSocketNamesTheTenant) {
 }
 
 TEST_F(ServerTest, AnOversizedMessageIsRefused) {
-  const auto server = *Start();
+  const auto server = Start();
   grpc::ClientContext context;
   v1::AttendRequest request;
   request.mutable_q()->set_inline_(std::string((64 << 20) + (65 << 10), 'x'));
@@ -82,15 +93,36 @@ TEST_F(ServerTest, AnOversizedMessageIsRefused) {
             grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
-TEST_F(ServerTest, ASocketInUseStopsTheStart) {
-  const auto server = *Start();
-  const absl::Status status = Start().status();
-  EXPECT_TRUE(absl::IsAlreadyExists(status));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("a.sock"));
+TEST_F(ServerTest, AnAddressInUseStopsTheStartBeforeThereIsAnEngine) {
+  const auto server = Start(R"(, "tcp_address": "127.0.0.1:0")");
+  const absl::Status same_socket = Listen().status();
+  EXPECT_TRUE(absl::IsAlreadyExists(same_socket));
+  EXPECT_THAT(std::string(same_socket.message()), HasSubstr("a.sock"));
+  const auto config = MakeConfig(
+      absl::StrCat(R"({"listen": {"metrics_address": "", "tcp_address": "127.0.0.1:)",
+                   server->tcp_port(), R"(", "socket_path": ")", directory_.File("c.sock"),
+                   "\"}}"),
+      {});
+  const absl::Status same_port = Server::Listen(*config).status();
+  EXPECT_TRUE(absl::IsUnavailable(same_port));
+  EXPECT_THAT(std::string(same_port.message()), HasSubstr(std::to_string(server->tcp_port())));
+}
+
+TEST_F(ServerTest, WhoConnectsBeforeItServesWaits) {
+  const auto server = *Listen();
+  auto call = std::async(std::launch::async, [this] {
+    grpc::ClientContext context;
+    v1::GetCapabilitiesResponse response;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    return Connect("a.sock")->GetCapabilities(&context, {}, &response);
+  });
+  EXPECT_EQ(call.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  Serve(*server);
+  EXPECT_TRUE(call.get().ok());
 }
 
 TEST_F(ServerTest, TcpAndMetricsListenOnPortsOfTheSystem) {
-  const auto server = *Start(R"(, "tcp_address": "127.0.0.1:0")");
+  const auto server = Start(R"(, "tcp_address": "127.0.0.1:0")");
   EXPECT_GT(server->tcp_port(), 0);
   const auto stub = v1::KvCache::NewStub(
       grpc::CreateChannel(absl::StrCat("127.0.0.1:", server->tcp_port()),
@@ -101,7 +133,7 @@ TEST_F(ServerTest, TcpAndMetricsListenOnPortsOfTheSystem) {
 }
 
 TEST_F(ServerTest, DrainLetsRunningStepsFinishAndEndsSessions) {
-  const auto server = *Start();
+  const auto server = Start();
   const auto stub = Connect("a.sock");
   grpc::ClientContext context;
   const auto stream = stub->Session(&context);
@@ -141,7 +173,7 @@ int Health(const std::string& address, const std::string& service) {
 }
 
 TEST_F(ServerTest, HealthTurnsFirstWhenTheDaemonDrains) {
-  const auto server = *Start();
+  const auto server = Start();
   const std::string address = absl::StrCat("unix:", directory_.File("a.sock"));
   EXPECT_EQ(Health(address, ""), 1);
   EXPECT_EQ(Health(address, "sluice.v1.KvCache"), 1);
@@ -154,7 +186,7 @@ TEST_F(ServerTest, HealthTurnsFirstWhenTheDaemonDrains) {
 }
 
 TEST_F(ServerTest, DrainDoesNotWaitForEver) {
-  const auto server = *Start();
+  const auto server = Start();
   server->Drain(absl::Milliseconds(20));  // the engine never says that it is idle
   grpc::ClientContext context;
   v1::GetCapabilitiesResponse response;

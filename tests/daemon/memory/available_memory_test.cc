@@ -1,0 +1,67 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/memory/available_memory.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "tests/testing/temp_dir.h"
+
+namespace sluice {
+namespace {
+
+constexpr int64_t kMiB = int64_t{1} << 20;
+
+class AvailableMemoryTest : public testing::Test {
+ protected:
+  AvailableMemoryTest() {
+    Write("proc/meminfo", "MemTotal: 9000000 kB\nMemFree: 10 kB\nMemAvailable:  1048576 kB\n");
+  }
+
+  void Write(const std::string& name, const std::string& content) {
+    const std::filesystem::path path = directory_.File(name);
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << content;
+  }
+
+  std::optional<int64_t> Available() { return AvailableMemoryBytesUnder(directory_.File("")); }
+
+  const TempDir directory_;
+};
+
+TEST_F(AvailableMemoryTest, IsWhatTheKernelSays) { EXPECT_EQ(Available(), 1024 * kMiB); }
+
+TEST_F(AvailableMemoryTest, IsUnknownWhereTheKernelDoesNotSay) {
+  Write("proc/meminfo", "MemTotal: 9000000 kB\n");
+  EXPECT_EQ(Available(), std::nullopt);
+}
+
+TEST_F(AvailableMemoryTest, IsNoMoreThanAnyControlGroupAboveAllows) {
+  Write("proc/self/cgroup", "0::/a/b\n");
+  Write("sys/fs/cgroup/a/b/memory.max", "max\n");
+  EXPECT_EQ(Available(), 1024 * kMiB);
+  Write("sys/fs/cgroup/a/memory.max", std::to_string(100 * kMiB) + "\n");
+  EXPECT_EQ(Available(), 100 * kMiB);
+  Write("sys/fs/cgroup/memory.max", std::to_string(50 * kMiB) + "\n");
+  EXPECT_EQ(Available(), 50 * kMiB);
+}
+
+TEST_F(AvailableMemoryTest, KnowsTheOlderControlGroups) {
+  Write("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/a\n0::/\n");
+  Write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "20971520\n");
+  EXPECT_EQ(Available(), 20 * kMiB);
+}
+
+TEST_F(AvailableMemoryTest, OfThisMachineIsPartOfItsMemory) {
+  const int64_t all = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+  const std::optional<int64_t> available = AvailableMemoryBytes();
+  ASSERT_TRUE(available.has_value());
+  EXPECT_GT(*available, 0);
+  EXPECT_LE(*available, all);
+}
+
+}  // namespace
+}  // namespace sluice
