@@ -208,6 +208,33 @@ TEST_F(InFlightTest, ARollbackBelowTheSnapshotEndsTheJob) {
   EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCancelled);
 }
 
+TEST_F(InFlightTest, AStepTakesNoPageThatACancelledJobMayStillRead) {
+  TestSequence sequence = WithHeldJob(40, golden::L2Count(10));
+  StepPart part = Decode(sequence, 30);
+  part.rollback_to = 10;
+  const auto begun = driver_->Begin({part});
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  const PoolBytes pool =
+      driver_->StatusOnce([](const EngineStatus& status) { return !status.giving_back; }).pool;
+  // What it dropped, and what the job had reserved.
+  EXPECT_EQ(pool.retired, (2 + 1) * model_.block_bytes);
+  EXPECT_EQ(pool.in_use, 3 * model_.block_bytes);
+  ASSERT_TRUE(driver_->Abort(begun->step).ok());
+  ASSERT_TRUE(driver_->Free(sequence).ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(InFlightTest, AStepTakesThePagesThatItsRollbackDrops) {
+  TestSequence sequence = Filled(40);
+  gate_->Hold(Lane::kBackground);
+  StepPart part = Decode(sequence, 30);
+  part.rollback_to = 10;
+  ASSERT_TRUE(driver_->Begin({part}).ok());
+  const PoolBytes pool = driver_->Status().pool;
+  EXPECT_EQ(pool.retired, 0);
+  EXPECT_EQ(pool.in_use, 3 * model_.block_bytes);
+}
+
 TEST_F(InFlightTest, ForksAndPoliciesWaitForTheJob) {
   TestSequence sequence = WithHeldJob(40, golden::L2Count(10));
   ForkSequences fork;
