@@ -127,6 +127,23 @@ void Core::RenewLease(const SequenceState& sequence) {
   if (sequence.session == 0) leases.Set(sequence.id, now() + sequence.lease);
 }
 
+void Core::HoldLeases(std::span<const uint64_t> ids) {
+  for (const uint64_t id : ids) {
+    if (const auto found = sequences.find(id); found != sequences.end()) {
+      ++found->second->waiting_calls;
+    }
+  }
+}
+
+void Core::LetLeasesRun(std::span<const uint64_t> ids) {
+  for (const uint64_t id : ids) {
+    const auto found = sequences.find(id);
+    if (found == sequences.end()) continue;
+    --found->second->waiting_calls;
+    RenewLease(*found->second);
+  }
+}
+
 void Core::ClearSlabs(const std::vector<SlabId>& slabs) {
   for (const SlabId slab : slabs) {
     std::memset(memory.pool.pool + int64_t{slab.value} * memory.pool.slab_bytes, 0,

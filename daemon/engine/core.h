@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,6 +65,10 @@ class Core {
   Room RoomOf(int32_t tenant, const ModelState* model) const;
   // Starts the lease of a sequence without a session anew.
   void RenewLease(const SequenceState& sequence);
+  // A call waits for these sequences: their leases do not run out before it ends,
+  // which LetLeasesRun says, and start anew then. Ids without a sequence are passed over.
+  void HoldLeases(std::span<const uint64_t> ids);
+  void LetLeasesRun(std::span<const uint64_t> ids);
   // Writes zeros where another tenant's bytes were.
   void ClearSlabs(const std::vector<SlabId>& slabs);
   // An entry over what the sequence has now: rows up to its length.

@@ -3,6 +3,7 @@
 // What may have to wait until a sequence is idle: forks and policies.
 
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "absl/hash/hash.h"
@@ -26,6 +27,10 @@ absl::Status EndOfWait(const Core& core, const CancelFlag& cancelled) {
   return absl::OkStatus();
 }
 
+std::span<const uint64_t> NamedBy(const ForkSequences& command) { return command.parents; }
+std::span<const uint64_t> NamedBy(const SetPolicy& command) { return {&command.sequence, 1}; }
+std::span<const uint64_t> NamedBy(const Compress& command) { return {&command.sequence, 1}; }
+
 // Tries a command now, and again until it is answered, for as long as it may wait.
 template <class Command, class Try>
 void TryUntilAnswered(Core& core, Command command, Try try_command) {
@@ -33,8 +38,14 @@ void TryUntilAnswered(Core& core, Command command, Try try_command) {
   const absl::Duration deadline = core.now() + command.max_wait;
   auto shared = std::make_shared<Command>(std::move(command));
   core.waiting.Add(tenant, deadline, core.now(),
-                   [shared, try_command](const WaitList::Attempt& attempt) {
-                     return try_command(*shared, attempt);
+                   [&core, shared, try_command, held = false](
+                       const WaitList::Attempt& attempt) mutable {
+                     const Outcome outcome = try_command(*shared, attempt);
+                     const bool waits = outcome != Outcome::kAnswered;
+                     if (waits && !held) core.HoldLeases(NamedBy(*shared));
+                     if (!waits && held) core.LetLeasesRun(NamedBy(*shared));
+                     held = waits;
+                     return outcome;
                    });
 }
 
@@ -165,6 +176,7 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
   child->handle = *handle;
   child->list = list;
   child->readers = 0;
+  child->waiting_calls = 0;
   child->last_job.reset();
   child->shared_tokens = core_.cached(parent).length();
   if (command.session != 0) {

@@ -38,7 +38,6 @@ void Steps::Begin(BeginStep command) {
   auto pending = std::make_shared<Pending>();
   const absl::Duration deadline = core_.now() + command.max_wait;
   const int32_t tenant = command.caller.tenant;
-  pending->deadline = deadline;
   pending->triggered.assign(command.entries.size(), false);
   pending->command = std::move(command);
   MarkComing(*pending);
@@ -71,18 +70,13 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
     before.sequence->every_due = before.every_due;
     before.sequence->prefill_ends = before.prefill_ends;
   }
-  if (outcome != Outcome::kAnswered) HoldLeases(pending);
-  return outcome;
-}
-
-// A sequence that a step waits for does not run out meanwhile.
-void Steps::HoldLeases(const Pending& pending) {
-  for (const StepEntry& entry : pending.command.entries) {
-    const auto found = core_.sequences.find(entry.sequence);
-    if (found == core_.sequences.end() || found->second->session != 0) continue;
-    const SequenceState& sequence = *found->second;
-    core_.leases.Set(sequence.id, std::max(core_.now(), pending.deadline) + sequence.lease);
+  if (outcome == Outcome::kAnswered) {
+    core_.LetLeasesRun(pending.held);
+  } else if (pending.held.empty()) {
+    for (const StepEntry& entry : pending.command.entries) pending.held.push_back(entry.sequence);
+    core_.HoldLeases(pending.held);
   }
+  return outcome;
 }
 
 Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {

@@ -57,9 +57,9 @@ class Steps {
   // it begins, but that jobs run which its triggers started.
   struct Pending {
     BeginStep command;
-    absl::Duration deadline;
     std::vector<bool> triggered;  // [entries] its triggers made a job: they are through
     std::vector<LeftOut> left_out;
+    std::vector<uint64_t> held;  // sequences whose leases it holds, since it waits
     // Triggers that this attempt looked at without effect, as they were before: they
     // are put back unless the step begins.
     std::vector<Triggers> looked_at;
@@ -72,7 +72,6 @@ class Steps {
 
   WaitList::Outcome Attempt(Pending& pending, const WaitList::Attempt& attempt);
   WaitList::Outcome TryToBegin(Pending& pending, const WaitList::Attempt& attempt);
-  void HoldLeases(const Pending& pending);
   bool TakesPages(const BeginStep& command, const std::vector<SequenceState*>& sequences) const;
   WaitList::Outcome Refused(const Pending& pending, absl::Status status, ModelState* model,
                             int64_t missing_bytes);

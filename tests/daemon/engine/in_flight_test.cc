@@ -251,6 +251,44 @@ TEST_F(InFlightTest, ForksAndPoliciesWaitForTheJob) {
   EXPECT_EQ(driver_->Held({forked.Wait()->front(), {}}, 0, 0).size(), 10u);
 }
 
+TEST_F(InFlightTest, ASequenceThatWaitsForItsJobDoesNotRunOut) {
+  CreateSequence create;
+  create.lease = absl::Seconds(1);
+  const TestSequence parent = WithHeldJob(40, golden::L2Count(10), create);
+  TestSequence sequence = Filled(40, golden::L2Count(10), create);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(sequence, 1)}).ok());
+  ForkSequences fork;
+  fork.parents = {parent.id};
+  BeginStep begin;
+  begin.entries = {Decode(sequence).ToEntry()};
+  const auto forked = driver_->Send(fork);
+  const auto begun = driver_->Send(begin);
+  driver_->Status();
+  for (int i = 0; i < 3; ++i) driver_->Advance(absl::Seconds(2));
+  gate_->Open(Lane::kBackground);
+  EXPECT_TRUE(forked.Wait().ok()) << forked.Wait().status();
+  EXPECT_TRUE(begun.Wait().ok()) << begun.Wait().status();
+  driver_->Advance(absl::Seconds(2));
+  EXPECT_THAT(driver_->Info(parent), RefusedFor(Reason::kUnknownSequence));
+}
+
+TEST_F(InFlightTest, ASequenceThatIsCompressedDoesNotRunOut) {
+  CreateSequence create;
+  create.lease = absl::Seconds(1);
+  const TestSequence filled = Filled(40, {}, create);
+  gate_->Hold(Lane::kForeground);
+  const auto running = SendCompress(filled, 10), waiting = SendCompress(filled, 5);
+  SetPolicy set;
+  set.sequence = filled.id;
+  const auto policy = driver_->Send(set);
+  driver_->Status();
+  for (int i = 0; i < 3; ++i) driver_->Advance(absl::Seconds(2));
+  gate_->Open(Lane::kForeground);
+  EXPECT_TRUE(running.Wait().ok()) << running.Wait().status();
+  EXPECT_TRUE(waiting.Wait().ok()) << waiting.Wait().status();
+  EXPECT_TRUE(policy.Wait().ok()) << policy.Wait().status();
+}
+
 TEST_F(InFlightTest, AWaitedJobGoesAheadBetweenTwoBatches) {
   TestSequence other = Filled(40);
   TestSequence large = driver_->Create(model_, WhenReady(golden::L2Count(10)));
