@@ -242,10 +242,12 @@ int64_t Cache::BlockBytes(const CacheGeometry& geometry) const {
   return geometry.row_count * pool_.page_bytes(geometry.size_class);
 }
 
-int64_t Cache::AvailableBytes(TenantId tenant) const {
+int64_t Cache::AvailableBytes(TenantId tenant, std::optional<SizeClassId> size_class) const {
   const int64_t within_maximum =
       tenants_.limits(tenant).max_bytes - tenants_.usage(tenant).bytes;
-  return std::clamp<int64_t>(within_maximum, 0, pool_.AvailableBytes(tenant));
+  const int64_t in_pool = size_class.has_value() ? pool_.AvailableBytes(tenant, *size_class)
+                                                 : pool_.AvailableBytes(tenant);
+  return std::clamp<int64_t>(within_maximum, 0, in_pool);
 }
 
 absl::StatusOr<Sequence*> Cache::Get(SequenceId sequence) const {

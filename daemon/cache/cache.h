@@ -181,8 +181,10 @@ class Cache {
   int64_t BlockBytes(const CacheGeometry& geometry) const;
 
   PoolBytes pool_bytes() const { return pool_.bytes(); }
-  // What `tenant` could take for appends now, within its maximum.
-  int64_t AvailableBytes(TenantId tenant) const;
+  // What `tenant` could take for appends now, within its maximum: in pages of one
+  // class, or of all together.
+  int64_t AvailableBytes(TenantId tenant,
+                         std::optional<SizeClassId> size_class = std::nullopt) const;
 
   // Empty if every page is counted exactly as blocks, bodies and jobs account for
   // and all sums agree; else what does not. O(pages); for tests.

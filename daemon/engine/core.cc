@@ -118,8 +118,12 @@ absl::StatusOr<SessionState*> Core::FindSession(const Caller& caller, uint64_t i
 
 Room Core::RoomOf(int32_t tenant, const ModelState* model) const {
   Room room;
-  room.free_bytes = cache.AvailableBytes(TenantId{static_cast<uint32_t>(tenant)});
-  if (model != nullptr) room.block_bytes = model->model->block_bytes();
+  std::optional<SizeClassId> size_class;
+  if (model != nullptr) {
+    size_class = model->size_class;
+    room.block_bytes = model->model->block_bytes();
+  }
+  room.free_bytes = cache.AvailableBytes(TenantId{static_cast<uint32_t>(tenant)}, size_class);
   return room;
 }
 

@@ -61,7 +61,7 @@ class Core {
                                             const std::string& field);
 
   const Sequence& cached(const SequenceState& sequence) const { return *cache.Find(sequence.handle); }
-  // What a tenant could take now, for a model's blocks.
+  // What a tenant could take now for a model's blocks; null: for any.
   Room RoomOf(int32_t tenant, const ModelState* model) const;
   // Starts the lease of a sequence without a session anew.
   void RenewLease(const SequenceState& sequence);

@@ -62,6 +62,22 @@ TEST_F(MemoryTest, AStepWithoutRoomIsRefusedWithNumbersAndChangesNothing) {
   EXPECT_TRUE(driver_.Begin({Blocks(a_, 2)}).ok());
 }
 
+TEST_F(MemoryTest, FreeBytesAreThoseOfTheModelsOwnPages) {
+  const TestModel small = driver_.Register();
+  TestSequence brief = driver_.Create(small), other = driver_.Create(small);
+  // Each leaves most of a slab to pages of its own size alone.
+  ASSERT_TRUE(AppendStep(driver_, small, Prefill(brief, 1)).ok());
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(a_, 1)).ok());
+  const auto accounted_blocks = [&](TestSequence& sequence, int64_t block_bytes) {
+    const auto refused = driver_.Begin({Prefill(sequence, 64 * 1000)});
+    const Room room = *DetailsOf(refused.status()).room;
+    EXPECT_EQ((room.free_bytes + room.missing_bytes) % block_bytes, 0);
+    return (room.free_bytes + room.missing_bytes) / block_bytes;
+  };
+  EXPECT_EQ(accounted_blocks(c_, model_.block_bytes), 1000);
+  EXPECT_EQ(accounted_blocks(other, small.block_bytes), 4 * 1000);
+}
+
 TEST_F(MemoryTest, WhoWaitsGetsWhatIsGivenBackInOrder) {
   const int64_t blocks = FreeBlocks();
   const auto all = driver_.Begin({Blocks(a_, blocks)});
