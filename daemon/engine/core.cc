@@ -28,6 +28,16 @@ absl::Status Draining() {
                 "the daemon is shutting down");
 }
 
+absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& attempt) {
+  if (cancelled != nullptr && cancelled->load()) {
+    return absl::CancelledError("the caller gave up");
+  }
+  if (attempt.out_of_time) {
+    return absl::DeadlineExceededError("the call still waits after the time that it may take");
+  }
+  return absl::OkStatus();
+}
+
 Core::Core(const EngineOptions& engine_options, const Clock& engine_clock, Backend& engine_backend,
            const Memory& engine_memory, uint32_t engine_epoch)
     : options(engine_options),

@@ -104,4 +104,7 @@ class Core {
 // UNAVAILABLE (DRAINING).
 absl::Status Draining();
 
+// Why a call that waits must end now, if it must: CANCELLED, or DEADLINE_EXCEEDED.
+absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& attempt);
+
 }  // namespace sluice

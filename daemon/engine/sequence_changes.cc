@@ -18,15 +18,6 @@ namespace {
 
 using Outcome = WaitList::Outcome;
 
-// Why a call that waits must end now, if it must.
-absl::Status EndOfWait(const Core& core, const CancelFlag& cancelled) {
-  if (core.stopping) return Draining();
-  if (cancelled != nullptr && cancelled->load()) {
-    return absl::CancelledError("the caller gave up");
-  }
-  return absl::OkStatus();
-}
-
 std::span<const uint64_t> NamedBy(const ForkSequences& command) { return command.parents; }
 std::span<const uint64_t> NamedBy(const SetPolicy& command) { return {&command.sequence, 1}; }
 std::span<const uint64_t> NamedBy(const Compress& command) { return {&command.sequence, 1}; }
@@ -36,6 +27,7 @@ template <class Command, class Try>
 void TryUntilAnswered(Core& core, Command command, Try try_command) {
   const int32_t tenant = command.caller.tenant;
   const absl::Duration deadline = core.now() + command.max_wait;
+  const absl::Duration limit = core.now() + command.time_limit;
   auto shared = std::make_shared<Command>(std::move(command));
   core.waiting.Add(tenant, deadline, core.now(),
                    [&core, shared, try_command, held = false](
@@ -46,7 +38,8 @@ void TryUntilAnswered(Core& core, Command command, Try try_command) {
                      if (!waits && held) core.LetLeasesRun(NamedBy(*shared));
                      held = waits;
                      return outcome;
-                   });
+                   },
+                   limit);
 }
 
 }  // namespace
@@ -110,7 +103,9 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+  absl::Status ended = EndOfWait(command.cancelled, attempt);
+  if (core_.stopping) ended = Draining();
+  if (!ended.ok()) {
     refuse(std::move(ended));
     return Outcome::kAnswered;
   }
@@ -201,7 +196,9 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+  absl::Status ended = EndOfWait(command.cancelled, attempt);
+  if (core_.stopping) ended = Draining();
+  if (!ended.ok()) {
     refuse(std::move(ended));
     return Outcome::kAnswered;
   }
@@ -248,7 +245,9 @@ Outcome Sequences::TryCompress(const struct Compress& command,
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+  absl::Status ended = EndOfWait(command.cancelled, attempt);
+  if (core_.stopping) ended = Draining();
+  if (!ended.ok()) {
     refuse(std::move(ended));
     return Outcome::kAnswered;
   }

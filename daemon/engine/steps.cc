@@ -37,6 +37,7 @@ absl::StatusOr<SequenceState*> FindEntry(Core& core, const Caller& caller, uint6
 void Steps::Begin(BeginStep command) {
   auto pending = std::make_shared<Pending>();
   const absl::Duration deadline = core_.now() + command.max_wait;
+  const absl::Duration limit = core_.now() + command.time_limit;
   const int32_t tenant = command.caller.tenant;
   pending->triggered.assign(command.entries.size(), false);
   pending->command = std::move(command);
@@ -44,7 +45,8 @@ void Steps::Begin(BeginStep command) {
   core_.waiting.Add(tenant, deadline, core_.now(),
                     [this, pending](const WaitList::Attempt& attempt) {
                       return Attempt(*pending, attempt);
-                    });
+                    },
+                    limit);
 }
 
 absl::Status Steps::WithRoom(absl::Status status, const BeginStep& command, ModelState* model,
@@ -81,8 +83,8 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
 
 Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {
   const BeginStep& command = pending.command;
-  if (command.cancelled != nullptr && command.cancelled->load()) {
-    return Refused(pending, absl::CancelledError("the caller gave up"), nullptr, 0);
+  if (absl::Status ended = EndOfWait(command.cancelled, attempt); !ended.ok()) {
+    return Refused(pending, std::move(ended), nullptr, 0);
   }
   if (core_.draining) return Refused(pending, Draining(), nullptr, 0);
   // The stream may have ended while the call waited; no one would end its step.

@@ -289,6 +289,32 @@ TEST_F(InFlightTest, ASequenceThatIsCompressedDoesNotRunOut) {
   EXPECT_TRUE(policy.Wait().ok()) << policy.Wait().status();
 }
 
+TEST_F(InFlightTest, WhoWaitsForAJobEndsWithItsTimeLimit) {
+  const TestSequence held = WithHeldJob(40, golden::L2Count(10));
+  TestSequence due = Filled(40, golden::L2Count(10));
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(due, 1)}).ok());
+  const auto limited = [](auto command) {
+    command.time_limit = absl::Seconds(30);
+    command.max_wait = absl::Minutes(5);
+    return command;
+  };
+  BeginStep begin;
+  begin.entries = {Decode(due).ToEntry()};
+  const auto begun = driver_->Send(limited(begin));
+  const auto forked = driver_->Send(limited(ForkSequences{.parents = {held.id}}));
+  const auto set = driver_->Send(limited(SetPolicy{.sequence = held.id}));
+  const auto compressed = driver_->Send(limited(Compress{.sequence = held.id}));
+  driver_->Status();
+  driver_->Advance(absl::Seconds(29));
+  EXPECT_FALSE(begun.ready() || forked.ready() || set.ready() || compressed.ready());
+  driver_->Advance(absl::Seconds(1));
+  constexpr auto kLate = absl::StatusCode::kDeadlineExceeded;
+  EXPECT_EQ(begun.Wait().status().code(), kLate);
+  EXPECT_EQ(forked.Wait().status().code(), kLate);
+  EXPECT_EQ(set.Wait().status().code(), kLate);
+  EXPECT_EQ(compressed.Wait().status().code(), kLate);
+}
+
 TEST_F(InFlightTest, AWaitedJobGoesAheadBetweenTwoBatches) {
   TestSequence other = Filled(40);
   TestSequence large = driver_->Create(model_, WhenReady(golden::L2Count(10)));
