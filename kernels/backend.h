@@ -38,6 +38,17 @@ class Backend {
   virtual Ticket Submitted(Lane lane) const = 0;
   virtual Ticket Completed(Lane lane) const = 0;
 
+  // While set, Submit wakes none of the backend's own threads: the caller means to
+  // Help. Clearing it wakes them for what is left. Backends without such threads
+  // ignore it.
+  virtual void SetQuiet(bool /*quiet*/) {}
+
+  // Runs operations of the foreground lane on the calling thread beside the
+  // backend's own, until all that were submitted to it have passed or what is left
+  // is in other hands for some microseconds. Raises no signal of the engine's.
+  // Backends without threads of their own return at once.
+  virtual void Help() {}
+
   // Returns when every operation submitted so far has passed. For tests,
   // benchmarks and shutdown.
   virtual void WaitIdle() = 0;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
 #include "daemon/base/reason.h"
+#include "daemon/base/status_macros.h"
 
 namespace sluice {
 namespace {
@@ -28,6 +29,12 @@ CommandQueue::CommandQueue(int32_t tenant_count, int64_t capacity, CompletionSig
     : capacity_(capacity), signal_(signal), by_tenant_(static_cast<size_t>(tenant_count)) {}
 
 absl::Status CommandQueue::Push(Command command) {
+  SLUICE_RETURN_IF_ERROR(PushQuietly(std::move(command)));
+  signal_.Raise();
+  return absl::OkStatus();
+}
+
+absl::Status CommandQueue::PushQuietly(Command command) {
   const auto tenant = static_cast<size_t>(TenantOf(command));
   const bool refusable = !std::holds_alternative<CloseSession>(command) &&
                          !std::holds_alternative<Wake>(command);
@@ -45,7 +52,6 @@ absl::Status CommandQueue::Push(Command command) {
     by_tenant_[tenant].push_back(std::move(command));
     ++size_;
   }
-  signal_.Raise();
   return absl::OkStatus();
 }
 

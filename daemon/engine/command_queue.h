@@ -27,6 +27,9 @@ class CommandQueue {
   // (DRAINING): closed. A CloseSession is taken in either case.
   absl::Status Push(Command command) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // As Push, but does not raise the signal.
+  absl::Status PushQuietly(Command command) ABSL_LOCKS_EXCLUDED(mu_);
+
   // The next command, or nothing.
   std::optional<Command> Pop() ABSL_LOCKS_EXCLUDED(mu_);
 

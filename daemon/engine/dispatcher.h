@@ -52,6 +52,11 @@ class Dispatcher {
   // must not be given back, nor their sequences be compressed.
   bool copies_wait() const { return !waiting_copies_.empty(); }
 
+  // Whether all that lies in the lane are pieces that cost no more than this.
+  bool HasOnly(int64_t most_bytes) const {
+    return !in_flight_.empty() && copies_.empty() && in_flight_bytes_ <= most_bytes;
+  }
+
   bool idle() const {
     return in_flight_.empty() && copies_.empty() && waiting_copies_.empty() && waiting_ == 0;
   }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/reason.h"
+#include "daemon/base/mutex.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/command_queue.h"
 #include "daemon/engine/core.h"
@@ -26,6 +27,15 @@ namespace {
 // Pages that one turn of the loop gives back, so that nobody waits for a long free.
 constexpr int64_t kPagesPerSlice = 1024;
 constexpr int64_t kCommandsPerTurn = 64;
+
+// Who posts a call runs it to its end if its operations cost no more than this, some
+// tens of microseconds: no longer than to wake other threads for it. A turn that
+// begins, one that ends the call, and those that find what that made possible.
+constexpr int64_t kBytesHere = int64_t{1} << 20;
+constexpr int kRoundsHere = 5;
+
+// Deadlines further away than this need not wake the thread when they are set.
+constexpr absl::Duration kLongestSleep = absl::Seconds(1);
 
 std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const PoolView& pool,
                                        CompletionSignal& signal) {
@@ -63,17 +73,20 @@ class Engine::Impl {
   }
 
   absl::Status Post(Command command) { return queue_.Push(std::move(command)); }
+  absl::Status PostAndWork(Command command);
   uint32_t epoch() const { return core_.epoch; }
   const EngineOptions& options() const { return options_; }
   const Backend& backend() const { return *backend_; }
 
  private:
   void Run();
-  bool Turn();
+  bool WorkHere() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_mu_);
+  bool Turn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_mu_);
   bool HandleCommands();
   bool GiveBack();
-  int64_t WaitMs() const;
-  void Stop();
+  int64_t WaitMs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_mu_);
+  absl::Duration NextDeadline() const;
+  void Stop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_mu_);
 
   void Handle(OpenSession&& command) { sessions_.Open(std::move(command)); }
   void Handle(CloseSession&& command) { sessions_.Close(command); }
@@ -97,6 +110,8 @@ class Engine::Impl {
   void Handle(Wake&&) { core_.waiting.Changed(); }
 
   const EngineOptions options_;
+  Mutex turn_mu_;  // who has it is "the engine thread"
+  absl::Duration wakes_at_ ABSL_GUARDED_BY(turn_mu_) = absl::InfiniteDuration();  // the thread
   EngineMemory memory_;
   CompletionSignal signal_;
   std::unique_ptr<Backend> backend_;
@@ -115,9 +130,40 @@ void Engine::Impl::Run() {
   pthread_setname_np(pthread_self(), "sluice-engine");
   while (!stopping_.load()) {
     const uint32_t seen = signal_.value();
-    if (!Turn()) signal_.Wait(seen, WaitMs());
+    int64_t wait_ms = 0;
+    {
+      MutexLock turn(&turn_mu_);
+      if (!Turn()) wait_ms = WaitMs();
+    }
+    signal_.Wait(seen, wait_ms);
   }
+  MutexLock turn(&turn_mu_);
   Stop();
+}
+
+absl::Status Engine::Impl::PostAndWork(Command command) {
+  SLUICE_RETURN_IF_ERROR(queue_.PushQuietly(std::move(command)));
+  bool raise = true;
+  if (turn_mu_.TryLock()) {
+    raise = WorkHere();
+    turn_mu_.Unlock();
+  }
+  if (raise) signal_.Raise();
+  return absl::OkStatus();
+}
+
+// Returns whether the thread has to take over.
+bool Engine::Impl::WorkHere() noexcept {
+  bool more = true;
+  backend_->SetQuiet(true);
+  for (int round = 0; round < kRoundsHere && more; ++round) {
+    more = Turn();
+    if (!core_.dispatcher.HasOnly(kBytesHere)) continue;
+    backend_->Help();
+    more = true;
+  }
+  backend_->SetQuiet(false);
+  return more || NextDeadline() < wakes_at_;
 }
 
 bool Engine::Impl::Turn() {
@@ -162,12 +208,17 @@ bool Engine::Impl::GiveBack() {
   return worked;
 }
 
-int64_t Engine::Impl::WaitMs() const {
-  const absl::Duration next =
-      std::min(core_.leases.NextDeadline(), core_.waiting.NextDeadline());
+absl::Duration Engine::Impl::NextDeadline() const {
+  return std::min(core_.leases.NextDeadline(), core_.waiting.NextDeadline());
+}
+
+int64_t Engine::Impl::WaitMs() {
+  const absl::Duration next = NextDeadline();
+  wakes_at_ = next;
   if (next == absl::InfiniteDuration()) return -1;
-  const int64_t ms = absl::ToInt64Milliseconds(next - core_.clock.MonotonicNow());
-  return std::max<int64_t>(0, ms) + 1;
+  const absl::Duration now = core_.clock.MonotonicNow();
+  wakes_at_ = std::min(next, now + kLongestSleep);
+  return std::max<int64_t>(0, absl::ToInt64Milliseconds(wakes_at_ - now)) + 1;
 }
 
 // Nothing may be under way when the backend goes; every caller gets an answer.
@@ -212,6 +263,9 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
 absl::Status Engine::Post(Command command) { return impl_->Post(std::move(command)); }
+absl::Status Engine::PostAndWork(Command command) {
+  return impl_->PostAndWork(std::move(command));
+}
 uint32_t Engine::epoch() const { return impl_->epoch(); }
 const EngineOptions& Engine::options() const { return impl_->options(); }
 const Backend& Engine::backend() const { return impl_->backend(); }

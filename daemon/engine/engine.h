@@ -40,11 +40,13 @@ struct EngineOptions {
   std::function<std::unique_ptr<Backend>(const BackendOptions&)> make_backend;
 };
 
-// Owns the pool and everything in it: one thread that turns commands into
-// state and operations.
+// Owns the pool and everything in it, and turns commands into state and
+// operations, one thread at a time: its own, or one that has posted a command
+// and found nobody at work. Who has the turn is "the engine thread" of all that
+// the engine is made of.
 //
-// Post is thread-safe; everything else belongs to the owner. The engine thread
-// runs no kernel and never waits for one.
+// Post and PostAndWork are thread-safe; everything else belongs to the owner. The
+// engine's own thread runs no kernel, and nobody in a turn waits for one.
 class Engine final : public CommandSink {
  public:
   // Takes and touches the memory, starts backend and thread. `progress` is
@@ -59,6 +61,7 @@ class Engine final : public CommandSink {
   ~Engine() override;
 
   absl::Status Post(Command command) override;
+  absl::Status PostAndWork(Command command) override;
 
   uint32_t epoch() const;
   const EngineOptions& options() const;

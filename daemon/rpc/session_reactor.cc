@@ -200,7 +200,7 @@ absl::Status SessionReactor::Post(SessionCall* call, const Request& request) {
     call->observed.Finish(done);
     call->session->Answer(call);
   };
-  return service_.engine->Post(std::move(command));
+  return service_.engine->PostAndWork(std::move(command));
 }
 
 void SessionReactor::Refuse(SessionCall* call, const absl::Status& status) {

@@ -113,7 +113,7 @@ absl::Status PostFor(const ServiceContext& service, UnaryCall* call, Command com
       return respond(*std::move(result));
     }));
   };
-  return service.engine->Post(std::move(command));
+  return service.engine->PostAndWork(std::move(command));
 }
 
 // The whole of a call whose request becomes one command.

@@ -20,8 +20,8 @@ cpu::WorkerPool::Options PoolOptions(int32_t threads, cpu::LaneQueue* foreground
   cpu::WorkerPool::Options options;
   options.threads = threads;
   options.lanes = {foreground, background};
-  options.signals = {passed};
-  if (signal != nullptr) options.signals.push_back(signal);
+  options.passed = passed;
+  options.signal = signal;
   return options;
 }
 
@@ -37,9 +37,16 @@ CpuBackend::CpuBackend(const Options& options)
 
 Ticket CpuBackend::Submit(Lane lane, const Operation& operation) {
   const Ticket ticket = QueueOf(lane).Push(operation);
-  workers_.Notify();
+  if (!quiet_) workers_.Notify();
   return ticket;
 }
+
+void CpuBackend::SetQuiet(bool quiet) {
+  quiet_ = quiet;
+  if (!quiet) workers_.NotifyIfNeeded();
+}
+
+void CpuBackend::Help() { workers_.Help(); }
 
 void CpuBackend::After(Lane lane, Ticket ticket) { QueueOf(lane).SetAfter(ticket); }
 

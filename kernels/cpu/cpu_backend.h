@@ -32,6 +32,8 @@ class CpuBackend : public Backend {
   void After(Lane lane, Ticket ticket) override;
   Ticket Submitted(Lane lane) const override;
   Ticket Completed(Lane lane) const override;
+  void SetQuiet(bool quiet) override;
+  void Help() override;
   void WaitIdle() override;
 
   const char* name() const override { return "cpu"; }
@@ -54,6 +56,7 @@ class CpuBackend : public Backend {
   }
 
   const PoolView pool_;
+  bool quiet_ = false;
   LaneState foreground_;
   LaneState background_;
   CompletionSignal passed_;  // WaitIdle's

@@ -21,6 +21,9 @@ using Clock = std::chrono::steady_clock;
 // About what falling asleep and being woken costs.
 constexpr std::chrono::microseconds kSpin{50};
 
+// What a helper waits for items in other hands, which take about as long.
+constexpr std::chrono::microseconds kHelperSpin{20};
+
 // Looks at the lanes between two looks at the clock.
 constexpr int kLooksPerRound = 16;
 
@@ -45,7 +48,7 @@ void WorkerPool::AlignedDelete::operator()(std::byte* data) const {
 
 WorkerPool::WorkerPool(Options options) : options_(std::move(options)) {
   const int32_t count = ThreadCount(options_.threads);
-  for (int32_t worker = 0; worker < count; ++worker) {
+  for (int32_t worker = 0; worker <= count; ++worker) {
     scratch_.emplace_back(new (kScratchAlignment) std::byte[kWorkerScratchBytes]);
   }
   searching_.store(count, std::memory_order_seq_cst);
@@ -65,6 +68,34 @@ void WorkerPool::Notify() {
   if (searching_.load(std::memory_order_seq_cst) == 0) Wake(1);
 }
 
+void WorkerPool::NotifyIfNeeded() {
+  if (AnyWork()) Notify();
+}
+
+void WorkerPool::Help() {
+  LaneQueue& lane = *options_.lanes.front();
+  WorkerScratch scratch = ScratchOf(threads());
+  Clock::time_point idle_since = Clock::now();
+  while (lane.passed() < lane.submitted()) {
+    const Claim claim = lane.TryClaim();
+    if (claim.kind == Claim::Kind::kNothing) {
+      if (Clock::now() - idle_since > kHelperSpin) return;
+      Pause();
+      continue;
+    }
+    int64_t shared_items = 0;
+    if (lane.Execute(claim, scratch, &shared_items)) {
+      lane.Pass();
+      options_.passed->Raise();
+    }
+    idle_since = Clock::now();
+  }
+}
+
+WorkerScratch WorkerPool::ScratchOf(int32_t worker) {
+  return {worker, scratch_[static_cast<size_t>(worker)].get(), kWorkerScratchBytes};
+}
+
 void WorkerPool::Wake(int64_t workers) {
   if (workers <= 0 || sleeping_.load(std::memory_order_seq_cst) == 0) return;
   wake_count_.fetch_add(1, std::memory_order_seq_cst);
@@ -76,7 +107,7 @@ void WorkerPool::RunWorker(int32_t worker) {
   char name[16];
   std::snprintf(name, sizeof(name), "sluice-cpu-%d", static_cast<int>(worker % 1000));
   pthread_setname_np(pthread_self(), name);
-  WorkerScratch scratch{worker, scratch_[static_cast<size_t>(worker)].get(), kWorkerScratchBytes};
+  WorkerScratch scratch = ScratchOf(worker);
   while (!stopping_.load(std::memory_order_acquire)) {
     if (RunOne(scratch)) continue;
     if (!SpinUntilWork()) SleepUntilWork();
@@ -104,7 +135,8 @@ void WorkerPool::Execute(LaneQueue& lane, const Claim& claim, WorkerScratch& scr
   searching_.fetch_add(1, std::memory_order_seq_cst);
   if (!done) return;
   lane.Pass();
-  for (CompletionSignal* signal : options_.signals) signal->Raise();
+  options_.passed->Raise();
+  if (options_.signal != nullptr) options_.signal->Raise();
 }
 
 bool WorkerPool::SpinUntilWork() const {

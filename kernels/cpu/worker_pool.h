@@ -22,14 +22,16 @@ inline constexpr int64_t kWorkerScratchBytes = int64_t{1} << 20;
 //
 // A worker takes items of the first lane before those of the second. One that
 // finds nothing looks again for some tens of microseconds, then sleeps on a
-// futex. Started by the constructor, joined by the destructor. Notify: the
-// thread that pushes into the lanes; the rest is the workers'.
+// futex. Started by the constructor, joined by the destructor. Notify and Help:
+// the thread that pushes into the lanes; the rest is the workers'.
 class WorkerPool {
  public:
   struct Options {
     int32_t threads = 0;                  // 0: one a core
     std::vector<LaneQueue*> lanes;        // by priority; they outlive the pool
-    std::vector<CompletionSignal*> signals;  // raised after every operation; outlive the pool
+    // Raised after every operation; they outlive the pool.
+    CompletionSignal* passed = nullptr;
+    CompletionSignal* signal = nullptr;  // not by Help; may be null
   };
 
   explicit WorkerPool(Options options);
@@ -43,6 +45,14 @@ class WorkerPool {
   // To be called after every Push: wakes a worker unless one is looking.
   void Notify();
 
+  // The same for several, if there is anything to do.
+  void NotifyIfNeeded();
+
+  // Runs operations of the first lane on the calling thread until it is empty, or
+  // nothing of it could be claimed for some microseconds. Wakes nobody: call
+  // NotifyIfNeeded afterwards. One caller at a time.
+  void Help();
+
   int32_t threads() const { return static_cast<int32_t>(threads_.size()); }
 
  private:
@@ -50,6 +60,7 @@ class WorkerPool {
     void operator()(std::byte* data) const;
   };
 
+  WorkerScratch ScratchOf(int32_t worker);
   void RunWorker(int32_t worker);
   bool RunOne(WorkerScratch& scratch);
   void Execute(LaneQueue& lane, const Claim& claim, WorkerScratch& scratch);
@@ -60,7 +71,7 @@ class WorkerPool {
   void Wake(int64_t workers);
 
   const Options options_;
-  std::vector<std::unique_ptr<std::byte, AlignedDelete>> scratch_;
+  std::vector<std::unique_ptr<std::byte, AlignedDelete>> scratch_;  // the last is Help's
 
   // Workers that are awake and will look at every lane before they sleep. Who
   // makes work visible and then reads 0 here has to wake somebody; who stops

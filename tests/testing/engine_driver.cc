@@ -62,6 +62,11 @@ std::unique_ptr<EngineDriver> EngineDriver::Gated(std::shared_ptr<BackendGate> g
   return std::make_unique<EngineDriver>(std::move(options));
 }
 
+absl::Status EngineDriver::Post(Command command) {
+  if (posted_.fetch_add(1) % 2 == 0) return engine_->Post(std::move(command));
+  return engine_->PostAndWork(std::move(command));
+}
+
 void EngineDriver::Advance(absl::Duration by) {
   constexpr int kMostCommandsPerTurn = 64;
   clock_.Advance(by);

@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -125,9 +126,7 @@ class EngineDriver {
     command.done = [answer, keep](absl::StatusOr<ResultOf<AnyCommand>> result) {
       answer.Set(std::move(result));
     };
-    if (const absl::Status posted = engine_->Post(std::move(command)); !posted.ok()) {
-      answer.Set(posted);
-    }
+    if (const absl::Status posted = Post(std::move(command)); !posted.ok()) answer.Set(posted);
     return answer;
   }
 
@@ -165,9 +164,13 @@ class EngineDriver {
   void DestroyEngine() { engine_.reset(); }
 
  private:
+  // By turns with the engine's thread and with this one doing the work.
+  absl::Status Post(Command command);
+
   FakeClock clock_;
   std::unique_ptr<Engine> engine_;
   int64_t next_tag_ = kFirstRandomTag;
+  std::atomic<uint64_t> posted_{0};
 };
 
 }  // namespace sluice

@@ -55,7 +55,8 @@ class WorkerPoolTest : public testing::TestWithParam<int32_t> {
     WorkerPool::Options options;
     options.threads = GetParam();
     options.lanes = {&foreground_, &background_};
-    options.signals = {&passed_};
+    options.passed = &passed_;
+    options.signal = &raised_;
     pool_ = std::make_unique<WorkerPool>(std::move(options));
   }
 
@@ -79,6 +80,7 @@ class WorkerPoolTest : public testing::TestWithParam<int32_t> {
   LaneQueue foreground_;
   LaneQueue background_;
   CompletionSignal passed_;
+  CompletionSignal raised_;
   std::unique_ptr<WorkerPool> pool_;
 };
 
@@ -164,6 +166,52 @@ TEST_P(WorkerPoolTest, LosesNoWakeUpOverManyTinyOperations) {
     WaitFor(lane, Push(lane, script));
   }
   EXPECT_EQ(runs.load(), 3000);
+}
+
+// The helper may be the only one awake, so nothing is left to the workers.
+TEST_P(WorkerPoolTest, HelpRunsWhatTheForegroundHolds) {
+  std::atomic<int64_t> runs{0};
+  const Script script{7, 3, [&](int64_t, int64_t) { runs.fetch_add(1); }};
+  ImportArgs args;
+  args.k = &script;
+  for (int i = 0; i < 500; ++i) {
+    const Ticket ticket = foreground_.Push(args);
+    while (foreground_.passed() < ticket) pool_->Help();
+  }
+  EXPECT_EQ(runs.load(), 500 * 21);
+}
+
+TEST_P(WorkerPoolTest, HelpGivesUpOnItemsInOtherHands) {
+  std::atomic<bool> started{false};
+  std::atomic<bool> release{false};
+  const Script gate{1, 1, [&](int64_t, int64_t) {
+                      started = true;
+                      started.notify_all();
+                      release.wait(false);
+                    }};
+  const Ticket ticket = Push(foreground_, gate);
+  started.wait(false);
+  pool_->Help();
+  EXPECT_LT(foreground_.passed(), ticket);
+  release = true;
+  release.notify_all();
+  WaitFor(foreground_, ticket);
+}
+
+// A background operation that was waiting for what the helper ran.
+TEST_P(WorkerPoolTest, NotifyIfNeededWakesForWhatHelpMadePossible) {
+  std::atomic<int64_t> runs{0};
+  const Script script{1, 1, [&](int64_t, int64_t) { runs.fetch_add(1); }};
+  ImportArgs args;
+  args.k = &script;
+  for (int i = 0; i < 300; ++i) {
+    background_.SetAfter(foreground_.Push(args));
+    const Ticket ticket = background_.Push(args);
+    pool_->Help();
+    pool_->NotifyIfNeeded();
+    WaitFor(background_, ticket);
+  }
+  EXPECT_EQ(runs.load(), 600);
 }
 
 TEST_P(WorkerPoolTest, PassesOperationsWithoutItems) {
