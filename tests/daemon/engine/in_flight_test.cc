@@ -293,17 +293,22 @@ TEST_F(InFlightTest, WhoWaitsForAJobEndsWithItsTimeLimit) {
   const TestSequence held = WithHeldJob(40, golden::L2Count(10));
   TestSequence due = Filled(40, golden::L2Count(10));
   ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(due, 1)}).ok());
-  const auto limited = [](auto command) {
+  const auto limited = [this](auto command) {
     command.time_limit = absl::Seconds(30);
     command.max_wait = absl::Minutes(5);
-    return command;
+    return driver_->Send(command);
   };
   BeginStep begin;
   begin.entries = {Decode(due).ToEntry()};
-  const auto begun = driver_->Send(limited(begin));
-  const auto forked = driver_->Send(limited(ForkSequences{.parents = {held.id}}));
-  const auto set = driver_->Send(limited(SetPolicy{.sequence = held.id}));
-  const auto compressed = driver_->Send(limited(Compress{.sequence = held.id}));
+  ForkSequences fork;
+  fork.parents = {held.id};
+  SetPolicy policy;
+  Compress compress;
+  policy.sequence = compress.sequence = held.id;
+  const auto begun = limited(begin);
+  const auto forked = limited(fork);
+  const auto set = limited(policy);
+  const auto compressed = limited(compress);
   driver_->Status();
   driver_->Advance(absl::Seconds(29));
   EXPECT_FALSE(begun.ready() || forked.ready() || set.ready() || compressed.ready());
