@@ -38,7 +38,6 @@ test-all:
 bench:
 	@deploy/bootstrap $(if $(filter 1,$(PEERS)),--peers)
 	@deploy/build
-	@mkdir -p build/report
 	@SLUICE_BUILD_DIR=build/default .venv/bin/python -u tests/bench/run_bench.py $(if $(filter 1,$(PEERS)),--peers)
 
 clean:

@@ -60,6 +60,7 @@ void ParseFlags(int argc, char** argv) {
   on_exit(
       [](int status, void*) {
         if (!parsing || status != EXIT_FAILURE) return;
+        if (!help) std::cerr << "sluiced: --help lists the flags\n";
         std::cout.flush();
         std::cerr.flush();
         _Exit(help ? EXIT_SUCCESS : kBadUsage);
@@ -74,7 +75,7 @@ void ParseFlags(int argc, char** argv) {
   usage.version_string = [] { return absl::StrCat("sluiced ", DaemonVersion(), "\n"); };
   absl::SetFlagsUsageConfig(usage);
   if (absl::ParseCommandLine(argc, argv).size() > 1) {
-    std::cerr << "sluiced: takes flags only; --help lists them\n";
+    std::cerr << "sluiced: takes flags only\n";
     std::exit(EXIT_FAILURE);
   }
   parsing = false;

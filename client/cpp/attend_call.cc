@@ -1,7 +1,9 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "client/cpp/attend_call.h"
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/convert_step.h"
 #include "client/cpp/errors.h"
-#include "client/cpp/split.h"
 
 namespace sluice::client {
 namespace {
@@ -17,6 +18,19 @@ namespace {
 absl::Status TooLarge(int64_t bytes, int64_t limit) {
   return FieldError("q", absl::StrCat("one request needs ", bytes,
                                       " bytes of tensors, the daemon takes ", limit));
+}
+
+void AddSequences(std::span<const SequenceRows> parts, v1::SequenceTarget* target) {
+  for (const SequenceRows& part : parts) {
+    v1::SequenceRows* out = target->add_sequences();
+    out->set_sequence_id(part.sequence_id);
+    out->set_row_count(part.row_count);
+  }
+}
+
+int64_t CountRows(std::span<const SequenceRows> parts) {
+  return std::accumulate(parts.begin(), parts.end(), int64_t{0},
+                         [](int64_t sum, const SequenceRows& part) { return sum + part.row_count; });
 }
 
 }  // namespace
@@ -67,21 +81,42 @@ absl::StatusOr<AttendResult> AttendCall::OnStep(SessionStream* stream, uint64_t 
   return std::move(result_);
 }
 
+absl::StatusOr<std::vector<RowRange>> AttendCall::Plan(std::span<const SequenceRows> sequences,
+                                                       int64_t limit_bytes) const {
+  const int64_t rows = input_.q.rows;
+  // By division: a product could overflow. What fits is the daemon's to judge.
+  if (rows <= limit_bytes / RowBytes()) return std::vector<RowRange>{{0, std::ssize(sequences)}};
+  std::vector<int64_t> counts;
+  int64_t left = rows;
+  for (const SequenceRows& part : sequences) {
+    if (part.row_count < 1 || part.row_count > left) break;
+    left -= part.row_count;
+    counts.push_back(part.row_count);
+  }
+  if (left > 0 || counts.size() < sequences.size()) {
+    return FieldError("sequences", absl::StrCat("must have at least 1 row each and together the ",
+                                                rows, " rows of q"));
+  }
+  std::vector<RowRange> ranges = SplitEntries(counts, RowBytes(), limit_bytes);
+  if (!ranges.empty()) return ranges;
+  return TooLarge(*std::max_element(counts.begin(), counts.end()) * RowBytes(), limit_bytes);
+}
+
 absl::StatusOr<AttendResult> AttendCall::OnSequences(SessionStream* stream,
                                                      std::span<const SequenceRows> sequences) {
   if (absl::Status status = Check(); !status.ok()) return status;
-  const int64_t limit = stream->connection().tensor_limit_bytes();
-  // By division: a product could overflow.
-  if (input_.q.rows > limit / RowBytes()) return TooLarge(input_.q.Bytes(), limit);
-  v1::SessionRequest request;
-  v1::SequenceTarget* target = request.mutable_attend()->mutable_sequences();
-  for (const SequenceRows& rows : sequences) {
-    v1::SequenceRows* out = target->add_sequences();
-    out->set_sequence_id(rows.sequence_id);
-    out->set_row_count(rows.row_count);
+  const auto ranges = Plan(sequences, stream->connection().tensor_limit_bytes());
+  if (!ranges.ok()) return ranges.status();
+  int64_t first_row = 0;
+  for (const RowRange& range : *ranges) {
+    const auto parts = sequences.subspan(range.first, range.count);
+    v1::SessionRequest request;
+    AddSequences(parts, request.mutable_attend()->mutable_sequences());
+    const int64_t rows = ranges->size() == 1 ? input_.q.rows : CountRows(parts);
+    absl::Status status = Send(stream, &request, first_row, rows);
+    if (!status.ok()) return status;
+    first_row += rows;
   }
-  absl::Status status = Send(stream, &request, 0, input_.q.rows);
-  if (!status.ok()) return status;
   return std::move(result_);
 }
 

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cpp/session_stream.h"
+#include "client/cpp/split.h"
 #include "client/cpp/step_types.h"
 #include "sluice/v1/step.pb.h"
 
@@ -23,13 +25,17 @@ class AttendCall {
   // The rows are tokens of the open step.
   absl::StatusOr<AttendResult> OnStep(SessionStream* stream, uint64_t step_id);
 
-  // The rows are the last positions of the sequences. Not split: rows have no
-  // position of their own.
+  // The rows are the last positions of the sequences. Split between sequences
+  // only: rows have no position of their own.
   absl::StatusOr<AttendResult> OnSequences(SessionStream* stream,
                                            std::span<const SequenceRows> sequences);
 
  private:
   absl::Status Check() const;
+  // Whole sequences for each request. INVALID_ARGUMENT: one is too large, or they
+  // have not as many rows as q.
+  absl::StatusOr<std::vector<RowRange>> Plan(std::span<const SequenceRows> sequences,
+                                             int64_t limit_bytes) const;
   int64_t RowBytes() const;
   // Sends rows `first` to `first + count`; `request` has its target.
   absl::Status Send(SessionStream* stream, v1::SessionRequest* request, int64_t first,

@@ -2,7 +2,8 @@
 //
 // The API from end to end: one layer of one prefill step. Needs a running daemon;
 // its socket may be given as the only argument.
-#include <cstdio>
+#include <iostream>
+#include <span>
 #include <vector>
 
 #include "client/cpp/client.h"
@@ -38,8 +39,8 @@ absl::Status Run(const char* address) {
                                 .k = TensorView::Fp32(k.data(), 5, 2, 64),
                                 .v = TensorView::Fp32(v.data(), 5, 2, 64)});
   if (!attended.ok()) return attended.status();
-  std::printf("attended %td values, the first is %g\n", std::ssize(attended->out.As<float>()),
-              attended->out.As<float>()[0]);
+  const std::span<const float> out = attended->out.As<float>();
+  std::cout << "attended " << out.size() << " values, the first is " << out[0] << "\n";
   return absl::OkStatus();
 }
 
@@ -47,6 +48,9 @@ absl::Status Run(const char* address) {
 
 int main(int argc, char** argv) {
   const absl::Status status = Run(argc > 1 ? argv[1] : "");
-  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  return status.ok() ? 0 : 1;
+  if (status.ok()) return 0;
+  const auto reason = sluice::client::ErrorInfoOf(status).reason;
+  std::cerr << status.code() << ", reason " << sluice::client::ReasonName(reason) << ": "
+            << status.message() << "\n";
+  return 1;
 }

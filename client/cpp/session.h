@@ -71,7 +71,8 @@ class Session {
   absl::StatusOr<AppendResult> Append(const StepEntry& entry, std::span<const AppendLayer> layers);
 
   // Attends over what sequences hold, without a step, k and v; nothing is stored
-  // or scored. Errors: as Step's; not split, so INVALID_ARGUMENT above the limit.
+  // or scored. Sent in several requests, by sequences, if larger than one may be.
+  // Errors: as Step's; INVALID_ARGUMENT too where one sequence's rows are larger.
   absl::StatusOr<AttendResult> Attend(std::span<const SequenceRows> sequences,
                                       const AttendInput& input, const AttendOutput& output = {});
 

@@ -15,6 +15,24 @@ std::vector<RowRange> SplitRows(int64_t rows, int64_t row_bytes, int64_t limit_b
   return ranges;
 }
 
+std::vector<RowRange> SplitEntries(std::span<const int64_t> row_counts, int64_t row_bytes,
+                                   int64_t limit_bytes) {
+  const int64_t at_once = limit_bytes / row_bytes;
+  std::vector<RowRange> ranges;
+  int64_t left = 0;  // rows, in the last range
+  for (int64_t index = 0; index < std::ssize(row_counts); ++index) {
+    const int64_t rows = row_counts[index];
+    if (rows > at_once) return {};
+    if (rows > left || ranges.empty()) {
+      ranges.push_back({index, 0});
+      left = at_once;
+    }
+    ++ranges.back().count;
+    left -= rows;
+  }
+  return ranges;
+}
+
 std::vector<std::vector<LayerPart>> SplitLayers(std::span<const LayerSize> layers,
                                                 int64_t limit_bytes) {
   std::vector<std::vector<LayerPart>> requests;

@@ -22,6 +22,13 @@ struct RowRange {
 // REQUIRES: rows and row_bytes are at least 1.
 std::vector<RowRange> SplitRows(int64_t rows, int64_t row_bytes, int64_t limit_bytes);
 
+// Cuts entries of `row_counts[i]` rows of `row_bytes` bytes into ranges of whole
+// entries of at most `limit_bytes`, in order and as few as possible: `first` and
+// `count` are of entries. Empty if one entry is larger than the limit.
+// REQUIRES: there is an entry, row_bytes and every count are at least 1.
+std::vector<RowRange> SplitEntries(std::span<const int64_t> row_counts, int64_t row_bytes,
+                                   int64_t limit_bytes);
+
 // The size of one layer's tensors: k and v by row, and what only the last part
 // brings (observation queries).
 struct LayerSize {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/range.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 
@@ -28,17 +29,16 @@ absl::Status CheckOptions(const EngineOptions& options) {
       (options.slab_bytes & (options.slab_bytes - 1)) != 0) {
     return RefuseField("pool.slab_bytes",
                        absl::StrCat("must be a power of two in [", kMinSlabBytes, ", ",
-                                    kMaxSlabBytes, "], got ", options.slab_bytes));
+                                    kMaxSlabBytes, "] bytes, got ", options.slab_bytes));
   }
   const int64_t most = options.slab_bytes << 18;
   if (options.pool_bytes < kMinPoolBytes || options.pool_bytes > most) {
-    return RefuseField("pool.bytes", absl::StrCat("must be in [", kMinPoolBytes, ", ", most,
-                                                  "], got ", options.pool_bytes));
+    return RefuseRange("pool.bytes", options.pool_bytes, kMinPoolBytes, most);
   }
   if (options.job_reserve_bytes > options.pool_bytes / 2) {
     return RefuseField("pool.job_reserve_bytes",
                        absl::StrCat("must be at most half of the pool, got ",
-                                    options.job_reserve_bytes));
+                                    options.job_reserve_bytes, " bytes"));
   }
   return absl::OkStatus();
 }

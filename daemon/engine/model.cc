@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/hash.h"
+#include "daemon/base/range.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 
@@ -24,7 +25,7 @@ constexpr int64_t kMaxNameBytes = 256;
 
 absl::Status InRange(absl::string_view field, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();
-  return RefuseField(field, absl::StrCat("must be in [", low, ", ", high, "], got ", value));
+  return RefuseRange(field, value, low, high);
 }
 
 absl::Status CheckHeadDim(absl::string_view field, int64_t dim) {

@@ -185,13 +185,9 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
 
 // ---- policies
 
-void Sequences::Set(SetPolicy command) {
-  TryUntilAnswered(core_, std::move(command), [this](const auto& waiting, const auto& attempt) {
-    return TrySet(waiting, attempt);
-  });
-}
-
-Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& attempt) {
+template <class Command, class MakePolicy, class Act>
+Outcome Sequences::TryWhenIdle(const Command& command, const WaitList::Attempt& attempt,
+                               MakePolicy make_policy, Act act) {
   const auto refuse = [&](absl::Status status) {
     ++core_.totals.refused_calls;
     command.done(std::move(status));
@@ -207,7 +203,7 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
     refuse(sequence.status());
     return Outcome::kAnswered;
   }
-  auto policy = MakePolicyFor(command.policy, *(*sequence)->model, (*sequence)->draft_tokens);
+  absl::StatusOr<PolicyPtr> policy = make_policy(**sequence);
   if (!policy.ok()) {
     refuse(policy.status());
     return Outcome::kAnswered;
@@ -215,11 +211,26 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
   if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) {
     return *outcome;
   }
-  (*sequence)->policy = *policy;
-  jobs_.CountSlots(**sequence);
   core_.RenewLease(**sequence);
-  command.done(*std::move(policy));
+  act(**sequence, *std::move(policy));
   return Outcome::kAnswered;
+}
+
+void Sequences::Set(SetPolicy command) {
+  TryUntilAnswered(core_, std::move(command), [this](const auto& waiting, const auto& attempt) {
+    return TrySet(waiting, attempt);
+  });
+}
+
+Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& attempt) {
+  const auto make_policy = [&](const SequenceState& sequence) {
+    return MakePolicyFor(command.policy, *sequence.model, sequence.draft_tokens);
+  };
+  return TryWhenIdle(command, attempt, make_policy, [&](SequenceState& sequence, PolicyPtr policy) {
+    sequence.policy = policy;
+    jobs_.CountSlots(sequence);
+    command.done(std::move(policy));
+  });
 }
 
 void Sequences::Compress(struct Compress command) {
@@ -241,42 +252,18 @@ absl::StatusOr<PolicyPtr> Sequences::CompressPolicy(const struct Compress& comma
 
 Outcome Sequences::TryCompress(const struct Compress& command,
                                const WaitList::Attempt& attempt) {
-  const auto refuse = [&](absl::Status status) {
-    ++core_.totals.refused_calls;
-    command.done(std::move(status));
+  const auto make_policy = [&](const SequenceState& sequence) {
+    return CompressPolicy(command, sequence);
   };
-  absl::Status ended = EndOfWait(command.cancelled, attempt);
-  if (core_.stopping) ended = Draining();
-  if (!ended.ok()) {
-    refuse(std::move(ended));
-    return Outcome::kAnswered;
-  }
-  const auto sequence = core_.FindWhole(command.caller, command.sequence, "sequence_id");
-  if (!sequence.ok()) {
-    refuse(sequence.status());
-    return Outcome::kAnswered;
-  }
-  auto policy = CompressPolicy(command, **sequence);
-  if (!policy.ok()) {
-    refuse(policy.status());
-    return Outcome::kAnswered;
-  }
-  if (const auto outcome = WaitIdle(**sequence, "sequence_id", attempt.expired, refuse)) {
-    return *outcome;
-  }
-  core_.RenewLease(**sequence);
-  const auto answer = [done = command.done,
-                       model = (*sequence)->model->model](const JobEnd& end) {
-    if (!end.status.ok()) return done(end.status);
-    done(Compressed{model, end.kept_tokens, end.freed_now_bytes, end.freed_later_bytes,
-                    end.report});
-  };
-  if (command.dry_run) {
-    answer(jobs_.DryRun(**sequence, **policy));
-  } else {
-    jobs_.Request(**sequence, *std::move(policy), answer);
-  }
-  return Outcome::kAnswered;
+  return TryWhenIdle(command, attempt, make_policy, [&](SequenceState& sequence, PolicyPtr policy) {
+    const auto answer = [done = command.done, model = sequence.model->model](const JobEnd& end) {
+      if (!end.status.ok()) return done(end.status);
+      done(Compressed{model, end.kept_tokens, end.freed_now_bytes, end.freed_later_bytes,
+                      end.report});
+    };
+    if (command.dry_run) return answer(jobs_.DryRun(sequence, *policy));
+    jobs_.Request(sequence, std::move(policy), answer);
+  });
 }
 
 }  // namespace sluice

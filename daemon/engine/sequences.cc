@@ -8,6 +8,7 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
+#include "daemon/base/range.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/policy/registry.h"
@@ -133,8 +134,7 @@ absl::StatusOr<PolicyPtr> Sequences::MakePolicyFor(const PolicySpec& spec,
 absl::Status Sequences::CheckCreate(const CreateSequence& command) const {
   if (core_.draining) return Draining();
   if (command.draft_tokens < 0 || command.draft_tokens > kMaxDraftTokens) {
-    return RefuseField("draft_tokens", absl::StrCat("must be in [0, ", kMaxDraftTokens, "], got ",
-                                                    command.draft_tokens));
+    return RefuseRange("draft_tokens", command.draft_tokens, 0, kMaxDraftTokens);
   }
   if (command.lease < absl::ZeroDuration()) {
     return RefuseField("lease", absl::StrCat("must not be negative, got ",

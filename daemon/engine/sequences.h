@@ -49,6 +49,11 @@ class Sequences {
   std::optional<WaitList::Outcome> WaitIdle(SequenceState& sequence, const std::string& field,
                                             bool expired,
                                             const std::function<void(absl::Status)>& refuse);
+  // Finds the command's sequence, makes a policy for it, and acts once it is idle;
+  // the refusals of all three are answered here, the rest by `act(sequence, policy)`.
+  template <class Command, class MakePolicy, class Act>
+  WaitList::Outcome TryWhenIdle(const Command& command, const WaitList::Attempt& attempt,
+                                MakePolicy make_policy, Act act);
   WaitList::Outcome TrySet(const SetPolicy& command, const WaitList::Attempt& attempt);
   WaitList::Outcome TryCompress(const struct Compress& command,
                                 const WaitList::Attempt& attempt);

@@ -3,6 +3,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/base/range.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/command.h"
@@ -16,8 +17,7 @@ constexpr int64_t kMaxDurationSeconds = 315'576'000'000;  // protobuf's own boun
 
 absl::Status CheckRange(const FieldPath& path, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();
-  return RefuseField(path.ToString(),
-                     absl::StrCat("must be in [", low, ", ", high, "], got ", value));
+  return RefuseRange(path.ToString(), value, low, high);
 }
 
 absl::Status Missing(const FieldPath& path) {

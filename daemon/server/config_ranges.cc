@@ -51,7 +51,7 @@ absl::Status CheckPool(const config::v1::Pool& pool) {
   }}));
   if ((pool.slab_bytes() & (pool.slab_bytes() - 1)) == 0) return absl::OkStatus();
   return RefuseField("pool.slab_bytes",
-                     absl::StrCat("must be a power of two, got ", pool.slab_bytes()));
+                     absl::StrCat("must be a power of two, got ", pool.slab_bytes(), " bytes"));
 }
 
 absl::Status CheckLimits(const config::v1::Limits& limits) {

@@ -13,9 +13,8 @@ namespace {
 // An item's bytes; a row costs what kRowBytes cost on top of its own (cache misses).
 constexpr int64_t kItemBytes = int64_t{256} << 10;
 constexpr int64_t kRowBytes = 2048;
-
-// A call that writes more goes past the caches: Attend would not find it there.
-constexpr int64_t kStreamBytes = int64_t{8} << 20;
+// Of a call that goes past the caches: rows are fetched only within an item.
+constexpr int64_t kStreamItemBytes = int64_t{1} << 20;
 
 }  // namespace
 
@@ -62,6 +61,7 @@ void AppendWork::CutIntoItems() {
       layer.k_dim * DtypeBytes(args_.k_dtype) + layer.v_dim * DtypeBytes(args_.v_dtype);
   stream_ = args_.token_count * layer.kv_heads * slot_bytes >= kStreamBytes;
   item_starts_.assign(1, 0);
+  const int64_t item_bytes = stream_ ? kStreamItemBytes : kItemBytes;
   int64_t bytes = 0;
   for (size_t i = 0; i < runs_.size(); ++i) {
     bytes += (runs_[i].slots * slot_bytes + kRowBytes) * layer.kv_heads;
@@ -69,7 +69,7 @@ void AppendWork::CutIntoItems() {
     // A page belongs to one item, which clears it.
     const bool page_goes_on = !last && runs_[i + 1].entry == runs_[i].entry &&
                               runs_[i + 1].block == runs_[i].block;
-    if (page_goes_on || (!last && bytes < kItemBytes)) continue;
+    if (page_goes_on || (!last && bytes < item_bytes)) continue;
     item_starts_.push_back(static_cast<int64_t>(i) + 1);
     bytes = 0;
   }
@@ -81,12 +81,12 @@ void AppendWork::Run(int64_t item, WorkerScratch& scratch) {
   int64_t non_finite = 0;
   for (int64_t i = item_starts_[item]; i < end; ++i) {
     for (int32_t head = 0; head < heads; ++head) {
-      if (!stream_ && head + 1 < heads) {
+      if (head + 1 < heads) {
         PrefetchDestination(runs_[i], head + 1);
-      } else if (!stream_ && i + 1 < end) {
+      } else if (i + 1 < end) {
         PrefetchDestination(runs_[i + 1], 0);
       }
-      non_finite += StoreRun(runs_[i], head, scratch);
+      non_finite += StoreRun(runs_[i], head, i + 1 < end, scratch);
     }
   }
   if (stream_) hwy::FlushStream();
@@ -101,11 +101,17 @@ uint32_t AppendWork::PageOf(const GroupRun& run, int32_t head) const {
 }
 
 void AppendWork::PrefetchDestination(const GroupRun& run, int32_t head) const {
-  PrefetchSlots(pool_, pool_.formats[run.entry->tail_format], PageOf(run, head), run.first_slot,
-                run.slots);
+  const SpanFormat& format = pool_.formats[run.entry->tail_format];
+  const uint32_t page = PageOf(run, head);
+  if (stream_) {
+    PrefetchSides(pool_, format, page, run.first_slot);
+  } else {
+    PrefetchSlots(pool_, format, page, run.first_slot, run.slots);
+  }
 }
 
-int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, WorkerScratch& scratch) const {
+int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, bool next_is_ours,
+                             WorkerScratch& scratch) const {
   const LayerShape& layer = *args_.layer;
   const SpanFormat& format = pool_.formats[run.entry->tail_format];
   const int64_t k_bytes = layer.k_dim * DtypeBytes(args_.k_dtype);
@@ -120,11 +126,17 @@ int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, WorkerScratch& s
   source.v_dtype = args_.v_dtype;
   source.first_position = run.position;
   source.stream = stream_;
-  // The next head's rows lie beside these, the next run's behind them.
-  const int64_t vectors_ahead =
-      head + 1 < layer.kv_heads ? 1 : run.slots * int64_t{layer.kv_heads} - head;
+  // The next head's rows lie beside these, the next run's behind them, all heads
+  // together: each head fetches its share of those.
+  const int64_t run_vectors = run.slots * int64_t{layer.kv_heads};
+  const int64_t vectors_ahead = head + 1 < layer.kv_heads ? 1 : run_vectors - head;
   source.k_ahead_bytes = vectors_ahead * k_bytes;
   source.v_ahead_bytes = vectors_ahead * v_bytes;
+  if (next_is_ours) {
+    const int64_t share = run_vectors - head + head * int64_t{run.slots};
+    source.k_later = source.k + share * k_bytes;
+    source.v_later = source.v + share * v_bytes;
+  }
   const uint32_t page = PageOf(run, head);
   if (run.first_slot == 0) OpenPage(pool_, format, page, run.page_slots);
   return StoreSlots(pool_, format, page, run.first_slot, run.slots, source, scratch);

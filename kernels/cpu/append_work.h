@@ -38,7 +38,9 @@ class AppendWork : public Work {
   void AddEntry(const ViewEntry& entry);
   void CutIntoItems();
   uint32_t PageOf(const GroupRun& run, int32_t head) const;
-  int64_t StoreRun(const GroupRun& run, int32_t head, WorkerScratch& scratch) const;
+  // `next_is_ours`: this item goes on with the run behind this one.
+  int64_t StoreRun(const GroupRun& run, int32_t head, bool next_is_ours,
+                   WorkerScratch& scratch) const;
   void PrefetchDestination(const GroupRun& run, int32_t head) const;
 
   const PoolView& pool_;

@@ -2,7 +2,9 @@
 #include "kernels/cpu/compact_work.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "hwy/cache_control.h"
 #include "kernels/core/kept.h"
 #include "kernels/core/layout.h"
 #include "kernels/core/number.h"
@@ -39,7 +41,15 @@ void ConvertSlot(const PageFormat& from, const SlotPlace& source, const PageForm
 struct CompactWork::Source {
   const SpanFormat* format = nullptr;
   uint32_t page = kNoPage;
-  int32_t slot = 0;
+  const int32_t* positions = nullptr;  // of the page, as are the others
+  const float* log_mass = nullptr;
+  const float* norms = nullptr;
+};
+
+struct CompactWork::Sources {
+  Source pages[kMaxPageSlots];  // a slot each
+  SlotPlaces places;
+  bool same_format = true;  // as the destination's
 };
 
 Row CompactWork::MakeSourceRow(int32_t r) const {
@@ -60,6 +70,7 @@ int64_t CompactWork::Plan() {
   rows_per_item_ =
       std::max<int64_t>(1, kItemMaskWords * rows.row_count / std::max<int64_t>(1, words));
   finding_ = true;
+  stream_ = static_cast<int64_t>(pages_.size()) * format_->slab.page_bytes >= kStreamBytes;
   return pages_.empty() ? 0 : CeilDivide(rows.row_count, rows_per_item_);
 }
 
@@ -78,7 +89,17 @@ void CompactWork::Run(int64_t item, WorkerScratch&) {
   }
   const auto pages = static_cast<int64_t>(pages_.size());
   const int64_t end = std::min(pages, (item + 1) * pages_per_item_);
-  for (int64_t page = item * pages_per_item_; page < end; ++page) WritePage(page);
+  Sources sources[2];
+  Sources* current = &sources[0];
+  Sources* next = &sources[1];
+  FindSources(item * pages_per_item_, current);
+  for (int64_t page = item * pages_per_item_; page < end; ++page) {
+    next->places.count = 0;
+    if (page + 1 < end) FindSources(page + 1, next);
+    if (current->places.count > 0) WritePage(page, *current, *next);
+    std::swap(current, next);
+  }
+  if (stream_) hwy::FlushStream();
 }
 
 void CompactWork::FindPages(int32_t r) {
@@ -103,78 +124,98 @@ void CompactWork::FindPages(int32_t r) {
   }
 }
 
-CompactWork::Source CompactWork::FindSource(const Row& row, int64_t slot) const {
-  const Span* span = row.spans;
-  while (slot >= span->slots) slot -= (span++)->slots;
-  const int64_t index = span->first_slot + slot;
-  const int32_t page_size = span->format->page.page_size;
-  return {span->format, span->Page(index / page_size), static_cast<int32_t>(index % page_size)};
-}
-
-// The source page that the slots are, slot for slot; kNoPage: they are not one.
-uint32_t CompactWork::WholePage(const Source* sources, int32_t count) const {
-  if (count != format_->page.page_size) return kNoPage;
-  for (int32_t i = 0; i < count; ++i) {
-    const Source& source = sources[i];
-    if (source.format != format_ || source.page != sources[0].page || source.slot != i) {
-      return kNoPage;
-    }
-  }
-  return sources[0].page;
-}
-
-void CompactWork::WritePage(int64_t index) const {
+void CompactWork::FindSources(int64_t index, Sources* sources) const {
   const Page& page = pages_[index];
+  sources->places.count = page.slots;
+  sources->same_format = true;
   if (page.slots == 0) return;
   const Row row = MakeSourceRow(page.row);
   int64_t kept[kMaxPageSlots];
-  Source sources[kMaxPageSlots];
   ListKept(MaskOf(page.row), row.slots, page.first_slot, page.slots, kept);
-  for (int32_t i = 0; i < page.slots; ++i) sources[i] = FindSource(row, kept[i]);
+  const Span* span = row.spans;
+  int64_t span_start = 0;
+  int64_t page_start = 0;  // of the row's slots, as is the end
+  int64_t page_end = 0;
+  Source source;
+  const std::byte* data = nullptr;
+  for (int32_t i = 0; i < page.slots; ++i) {
+    for (; kept[i] >= span_start + span->slots; ++span) span_start += span->slots;
+    if (kept[i] >= page_end || source.format != span->format) {
+      const SlabLayout& slab = span->format->slab;
+      const int64_t place = span->first_slot + kept[i] - span_start;
+      source.format = span->format;
+      source.page = span->Page(place / slab.page_size);
+      page_start = kept[i] - place % slab.page_size;
+      page_end = std::min(page_start + slab.page_size, span_start + span->slots);
+      data = PageData(pool_, slab, source.page);
+      source.positions = PagePositions(pool_, slab, source.page);
+      source.log_mass = PageLogMass(pool_, slab, source.page);
+      source.norms = PageKeyNorms(pool_, slab, source.page);
+      sources->same_format = sources->same_format && SameBytes(span->format->page, format_->page);
+    }
+    const auto slot = static_cast<int32_t>(kept[i] - page_start);
+    __builtin_prefetch(source.positions + slot);
+    __builtin_prefetch(source.log_mass + slot);
+    __builtin_prefetch(source.norms + slot);
+    sources->pages[i] = source;
+    sources->places.slots[i] = {data, slot};
+  }
+}
+
+// The source page that the slots are, slot for slot; kNoPage: they are not one.
+uint32_t CompactWork::WholePage(const Sources& sources) const {
+  if (sources.places.count != format_->page.page_size) return kNoPage;
+  for (int32_t i = 0; i < sources.places.count; ++i) {
+    const Source& source = sources.pages[i];
+    if (source.format != format_ || source.page != sources.pages[0].page ||
+        sources.places.slots[i].slot != i) {
+      return kNoPage;
+    }
+  }
+  return sources.pages[0].page;
+}
+
+void CompactWork::WritePage(int64_t index, const Sources& sources, const Sources& next) const {
   if (args_.reused != nullptr) {
-    args_.reused[index] = WholePage(sources, page.slots);
+    args_.reused[index] = WholePage(sources);
     if (args_.reused[index] != kNoPage) return;
   }
   const uint32_t id = args_.destination_pages[index];
-  CopySlots(sources, page.slots, PageData(pool_, format_->slab, id));
-  CopySides(sources, page.slots, id);
+  CopySlots(sources, next, PageData(pool_, format_->slab, id));
+  CopySides(sources, id);
 }
 
-void CompactWork::CopySlots(const Source* sources, int32_t count, std::byte* page) const {
-  SlotPlace places[kMaxPageSlots];
-  bool same = true;
-  for (int32_t i = 0; i < count; ++i) {
-    places[i] = {PageData(pool_, sources[i].format->slab, sources[i].page), sources[i].slot};
-    same = same && SameBytes(sources[i].format->page, format_->page);
-  }
-  if (same) {
-    GatherSlots(format_->page, places, count, page);
+void CompactWork::CopySlots(const Sources& sources, const Sources& next, std::byte* page) const {
+  const SlotPlaces& places = sources.places;
+  if (sources.same_format) {
+    static constexpr SlotPlaces kNone;
+    GatherSlots(format_->page, places, next.same_format ? next.places : kNone, stream_, page);
     return;
   }
   std::fill_n(page, PageBytes(format_->page), std::byte{0});
-  for (int32_t i = 0; i < count; ++i) {
-    ConvertSlot(sources[i].format->page, places[i], format_->page, i, page);
+  for (int32_t i = 0; i < places.count; ++i) {
+    ConvertSlot(sources.pages[i].format->page, places.slots[i], format_->page, i, page);
   }
 }
 
-void CompactWork::CopySides(const Source* sources, int32_t count, uint32_t page) const {
+void CompactWork::CopySides(const Sources& sources, uint32_t page) const {
   const SlabLayout& slab = format_->slab;
+  const int32_t count = sources.places.count;
   int32_t* positions = PagePositions(pool_, slab, page);
   float* log_mass = PageLogMass(pool_, slab, page);
   float* norms = PageKeyNorms(pool_, slab, page);
   bool has_mass = false;
-  for (int32_t i = 0; i < slab.page_size; ++i) {
-    if (i >= count) {
-      positions[i] = 0;
-      log_mass[i] = norms[i] = 0.0f;
-      continue;
-    }
-    const Source& source = sources[i];
-    positions[i] = PagePositions(pool_, source.format->slab, source.page)[source.slot];
-    log_mass[i] = PageLogMass(pool_, source.format->slab, source.page)[source.slot];
-    norms[i] = PageKeyNorms(pool_, source.format->slab, source.page)[source.slot];
+  for (int32_t i = 0; i < count; ++i) {
+    const Source& source = sources.pages[i];
+    const int32_t slot = sources.places.slots[i].slot;
+    positions[i] = source.positions[slot];
+    log_mass[i] = source.log_mass[slot];
+    norms[i] = source.norms[slot];
     has_mass = has_mass || log_mass[i] != 0.0f;
   }
+  std::fill(positions + count, positions + slab.page_size, 0);
+  std::fill(log_mass + count, log_mass + slab.page_size, 0.0f);
+  std::fill(norms + count, norms + slab.page_size, 0.0f);
   *PageFlags(pool_, slab, page) = has_mass ? kPageHasMass : 0;
 }
 

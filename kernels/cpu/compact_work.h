@@ -10,8 +10,6 @@
 
 namespace sluice::cpu {
 
-struct SlotPlace;
-
 // Compact: first where every destination page's slots begin in its row, then
 // the pages themselves, all in parallel.
 class CompactWork : public Work {
@@ -35,20 +33,23 @@ class CompactWork : public Work {
 
   // A kept slot with its side arrays.
   struct Source;
+  // The kept slots of a destination page.
+  struct Sources;
 
   Row MakeSourceRow(int32_t r) const;
   const uint32_t* MaskOf(int32_t r) const;
   void FindPages(int32_t r);
-  void WritePage(int64_t page) const;
-  Source FindSource(const Row& row, int64_t slot) const;
-  uint32_t WholePage(const Source* sources, int32_t count) const;
-  void CopySlots(const Source* sources, int32_t count, std::byte* page) const;
-  void CopySides(const Source* sources, int32_t count, uint32_t page) const;
+  void WritePage(int64_t page, const Sources& sources, const Sources& next) const;
+  void FindSources(int64_t page, Sources* sources) const;
+  uint32_t WholePage(const Sources& sources) const;
+  void CopySlots(const Sources& sources, const Sources& next, std::byte* page) const;
+  void CopySides(const Sources& sources, uint32_t page) const;
 
   const PoolView& pool_;
   CompactArgs args_;
   const SpanFormat* format_ = nullptr;  // of the destination
   bool finding_ = true;
+  bool stream_ = false;  // more bytes than the caches would keep
   int64_t rows_per_item_ = 1;
   int64_t pages_per_item_ = 1;
   std::vector<Page> pages_;  // by place in destination_pages

@@ -19,9 +19,19 @@ struct SlotPlace {
   int32_t slot = 0;
 };
 
-// Writes the K and V tiles of a page: slot i is `sources[i]`, slots from
-// `count` on are zeros. Thread-safe over different pages.
-void GatherSlots(const PageFormat& format, const SlotPlace* sources, int32_t count,
-                 std::byte* page);
+// The slots of a page to be written, in order.
+struct SlotPlaces {
+  SlotPlace slots[kMaxPageSlots];
+  int32_t count = 0;
+};
+
+// Writes the K and V tiles of a page: slot i is `sources.slots[i]`, slots from
+// the count on are zeros. `next` is brought near meanwhile. Thread-safe over
+// different pages.
+//
+// With `stream` it goes past the caches, and the caller ends with
+// hwy::FlushStream(): for more bytes than caches keep.
+void GatherSlots(const PageFormat& format, const SlotPlaces& sources, const SlotPlaces& next,
+                 bool stream, std::byte* page);
 
 }  // namespace sluice::cpu

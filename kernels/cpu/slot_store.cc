@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/core/layout.h"
 #include "kernels/core/number.h"
@@ -12,7 +13,9 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/slot_store.cc"
 #include "hwy/foreach_target.h"  // must come before highway.h
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "kernels/cpu/group-inl.h"
 #include "kernels/cpu/stage-inl.h"
 
 #ifndef SLUICE_KERNELS_CPU_SLOT_STORE_ONCE
@@ -84,7 +87,7 @@ void StoreKeys(const PageFormat& format, const StagedGroup& group, int32_t first
   const int64_t units = int64_t{format.k_dim} * DtypeBytes(format.dtype) / 4;
   auto* lines = reinterpret_cast<uint32_t*>(tile) + first_slot / kGroupSlots * units * kGroupSlots;
   if (group.count == kGroupSlots) {
-    TransposeGroup(group.k, units, lines);
+    TurnRows(group.k, units, lines);
     return;
   }
   for (int32_t i = 0; i < group.count; ++i) {
@@ -133,43 +136,113 @@ void StoreSideArrays(const PoolView& pool, const SpanFormat& format, uint32_t pa
   if (has_mass) *PageFlags(pool, format.slab, page) |= kPageHasMass;
 }
 
-// A whole group of rows in the stored dtype: keys are summed when they lie side
-// by side. False, if something is not finite (or the sums are in doubt): the
-// group is then to be stored slot by slot.
+// Fills a tile's part of a group by write(kStream, words): past the caches, if
+// wanted, through `room` where lines are more than a vector.
+template <class Write>
+bool FillPart(bool stream, int64_t bytes, StageRoom* room, std::byte* part, const Write& write) {
+  if (!stream) return write(std::false_type(), reinterpret_cast<uint32_t*>(part));
+  if constexpr (kLineIsVector) {
+    return write(std::true_type(), reinterpret_cast<uint32_t*>(part));
+  } else {
+    const bool written = write(std::false_type(), reinterpret_cast<uint32_t*>(room->streamed));
+    StreamBytes(room->streamed, bytes, part);
+    return written;
+  }
+}
+
+// False, if the sums of squares of the keys are not those of finite numbers or in doubt.
+bool StoreGroupKeys(const PageFormat& format, bool stream, int32_t first_slot, std::byte* tile,
+                    const Ahead& ahead, StageRoom* room, StagedGroup* group) {
+  const int64_t row_bytes = format.k_dim * DtypeBytes(format.dtype);
+  FillPart(stream, kGroupSlots * row_bytes, room, tile + first_slot * row_bytes,
+           [&](auto streams, uint32_t* lines) HWY_ATTR {
+             if (format.dtype == Dtype::kF32) {
+               TurnKeys<false, streams>(format, group->k, ahead, lines, group->key_norm);
+             } else {
+               TurnKeys<true, streams>(format, group->k, ahead, lines, group->key_norm);
+             }
+             return true;
+           });
+  return NormsOfSums(group->key_norm);
+}
+
+// False, if a value is not finite.
+bool StoreGroupValues(const PageFormat& format, bool stream, int32_t first_slot, std::byte* tile,
+                      const Ahead& ahead, StageRoom* room, const StagedGroup& group) {
+  const int64_t row_bytes = format.v_dim * DtypeBytes(format.dtype);
+  return FillPart(stream, kGroupSlots * row_bytes, room, tile + first_slot * row_bytes,
+                  [&](auto streams, uint32_t* words) HWY_ATTR {
+                    return format.dtype == Dtype::kF32
+                               ? CopyValues<streams>(group.v, format.v_dim, ahead, words)
+                               : PairValues<streams>(group.v, format.v_dim, 0x7f80, ahead, words);
+                  });
+}
+
+// Rows of a group in the stored dtype, each `dim` elements long, and what is
+// fetched when they are stored. Rows that were converted fetch it here.
+Ahead StageRows(const std::byte* first, int64_t stride_bytes, Dtype dtype, Dtype stored,
+                int32_t dim, const Ahead& wanted, std::byte (*room)[kMaxRowBytes],
+                const std::byte** rows) {
+  for (int32_t i = 0; i < kGroupSlots; ++i) {
+    const std::byte* row = first + i * stride_bytes;
+    rows[i] = AsStored(row, dtype, stored, dim, room[i]);
+    if (rows[i] == row) continue;
+    const int64_t row_bytes = dim * DtypeBytes(dtype);
+    for (int64_t byte = 0; byte < row_bytes; byte += kCacheLineBytes) {
+      FetchNext(wanted, row + byte);
+      FetchLater(wanted, i * row_bytes + byte);
+    }
+  }
+  return dtype == stored ? wanted : Ahead();
+}
+
+// Brings a group's rows side by side. Where they lie, often a power of 2 apart,
+// they share so few sets of the first cache that turning them, which reads each
+// line several times, would find them gone.
+void CopyRows(int64_t row_bytes, std::byte* room, const std::byte** rows) {
+  const hn::CappedTag<uint32_t, 8> d;
+  auto* to = reinterpret_cast<uint32_t*>(room);
+  const int64_t words = row_bytes / 4;
+  for (int32_t i = 0; i < kGroupSlots; ++i, to += words) {
+    const auto* from = reinterpret_cast<const uint32_t*>(rows[i]);
+    for (int64_t word = 0; word < words; word += static_cast<int64_t>(hn::Lanes(d))) {
+      hn::StoreU(hn::LoadU(d, from + word), d, to + word);
+    }
+    rows[i] = reinterpret_cast<const std::byte*>(to);
+  }
+}
+
+// A whole group of fp32 or bf16: keys are summed when they lie side by side.
+// False, if something is not finite (or the sums are in doubt): the group is
+// then to be stored slot by slot.
 bool StoreWholeGroup(const PageFormat& format, const SlotSource& source, int64_t index,
                      int32_t first_slot, std::byte* page, StageRoom* room, StagedGroup* group) {
-  const bool as_stored = source.k_dtype == format.dtype && source.v_dtype == format.dtype;
-  if (!as_stored || format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
+  if (format.dtype == Dtype::kF16 || source.log_mass != nullptr) return false;
   group->count = kGroupSlots;
-  const int64_t k_bytes = format.k_dim * DtypeBytes(format.dtype);
-  const int64_t v_bytes = format.v_dim * DtypeBytes(format.dtype);
-  for (int32_t i = 0; i < kGroupSlots; ++i) {
-    PrefetchRow(source.k + (index + i) * source.k_stride_bytes + source.k_ahead_bytes, k_bytes);
-    PrefetchRow(source.v + (index + i) * source.v_stride_bytes + source.v_ahead_bytes, v_bytes);
-    group->k[i] = InLaneOrder(format, source.k + (index + i) * source.k_stride_bytes,
-                              room->ordered_k[i]);
-    group->v[i] = source.v + (index + i) * source.v_stride_bytes;
-    group->log_mass[i] = 0.0f;
+  Ahead k_ahead = StageRows(source.k + index * source.k_stride_bytes, source.k_stride_bytes,
+                                  source.k_dtype, format.dtype, format.k_dim,
+                                  {source.k_ahead_bytes, source.k_later}, room->converted_k,
+                                  group->k);
+  const Ahead v_ahead = StageRows(source.v + index * source.v_stride_bytes, source.v_stride_bytes,
+                                  source.v_dtype, format.dtype, format.v_dim,
+                                  {source.v_ahead_bytes, source.v_later}, room->converted_v,
+                                  group->v);
+  if (!TurnsInPlace(format)) {
+    for (int32_t i = 0; i < kGroupSlots; ++i) {
+      group->k[i] = InLaneOrder(format, group->k[i], room->ordered_k[i]);
+    }
+  } else if (source.stream && source.k_dtype == format.dtype) {
+    CopyRows(format.k_dim * DtypeBytes(format.dtype), room->ordered_k[0], group->k);
+    k_ahead.row_bytes = 0;
   }
-  if (!RowsAreFinite(group->v, kGroupSlots, format.dtype, format.v_dim)) return false;
-  const int64_t units = k_bytes / 4;
-  auto* place = reinterpret_cast<uint32_t*>(page) + int64_t{first_slot} * units;
-  auto* lines = source.stream ? reinterpret_cast<uint32_t*>(room->streamed) : place;
-  TransposeGroup(group->k, units, lines);
-  SumsOfSquares(lines, units, format.dtype == Dtype::kBf16, group->key_norm);
-  for (float& norm : group->key_norm) {
-    if (!SumIsSound(norm)) return false;
-    norm = std::sqrt(norm);
-  }
-  std::byte* values = page + KTileBytes(format);
-  if (!source.stream) {
-    StoreValues(format, *group, first_slot, values);
+  std::fill_n(group->log_mass, kGroupSlots, 0.0f);
+  if (StoreGroupKeys(format, source.stream, first_slot, page, k_ahead, room, group) &&
+      StoreGroupValues(format, source.stream, first_slot, page + KTileBytes(format), v_ahead, room,
+                       *group)) {
     return true;
   }
-  StreamBytes(room->streamed, units * kGroupSlots * 4, reinterpret_cast<std::byte*>(place));
-  StoreValues(format, *group, 0, room->streamed);
-  StreamBytes(room->streamed, kGroupSlots * v_bytes, values + first_slot * v_bytes);
-  return true;
+  if (source.stream) hwy::FlushStream();  // the group is written again
+  return false;
 }
 
 int64_t StoreSlotsImpl(const PoolView& pool, const SpanFormat& format, uint32_t page,
@@ -234,9 +307,15 @@ void PrefetchSlots(const PoolView& pool, const SpanFormat& format, uint32_t page
   prefetch(data + first_slot / kGroupSlots * group_bytes, group_bytes);
   prefetch(data + KTileBytes(format.page) + first_slot / 2 * 2 * row_bytes,
            RoundUp(count, 2) * row_bytes);
+  PrefetchSides(pool, format, page, first_slot);
+}
+
+void PrefetchSides(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot) {
   __builtin_prefetch(PagePositions(pool, format.slab, page) + first_slot, 1, 3);
   __builtin_prefetch(PageLogMass(pool, format.slab, page) + first_slot, 1, 3);
   __builtin_prefetch(PageKeyNorms(pool, format.slab, page) + first_slot, 1, 3);
+  __builtin_prefetch(PageFlags(pool, format.slab, page), 1, 3);
 }
 
 void ClearPage(const PoolView& pool, const SpanFormat& format, uint32_t page) {

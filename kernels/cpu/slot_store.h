@@ -22,9 +22,13 @@ struct SlotSource {
   int64_t first_position = 0;          // of the first slot, without `positions`
   const int32_t* positions = nullptr;  // a slot each; null: they ascend by 1
   const float* log_mass = nullptr;     // a slot each; null: 0
-  // From a row to the one to be brought near meanwhile; it need not exist.
+  // What is brought near while a group of 16 is stored, none of which need
+  // exist: from each row the one that far on, which is wanted next, and as many
+  // bytes as the group's keys or values have, wanted later (null: none).
   int64_t k_ahead_bytes = 0;
   int64_t v_ahead_bytes = 0;
+  const std::byte* k_later = nullptr;
+  const std::byte* v_later = nullptr;
   // Whole groups of 16 go past the caches: for more bytes than caches keep. The
   // caller then ends with hwy::FlushStream().
   bool stream = false;
@@ -48,6 +52,11 @@ void OpenPage(const PoolView& pool, const SpanFormat& format, uint32_t page, int
 // Brings what StoreSlots will write of a page near, in the background.
 void PrefetchSlots(const PoolView& pool, const SpanFormat& format, uint32_t page,
                    int32_t first_slot, int32_t count);
+
+// The same for the side arrays of a group of 16 only: what goes past the caches
+// needs nothing else, but waits behind stores that miss them.
+void PrefetchSides(const PoolView& pool, const SpanFormat& format, uint32_t page,
+                   int32_t first_slot);
 
 // Zeroes a page's bytes, side arrays and flags.
 void ClearPage(const PoolView& pool, const SpanFormat& format, uint32_t page);

@@ -1,7 +1,6 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 
-// Rows of single slots and of groups of 16, between canonical order and the
-// bytes of a page. Compiled once per SIMD target: include it only from a file
+// Rows of single slots, between canonical order and the bytes of a page. Compiled once per SIMD target: include it only from a file
 // that foreach_target.h compiles, after hwy/highway.h.
 
 #if defined(SLUICE_KERNELS_CPU_STAGE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -112,55 +111,28 @@ inline float SumOfSquares(const std::byte* row, int64_t units, bool is_bf16) {
   return AddClasses(sums, [](float a, float b) { return a + b; });
 }
 
-// The sums of the 16 slots of a group's lines.
-inline void SumsOfSquares(const uint32_t* lines, int64_t units, bool is_bf16, float* result) {
-  const hn::CappedTag<float, kGroupSlots> df;
-  const hn::RebindToUnsigned<decltype(df)> du;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(df));
-  for (int64_t lane = 0; lane < kGroupSlots; lane += lanes) {
-    hn::Vec<decltype(df)> sums[kSumClasses];
-    for (int64_t first = 0; first < kSumClasses; ++first) {
-      auto even = hn::Zero(df);
-      auto odd = hn::Zero(df);
-      for (int64_t unit = first; unit < units; unit += kSumClasses) {
-        AddSquares(df, hn::LoadU(du, lines + unit * kGroupSlots + lane), is_bf16, even, odd);
-      }
-      sums[first] = hn::Add(even, odd);
-    }
-    const auto sum = AddClasses(sums, [](auto a, auto b) { return hn::Add(a, b); });
-    hn::StoreU(sum, df, result + lane);
-  }
-}
-
 // Whether a sum of squares is that of finite numbers, and exact enough.
+inline constexpr float kLeastSoundSum = 1e-30f;
 inline bool SumIsSound(float sum) {
-  return sum > 1e-30f && sum < std::numeric_limits<float>::infinity();
+  return sum > kLeastSoundSum && sum < std::numeric_limits<float>::infinity();
 }
 
 template <typename T>
-inline bool BitsAreFinite(const std::byte* const* rows, int32_t row_count, int32_t count,
-                          T exponent) {
+inline bool BitsAreFinite(const std::byte* row, int32_t count, T exponent) {
   const hn::CappedTag<T, 32 / sizeof(T)> d;
   const auto lanes = static_cast<int32_t>(hn::Lanes(d));
   const auto mask = hn::Set(d, exponent);
+  const auto* bits = reinterpret_cast<const T*>(row);
   auto largest = hn::Zero(d);
-  for (int32_t row = 0; row < row_count; ++row) {
-    const auto* bits = reinterpret_cast<const T*>(rows[row]);
-    for (int32_t i = 0; i < count; i += lanes) {
-      largest = hn::Max(largest, hn::And(hn::LoadU(d, bits + i), mask));
-    }
+  for (int32_t i = 0; i < count; i += lanes) {
+    largest = hn::Max(largest, hn::And(hn::LoadU(d, bits + i), mask));
   }
   return hn::AllFalse(d, hn::Eq(largest, mask));
 }
 
-inline bool RowsAreFinite(const std::byte* const* rows, int32_t row_count, Dtype dtype,
-                          int32_t count) {
-  if (dtype == Dtype::kF32) return BitsAreFinite<uint32_t>(rows, row_count, count, 0x7f800000u);
-  return BitsAreFinite<uint16_t>(rows, row_count, count, dtype == Dtype::kBf16 ? 0x7f80 : 0x7c00);
-}
-
 inline bool RowIsFinite(const std::byte* row, Dtype dtype, int32_t count) {
-  return RowsAreFinite(&row, 1, dtype, count);
+  if (dtype == Dtype::kF32) return BitsAreFinite<uint32_t>(row, count, 0x7f800000u);
+  return BitsAreFinite<uint16_t>(row, count, dtype == Dtype::kBf16 ? 0x7f80 : 0x7c00);
 }
 
 // Whether a key in lane order is finite, and if so its L2 norm.
@@ -215,37 +187,6 @@ inline const std::byte* InLaneOrder(const PageFormat& format, const std::byte* r
   std::memcpy(room + rotated_bytes, row + rotated_bytes,
               static_cast<size_t>(format.k_dim * element_bytes - rotated_bytes));
   return room;
-}
-
-// Turns 16 rows of `units` words, a multiple of 4, into `units` lines of 16.
-inline void TransposeGroup(const std::byte* const* rows, int64_t units,
-                           uint32_t* HWY_RESTRICT lines) {
-  const hn::FixedTag<uint32_t, 4> d;
-  const hn::FixedTag<uint64_t, 2> d64;
-  const auto load = [&](int64_t row, int64_t unit) {
-    return hn::LoadU(d, reinterpret_cast<const uint32_t*>(rows[row]) + unit);
-  };
-  for (int64_t unit = 0; unit < units; unit += 4) {
-    for (int64_t row = 0; row < kGroupSlots; row += 4) {
-      const auto a = load(row, unit);
-      const auto b = load(row + 1, unit);
-      const auto c = load(row + 2, unit);
-      const auto e = load(row + 3, unit);
-      const auto ab01 = hn::BitCast(d64, hn::InterleaveLower(d, a, b));
-      const auto ab23 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
-      const auto ce01 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
-      const auto ce23 = hn::BitCast(d64, hn::InterleaveUpper(d, c, e));
-      uint32_t* to = lines + unit * kGroupSlots + row;
-      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d64, ab01, ce01)), d, to);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d64, ab01, ce01)), d, to + kGroupSlots);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d64, ab23, ce23)), d, to + 2 * kGroupSlots);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d64, ab23, ce23)), d, to + 3 * kGroupSlots);
-    }
-  }
-}
-
-inline void PrefetchRow(const std::byte* row, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i, 0, 3);
 }
 
 // Copies past the caches. Both aligned to 64 bytes, as is the length.

@@ -8,6 +8,10 @@
 
 namespace sluice::cpu {
 
+// An operation that writes more goes past the caches: who reads it next would
+// not find it there.
+inline constexpr int64_t kStreamBytes = int64_t{8} << 20;
+
 // One worker thread's own memory, for the life of the pool.
 struct WorkerScratch {
   int32_t worker = 0;          // 0 .. workers - 1

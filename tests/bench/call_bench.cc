@@ -22,10 +22,10 @@
 
 #include "kernels/make_backend.h"
 #include "sluice/v1/kv_cache.grpc.pb.h"
-#include "tests/bench/child_process.h"
 #include "tests/bench/echo_server.h"
 #include "tests/bench/measure.h"
 #include "tests/kernels/testing/test_batch.h"
+#include "tests/testing/child_process.h"
 
 namespace sluice::bench {
 namespace {

@@ -15,10 +15,7 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Bar:
-    """What a figure should reach.
-
-    `bound`: what the design names as the figure's limit, or what no measurement can pass.
-    """
+    """What a figure should reach; `goal` and `bound` as in Figure."""
 
     name: str
     goal: float
@@ -30,7 +27,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of the report. Without a goal it is only told, and always ok."""
+    """One figure, with the fields of those of `make run`.
+
+    They are not the same class: the example sets BLAS threads for its process and its children.
+
+    goal: what is asked of the value, at most or at least; None: the figure is only told.
+    ok: the goal is met; True without one.
+    bound: the limit that arithmetic or the design puts on the value, where there is one.
+    """
 
     name: str
     value: float

@@ -3,8 +3,9 @@
 // object a line: {"name": .., "value": .., "unit": .., ..}. What is compared is
 // run in alternating pairs on one thread and timed by that thread's clock (other
 // load on the machine then counts little); the median of the pairs' ratios is
-// given. Latencies are wall time, through a backend with as many threads as cores.
+// given. Both sides of what is compared by its bytes lie in touched huge pages. Latencies are wall time, through a backend with as many threads as cores.
 
+#include <sys/mman.h>
 #include <time.h>
 
 #include <algorithm>
@@ -76,6 +77,27 @@ void Report(const char* name, double value, const char* unit, const char* more) 
   std::fflush(stdout);
 }
 
+// Memory on huge pages, as a pool has them, all bytes written once.
+class HugeBuffer {
+ public:
+  explicit HugeBuffer(int64_t bytes)
+      : data_(static_cast<std::byte*>(std::aligned_alloc(kHugePageBytes, Rounded(bytes))),
+              &std::free) {
+    madvise(data_.get(), Rounded(bytes), MADV_HUGEPAGE);
+    std::memset(data_.get(), 0, Rounded(bytes));
+  }
+
+  std::byte* get() const { return data_.get(); }
+
+ private:
+  static constexpr int64_t kHugePageBytes = int64_t{2} << 20;
+  static size_t Rounded(int64_t bytes) {
+    return static_cast<size_t>(RoundUp(bytes, kHugePageBytes));
+  }
+
+  std::unique_ptr<std::byte, decltype(&std::free)> data_;
+};
+
 // One sequence with a tail of `tokens` tokens, and fresh pages beside it.
 class Cache {
  public:
@@ -92,10 +114,9 @@ class Cache {
     const int64_t pages = 2 * kHeads * tokens / kPageSize;
     const int64_t slab_bytes = RoundUp(pages * (PageBytes(page) + kPageSize * 12 + 4) + 4096, 4096);
     format_.slab = MakeSlabLayout(page, slab_bytes);
-    memory_.reset(static_cast<std::byte*>(std::aligned_alloc(4096, slab_bytes)));
-    std::memset(memory_.get(), 0, slab_bytes);
+    memory_ = std::make_unique<HugeBuffer>(slab_bytes);
     FillTables();
-    pool.pool = memory_.get();
+    pool.pool = memory_->get();
     pool.slab_bytes = slab_bytes;
     pool.tables = reinterpret_cast<const std::byte*>(tables_.data());
     pool.formats = &format_;
@@ -117,10 +138,6 @@ class Cache {
   StepView view;
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
-  };
-
   // The block list, then the blocks' page ids.
   void FillTables() {
     const int64_t blocks = row_pages();
@@ -132,15 +149,16 @@ class Cache {
 
   const int64_t tokens_;
   SpanFormat format_;
-  std::unique_ptr<std::byte, Free> memory_;
+  std::unique_ptr<HugeBuffer> memory_;
   std::vector<uint32_t> tables_;
 };
 
-std::vector<uint16_t> RandomValues(int64_t count) {
+HugeBuffer RandomValues(int64_t count) {
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
-  std::vector<uint16_t> values(static_cast<size_t>(count));
-  for (uint16_t& value : values) value = FloatToBf16(normal(random));
+  HugeBuffer values(count * 2);
+  auto* bits = reinterpret_cast<uint16_t*>(values.get());
+  for (int64_t i = 0; i < count; ++i) bits[i] = FloatToBf16(normal(random));
   return values;
 }
 
@@ -194,14 +212,14 @@ void BenchAppend() {
   constexpr int64_t kTokens = 8192;
   Cache cache(kTokens);
   const int64_t values = kTokens * Cache::kHeads * Cache::kDim;
-  const std::vector<uint16_t> k = RandomValues(values);
-  const std::vector<uint16_t> v = RandomValues(values);
-  std::vector<uint16_t> copy(2 * values);
+  const HugeBuffer k = RandomValues(values);
+  const HugeBuffer v = RandomValues(values);
+  const HugeBuffer copy(values * 4);
   AppendArgs args;
   args.view = &cache.view;
   args.layer = &cache.layer;
-  args.k = k.data();
-  args.v = v.data();
+  args.k = k.get();
+  args.v = v.get();
   args.k_dtype = args.v_dtype = Dtype::kBf16;
   args.token_count = kTokens;
   Scratch scratch;
@@ -209,8 +227,8 @@ void BenchAppend() {
   work.Set(args);
   const Comparison result = Compare([&] { RunHere(work, scratch.get()); },
                                     [&] {
-                                      std::memcpy(copy.data(), k.data(), values * 2);
-                                      std::memcpy(copy.data() + values, v.data(), values * 2);
+                                      std::memcpy(copy.get(), k.get(), values * 2);
+                                      std::memcpy(copy.get() + values * 2, v.get(), values * 2);
                                     });
   const double gigabytes = static_cast<double>(values) * 4e-9;
   char more[128];
@@ -257,10 +275,10 @@ void BenchCompact(int percent) {
   Scratch scratch;
   cpu::CompactWork work(cache.pool);
   work.Set(args);
-  std::vector<std::byte> from(bytes, std::byte{1});
-  std::vector<std::byte> to(bytes);
+  const HugeBuffer from(bytes);
+  const HugeBuffer to(bytes);
   const Comparison result = Compare([&] { RunHere(work, scratch.get()); },
-                                    [&] { std::memcpy(to.data(), from.data(), bytes); });
+                                    [&] { std::memcpy(to.get(), from.get(), bytes); });
   char name[64];
   char more[128];
   std::snprintf(name, sizeof(name), "compact_keep_%d_gb_s", percent);

@@ -169,7 +169,7 @@ def main() -> int:
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
     print(table(figures))
-    print(f"\n{machine_facts(benchmarks.measured)}")
+    print(f"\n{machine_facts(benchmarks.measured)}\nfigures: {REPORT}")
     for error in benchmarks.errors + errors:
         print(f"error: {error}")
     return 1 if benchmarks.errors or errors else 0

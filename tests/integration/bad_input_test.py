@@ -1,10 +1,7 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """Every bad request is refused with the right status, names its field and changes nothing."""
 
-import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import bad_input_ids
 import bad_input_models
@@ -14,7 +11,8 @@ import bad_input_steps
 import bad_input_tensors
 import pytest
 from bad_input_world import Case, World
-from example.daemon import REPOSITORY, Daemon
+from example.daemon import Daemon
+from example.figures import Figure, write
 from wire import STREAM_CALLS, Refusal, Stream, Wire
 
 TABLES = [
@@ -58,11 +56,8 @@ def passed() -> Iterator[set[Case]]:
 
 def report(count: int) -> None:
     print(f"\nbad_input_cases {count}")
-    folder = Path(os.environ.get("SLUICE_REPORT_DIR", REPOSITORY / "build/report"))
-    folder.mkdir(parents=True, exist_ok=True)
-    row = {"name": "bad_input_cases", "value": count, "unit": "cases", "bound": None, "goal": GOAL}
-    row["ok"] = count >= GOAL and count == len(CASES)
-    (folder / "bad_input.json").write_text(json.dumps([row], indent=1) + "\n")
+    ok = count >= GOAL and count == len(CASES)
+    write("bad_input.json", [Figure("bad_input_cases", count, "cases", goal=GOAL, ok=ok)])
 
 
 def check(case: Case, found: Refusal) -> None:

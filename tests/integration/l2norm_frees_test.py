@@ -2,15 +2,14 @@
 """l2norm at 50 % gives half of a sequence's pages back, and another sequence uses them."""
 
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import oracle
 import pytest
 import sluice
-from example.daemon import REPOSITORY, Daemon
+from example.daemon import Daemon
+from example.figures import Figure, write
 from sluice._generated import admin_pb2
 from waiting import eventually
 from wire import Wire
@@ -67,11 +66,9 @@ def pages_in_use(wire: Wire) -> int:
 
 
 def report(freed_share: float) -> None:
-    folder = Path(os.environ.get("SLUICE_REPORT_DIR", REPOSITORY / "build/report"))
-    folder.mkdir(parents=True, exist_ok=True)
-    row = {"name": "l2norm_frees", "value": freed_share, "unit": "share of the pages"}
-    row |= {"bound": 0.5, "goal": 0.5 - HEADS * PAGE_TOKENS / (TOKENS * HEADS), "ok": True}
-    (folder / "l2norm_frees.json").write_text(json.dumps([row], indent=1) + "\n")
+    goal = 0.5 - PAGE_TOKENS / TOKENS  # all but a page of each head
+    figure = Figure("l2norm_frees", freed_share, "share of the pages", bound=0.5, goal=goal)
+    write("l2norm_frees.json", [figure])
 
 
 def test_half_comes_back_and_is_used(daemon: Daemon, wire: Wire) -> None:

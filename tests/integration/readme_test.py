@@ -1,7 +1,9 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
-"""The Python lines of README.md run as they stand, but for the daemon's address."""
+"""The Python and C++ lines of README.md run as they stand, but for the daemon's address."""
 
+import os
 import re
+import subprocess
 
 import pytest
 from example.daemon import REPOSITORY, Daemon
@@ -15,3 +17,8 @@ def test_python_lines_run(daemon: Daemon, capsys: pytest.CaptureFixture[str]) ->
     assert ADDRESS in lines
     exec(compile(lines.replace(ADDRESS, daemon.address), "README.md", "exec"), {})
     assert capsys.readouterr().out == "(5, 8, 64)\n5\n"
+
+
+def test_cpp_lines_run_against_the_same_daemon(daemon: Daemon) -> None:
+    command = [os.environ["README_CPP"], daemon.address]
+    assert subprocess.check_output(command, text=True, timeout=20) == "5 8 64 1\n"

@@ -12,7 +12,6 @@ from example.comparison import equal_tokens
 from example.daemon_attention import DaemonAttention
 from example.generate import generate
 from example.model import Model
-from example.progress import Progress
 from example.prompts import PasskeyPrompt
 
 CHUNK_TOKENS = 256
@@ -52,7 +51,6 @@ def run_policy(
 ) -> PolicyRun:
     """Generates as many tokens as `expected` has, writing them to stdout as they come."""
     print(f"\n--- {policy.preset}: ", end="", flush=True)
-    progress = Progress(f"{policy.preset}, tokens", len(expected))
     with client.session("example") as session:
         sequence = client.create_sequence(kv_model, policy=policy, session=session)
         attention = DaemonAttention(session, sequence)
@@ -62,7 +60,6 @@ def run_policy(
             started = started or time.monotonic()
             tokens.append(token)
             _write(token)
-            progress.advance()
         elapsed = time.monotonic() - started
         info = sequence.get()
     print(flush=True)

@@ -1,7 +1,7 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """Client of sluiced, the daemon that owns the KV cache of LLM inference engines.
 
-with sluice.Client("unix:/run/sluice/default.sock") as client, client.session() as session:
+with sluice.Client("unix:/run/sluice/sluice.sock") as client, client.session() as session:
     model = client.register_model(spec)
     sequence = client.create_sequence(model, policy=sluice.Policy("l2norm"), session=session)
     step = session.begin_step([sluice.StepEntry(sequence, token_ids)])

@@ -26,7 +26,8 @@ class Client(StepCalls):
     """
 
     def __init__(self, address: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        """`address`: `unix:/path/of.sock` or `127.0.0.1:port`. Nothing is sent yet."""
+        """`address`: `unix:/path/of.sock` or `127.0.0.1:port`. Nothing is sent yet. Raises
+        ValueError for what is neither."""
         self._connection = Connection(address, timeout_s)
         super().__init__(self._connection, timeout_s)
 

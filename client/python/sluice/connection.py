@@ -1,6 +1,7 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """The channel to the daemon, unary calls on it, and connecting anew after it broke."""
 
+import os
 import threading
 from typing import Any, Protocol
 
@@ -17,6 +18,22 @@ _OPTIONS = [
 ]
 
 
+_MAX_PATH_BYTES = 107  # of sockaddr_un, less its end
+
+
+def check_address(address: str) -> None:
+    """Raises ValueError unless it is `unix:/path` or `host:port`."""
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:")
+        if not path.startswith("/") or len(os.fsencode(path)) > _MAX_PATH_BYTES:
+            most = f"must be absolute and at most {_MAX_PATH_BYTES} bytes long"
+            raise ValueError(f'address: the path of "{address}" {most}')
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise ValueError(f'address: "{address}" is neither unix:/path nor host:port')
+
+
 class Transport(Protocol):
     """A way for a step's calls to reach the daemon."""
 
@@ -26,11 +43,16 @@ class Transport(Protocol):
     def inline_tensor_bytes(self) -> int:
         """The most bytes that the tensors of one request may have together."""
 
+    def for_step(self) -> "Transport":
+        """The way for a step that begins now: it ends when what the step depends on has ended."""
+
 
 class Connection:
     """One channel at a time; thread-safe. Implements Transport with unary calls."""
 
     def __init__(self, address: str, timeout_s: float) -> None:
+        """Raises ValueError for a malformed address."""
+        check_address(address)
         self.address = address
         self.timeout_s = timeout_s
         self._lock = threading.Lock()
@@ -44,7 +66,7 @@ class Connection:
         try:
             return getattr(stub, name)(request, timeout=timeout_s or self.timeout_s)
         except grpc.RpcError as error:
-            found = errors.from_rpc(error)
+            found = errors.from_rpc(error, self.address)
             self.note_failure(stub, found)
             raise found from None
         except ValueError as error:  # what gRPC raises on a channel that another thread closed
@@ -88,6 +110,9 @@ class Connection:
             with self._lock:
                 self._inline_tensor_bytes = known
         return known
+
+    def for_step(self) -> Transport:
+        return self
 
     def _forget_channel(self) -> None:
         self._channel = None

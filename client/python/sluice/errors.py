@@ -159,15 +159,19 @@ def from_stream(wire: types_pb2.Error) -> SluiceError:
     )
 
 
-def from_rpc(error: grpc.RpcError) -> SluiceError:
-    """The failure of a unary call, or of a session stream as a whole."""
+def from_rpc(error: grpc.RpcError, address: str) -> SluiceError:
+    """The failure of a unary call, or of a session stream as a whole, at that address."""
     metadata = {one.key: _text(one.value) for one in error.trailing_metadata() or ()}
     keys = {name: f"sluice-{name.replace('_', '-')}" for name in _DETAILS}
     retry_after = metadata.get("sluice-retry-after-ms")
+    code, reason = error.code().name, metadata.get("sluice-reason", "")
+    message = error.details() or "no message"
+    if code == "UNAVAILABLE" and not reason:
+        message = f"cannot reach sluiced at {address}: {message}"
     return make_error(
-        error.code().name,
-        error.details() or "no message",
-        reason=metadata.get("sluice-reason", ""),
+        code,
+        message,
+        reason=reason,
         field=metadata.get("sluice-field", ""),
         retry_after_ms=int(retry_after) if retry_after else None,
         details={name: int(metadata[key]) for name, key in keys.items() if key in metadata},

@@ -6,17 +6,34 @@ from types import TracebackType
 from typing import Any
 
 from sluice import errors
-from sluice.connection import Connection
+from sluice.connection import Connection, Transport
 from sluice.step_calls import StepCalls
 from sluice.stream import Stream
+
+
+class _StepTransport:
+    """One stream, which is not opened anew: a step on it ends with it. Implements Transport."""
+
+    def __init__(self, stream: Stream, connection: Connection) -> None:
+        self._stream = stream
+        self._connection = connection
+
+    def call(self, name: str, request: Any, timeout_s: float | None = None) -> Any:
+        return self._stream.call(name, request, timeout_s)
+
+    def inline_tensor_bytes(self) -> int:
+        return self._connection.inline_tensor_bytes()
+
+    def for_step(self) -> Transport:
+        return self
 
 
 class Session(StepCalls):
     """A session stream with heartbeats from a thread of its own; thread-safe.
 
-    When the stream breaks, calls that wait raise Unavailable, and the next call opens a new
-    stream. What belonged to the old one is gone: calls on it raise NotFound, or DaemonRestarted
-    when the daemon is a new one.
+    When the stream breaks, calls that wait and all later ones of its steps raise why, such as
+    Unavailable, and the session's next call opens a new stream. What belonged to the old one is
+    gone: calls on its sequences raise NotFound, or DaemonRestarted when the daemon is a new one.
     """
 
     def __init__(self, connection: Connection, name: str) -> None:
@@ -39,6 +56,9 @@ class Session(StepCalls):
 
     def inline_tensor_bytes(self) -> int:
         return self._connection.inline_tensor_bytes()
+
+    def for_step(self) -> Transport:
+        return _StepTransport(self._live_stream(), self._connection)
 
     def close(self) -> None:
         """Ends the session, its open steps and its sequences."""
@@ -71,7 +91,8 @@ class Session(StepCalls):
     def _open(self) -> Stream:
         stub = self._connection.stub()
         try:
-            return Stream(stub, self._name, self._connection.timeout_s)
+            connection = self._connection
+            return Stream(stub, self._name, connection.timeout_s, connection.address)
         except errors.SluiceError as error:
             self._connection.note_failure(stub, error)
             raise

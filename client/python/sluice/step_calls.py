@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from sluice._generated import step_pb2
 from sluice.connection import Transport
+from sluice.errors import InvalidArgument
 from sluice.results import AttendResult
 from sluice.sequence import KvSequence
 from sluice.step import LayerRows, Step, StepEntry, abort_step
-from sluice.tensors import Array, fill_tensor
+from sluice.tensors import Array, fill_tensor, sequence_parts
 
 
 class StepCalls:
@@ -36,8 +37,9 @@ class StepCalls:
         request.max_wait.FromNanoseconds(round(max_wait_s * 1e9))
         for entry in entries:
             entry.fill(request.entries.add())
-        answer = self._transport.call("BeginStep", request, self._timeout_s + max_wait_s)
-        return Step(self._transport, entries, answer)
+        transport = self._transport.for_step()
+        answer = transport.call("BeginStep", request, self._timeout_s + max_wait_s)
+        return Step(transport, entries, answer)
 
     def abort_step(self, step_id: int) -> None:
         """Undoes an open step whose answer was lost."""
@@ -45,7 +47,11 @@ class StepCalls:
 
     def append(self, entry: StepEntry, layers: Sequence[LayerRows]) -> None:
         """A step of its own: adds the entry's tokens with the rows of every layer that has its
-        own cache. All in one message: larger ones need `begin_step` with `append_only`."""
+        own cache. What is too large for one message is a step opened, filled and, on an error,
+        aborted here."""
+        if sum(rows.tensor_bytes for rows in layers) > self._transport.inline_tensor_bytes():
+            self._append_in_parts(entry, layers)
+            return
         request = step_pb2.AppendRequest()
         entry.fill(request.entry)
         for rows in layers:
@@ -63,9 +69,25 @@ class StepCalls:
         want_lse: bool = False,
     ) -> AttendResult:
         """Attends without a step: the rows of q `[rows, q_heads, k_dim]`, so many of each
-        sequence, stand at its last positions. Nothing is stored, scored or triggered."""
-        request = step_pb2.AttendRequest(layer=layer, want_lse=want_lse)
-        for sequence, rows in sequences:
-            request.sequences.sequences.add(sequence_id=sequence.id, row_count=rows)
-        fill_tensor(request.q, q, "q")
-        return AttendResult.from_wire([self._transport.call("Attend", request)])
+        sequence, stand at its last positions. Nothing is stored, scored or triggered. What is too
+        large for one message goes in several, by sequences; raises ValueError where it has to and
+        the sequences do not have q's rows."""
+        pieces = []
+        limit = self._transport.inline_tensor_bytes()
+        for part, rows in sequence_parts([rows for _, rows in sequences], q, limit):
+            request = step_pb2.AttendRequest(layer=layer, want_lse=want_lse)
+            for sequence, row_count in sequences[part]:
+                request.sequences.sequences.add(sequence_id=sequence.id, row_count=row_count)
+            fill_tensor(request.q, q[rows], "q")
+            pieces.append(self._transport.call("Attend", request))
+        return AttendResult.from_wire(pieces)
+
+    def _append_in_parts(self, entry: StepEntry, layers: Sequence[LayerRows]) -> None:
+        with self.begin_step([entry], append_only=True) as step:
+            step.append_rows(layers)
+            closed = step.closed
+        if not closed:
+            message = "layers: must have every layer of the model that has its own cache"
+            raise InvalidArgument(
+                message, code="INVALID_ARGUMENT", reason="FIELD_INVALID", field="layers"
+            )

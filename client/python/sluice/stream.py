@@ -32,14 +32,16 @@ class Stream:
     Two threads serve it: one hands answers to the calls that wait for them, one sends heartbeats.
     """
 
-    def __init__(self, stub: Any, client_name: str, timeout_s: float) -> None:
+    def __init__(self, stub: Any, client_name: str, timeout_s: float, address: str) -> None:
         """Opens the session. Raises SluiceError."""
         self._timeout_s = timeout_s
+        self._address = address
         self._lock = threading.Lock()
         self._call_ids = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[_Answer]] = {}
         self._failure: errors.SluiceError | None = None
         self._ended = threading.Event()
+        self._silent = False
         self._requests: queue.SimpleQueue[session_pb2.SessionRequest | None] = queue.SimpleQueue()
         self._rpc = stub.Session(iter(self._requests.get, None))
         self._reader = threading.Thread(target=self._read, name="sluice-reader", daemon=True)
@@ -106,7 +108,10 @@ class Stream:
                 if waiting is not None:
                     waiting.put(response)
         except grpc.RpcError as error:
-            failure = errors.from_rpc(error)
+            failure = errors.from_rpc(error, self._address)
+            if self._silent:
+                message = f"sluiced at {self._address} did not answer for {self._limit_s} s"
+                failure = errors.make_error("UNAVAILABLE", f"{message}; the session has ended")
         finally:
             self._fail(failure)
 
@@ -124,6 +129,7 @@ class Stream:
             try:
                 self.call("Heartbeat", session_pb2.HeartbeatRequest(), self._limit_s)
             except errors.DeadlineExceeded:
+                self._silent = True
                 self._rpc.cancel()
             except errors.SluiceError:
                 pass  # a broken stream ends the loop; a refused heartbeat came from a live daemon

@@ -63,3 +63,24 @@ def token_ranges(arrays: Sequence[Array], limit_bytes: int) -> list[tuple[int, i
     token_bytes = sum(array.nbytes // max(len(array), 1) for array in arrays)
     size = max(limit_bytes // max(token_bytes, 1), 1)
     return [(first, min(first + size, tokens)) for first in range(0, tokens, size)] or [(0, 0)]
+
+
+def sequence_parts(
+    row_counts: Sequence[int], q: Array, limit_bytes: int
+) -> list[tuple[slice, slice]]:
+    """Cuts sequences, and with them the rows of q that are theirs in order, into parts of at most
+    `limit_bytes`, and of one sequence where even that is more. Raises ValueError when q has to be
+    cut and its rows are not those of the sequences."""
+    if q.nbytes <= limit_bytes:
+        return [(slice(None), slice(None))]
+    if sum(row_counts) != len(q) or min(row_counts, default=0) < 1:
+        raise ValueError(f"sequences: rows {list(row_counts)}; must be those of q, {len(q)}")
+    at_once = limit_bytes * len(q) // q.nbytes
+    parts: list[tuple[slice, slice]] = []
+    first, first_row, row = 0, 0, 0
+    for index, count in enumerate(row_counts):
+        if index > first and row + count - first_row > at_once:
+            parts.append((slice(first, index), slice(first_row, row)))
+            first, first_row = index, row
+        row += count
+    return [*parts, (slice(first, None), slice(first_row, None))]

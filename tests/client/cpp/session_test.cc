@@ -168,6 +168,37 @@ TEST_F(SessionTest, ARowLargerThanARequestMayBeIsRefused) {
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("96 bytes"));
 }
 
+TEST_F(SessionTest, ALargeAttendOverSequencesIsCutBetweenThem) {
+  Open({.inline_tensor_bytes = 5 * 32});
+  const std::vector<SequenceRows> sequences = {{7, 2}, {8, 3}, {9, 1}};
+  const auto result = session_->Attend(sequences, {.q = Rows(6)}, {.want_lse = true});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->out.As<float>(), Each(3.0f));
+  EXPECT_EQ(result->out.As<float>().size(), 6u * 8);
+  EXPECT_EQ(result->lse.size(), 6u * 2);
+  const auto requests = daemon_.Requests(Kind::kAttend);
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests[0].attend().sequences().sequences_size(), 2);
+  EXPECT_EQ(requests[0].attend().q().shape(0), 5);
+  EXPECT_EQ(requests[1].attend().sequences().sequences(0).sequence_id(), 9u);
+  EXPECT_EQ(requests[1].attend().q().shape(0), 1);
+}
+
+TEST_F(SessionTest, ALargeAttendOverSequencesThatCannotBeCutIsRefused) {
+  Open({.inline_tensor_bytes = 4 * 32});
+  const auto refusal = [this](std::vector<SequenceRows> sequences) {
+    const absl::Status status = session_->Attend(sequences, {.q = Rows(6)}).status();
+    EXPECT_EQ(ErrorInfoOf(status).reason, Reason::kFieldInvalid) << status;
+    return ErrorInfoOf(status).field;
+  };
+  EXPECT_EQ(refusal({{7, 1}, {8, 5}}), "q");
+  EXPECT_EQ(refusal({}), "sequences");
+  EXPECT_EQ(refusal({{7, 3}, {8, 2}}), "sequences");
+  EXPECT_EQ(refusal({{7, 3}, {8, 4}}), "sequences");
+  EXPECT_EQ(refusal({{7, 3}, {8, 3}, {9, 0}}), "sequences");
+  EXPECT_TRUE(daemon_.Requests(Kind::kAttend).empty());
+}
+
 TEST_F(SessionTest, ARefusalLeavesTheStreamAndTheStepOpen) {
   Step step = BeginStep();
   v1::Error error;

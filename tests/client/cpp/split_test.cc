@@ -23,6 +23,17 @@ TEST(SplitRowsTest, ARowAboveTheLimitIsRefused) {
   EXPECT_THAT(SplitRows(3, 101, -5), IsEmpty());
 }
 
+TEST(SplitEntriesTest, WholeEntriesShareARangeWhileTheyFit) {
+  const std::vector<int64_t> counts = {2, 1, 1, 3, 4};
+  EXPECT_THAT(SplitEntries(counts, 10, 45),
+              ElementsAre(RowRange{0, 3}, RowRange{3, 1}, RowRange{4, 1}));
+  EXPECT_THAT(SplitEntries(counts, 10, 110), ElementsAre(RowRange{0, 5}));
+}
+
+TEST(SplitEntriesTest, AnEntryAboveTheLimitIsRefused) {
+  EXPECT_THAT(SplitEntries(std::vector<int64_t>{1, 5, 1}, 10, 49), IsEmpty());
+}
+
 TEST(SplitLayersTest, WholeLayersShareARequestWhileTheyFit) {
   const LayerSize layer{.rows = 2, .row_bytes = 20, .last_bytes = 5};
   const std::vector<LayerSize> layers(3, layer);

@@ -7,6 +7,7 @@ import pytest
 import sluice
 from fake_service import FakeService, error
 from sluice._generated import types_pb2
+from sluice.tensors import sequence_parts
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -100,6 +101,22 @@ def test_large_appends_are_cut_by_layer_then_by_tokens(
     parts = [(request.layers[0].layer, request.first_token) for request in sent]
     assert parts == [(0, 0), (0, 1024), (1, 0), (1, 1024)]
     assert step.closed
+
+
+def test_sequences_are_cut_between_messages_and_never_within() -> None:
+    q = np.zeros((9, 2, 4), np.float32)  # 32 bytes a row
+
+    def parts(row_counts: list[int], limit_bytes: int) -> list[tuple[list[int], int]]:
+        cut = sequence_parts(row_counts, q, limit_bytes)
+        return [(row_counts[sequences], len(q[rows])) for sequences, rows in cut]
+
+    assert parts([2, 3, 4], 9 * 32) == [([2, 3, 4], 9)]
+    assert parts([2, 3, 4], 8 * 32) == [([2, 3], 5), ([4], 4)]
+    assert parts([1, 7, 1], 3 * 32) == [([1], 1), ([7], 7), ([1], 1)]  # the daemon refuses the 7
+    assert parts([1, 1], 9 * 32) == [([1, 1], 9)]  # the daemon refuses it
+    for row_counts in ([1, 1], [5, 5], [9, 0], []):
+        with pytest.raises(ValueError, match="sequences: rows"):
+            parts(row_counts, 8 * 32)
 
 
 @pytest.mark.parametrize("way", ["unary", "session"])

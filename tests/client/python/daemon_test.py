@@ -2,6 +2,7 @@
 """The client and the example engine against a real daemon."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -68,6 +69,49 @@ def test_attention_agrees_with_dense_attention(live: sluice.Client, way: str) ->
     out = np.einsum("ths,shd->thd", weights / total[..., None], wide[1])
     np.testing.assert_allclose(found.out, out, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.lse, np.log(total), rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_larger_than_a_message_is_cut_and_changes_nothing(
+    live: sluice.Client, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"limits": {"inline_tensor_bytes": 65536}}')
+    q, k, v = make_rows(90)
+    rows = [30, 40, 20]  # at most 64 of them fit
+    found = []
+    with (
+        Daemon(flags=[f"--config={config}", "--pool_bytes=33554432"]) as daemon,
+        sluice.Client(daemon.address) as small,
+    ):
+        for client in (live, small):
+            kv_model = client.register_model(SPEC)
+            sequences = [client.create_sequence(kv_model) for _ in rows]
+            for sequence in sequences:
+                layers = [sluice.LayerRows(layer, k, v) for layer in range(2)]
+                client.append(sluice.StepEntry(sequence, token_count=90), layers)
+                assert sequence.length == sequence.get().length == 90
+            targets = list(zip(sequences, rows, strict=True))
+            found.append(client.attend(targets, 1, q, want_lse=True))
+            client.free(sequences)
+    np.testing.assert_array_equal(found[0].out, found[1].out)
+    np.testing.assert_array_equal(found[0].lse, found[1].lse)
+
+
+def test_a_large_append_without_every_layer_is_refused_and_undone(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"limits": {"inline_tensor_bytes": 65536}}')
+    _, k, v = make_rows(90)
+    with (
+        Daemon(flags=[f"--config={config}", "--pool_bytes=33554432"]) as daemon,
+        sluice.Client(daemon.address) as client,
+    ):
+        sequence = client.create_sequence(client.register_model(SPEC))
+        with pytest.raises(sluice.InvalidArgument) as caught:
+            client.append(sluice.StepEntry(sequence, token_count=90), [sluice.LayerRows(0, k, v)])
+        assert caught.value.field == "layers"
+        assert sequence.get().length == 0
+        assert sequence.get().open_step_id is None
+        assert daemon.stop() == 0
 
 
 def test_bfloat16_goes_in_and_comes_out(live: sluice.Client) -> None:

@@ -67,7 +67,11 @@ def test_a_run_that_keeps_its_promises_prints_the_table_and_exits_with_0(
     assert rows["full_equal_compared"]["value"] == 2 * 2 * 4
     out = capsys.readouterr().out
     assert "--- full: 40713." in out
-    assert "16 of 16 greedy tokens equal to in-process attention" in out
+    *_, summary, figures = out.splitlines()
+    assert summary.endswith("16 of 16 greedy tokens equal to in-process attention")
+    assert figures == f"figures: {tmp_path / 'run.json'}"
+    assert [rows[f"{name}_frees_memory"]["ok"] for name in HALVED] == [True, True]
+    assert rows["full_equal"]["bound"] == rows["full_equal"]["goal"] == 1
     full = next(line for line in out.splitlines() if line.startswith("full  "))
     assert full.split()[1:4] == ["205", "of", "205"]
     assert full.split()[-2:] == ["yes", "yes"]
@@ -77,7 +81,7 @@ def test_a_run_that_keeps_its_promises_prints_the_table_and_exits_with_0(
     ("fault", "broken"),
     [
         ({"value_error": np.float32(0.5)}, "full_equal"),
-        ({"kept_share": {"l2norm": 0.5}}, "sink_window_kv_bytes_of_full"),
+        ({"kept_share": {"l2norm": 0.5}}, "sink_window_frees_memory"),
         ({"kept_share": {**HALVED, "full": 0.9}}, "full_keeps_all"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -110,6 +114,26 @@ def test_a_daemon_that_ends_badly_exits_with_1(
     code, rows = run_main(monkeypatch, tmp_path, address, exit_code=-signal.SIGSEGV)
     assert code == 1
     assert rows["daemon_exit_code"]["value"] == -signal.SIGSEGV
+
+
+@pytest.mark.parametrize(
+    ("argument", "problem"),
+    [
+        ("--prompt-tokens=10", "length: 10; must be at least 44"),
+        ("--prompt-tokens=2000", "new-tokens: 96; must lie in [2, 48]"),
+        ("--new-tokens=1", "new-tokens: 1; must lie in [2, 848]"),
+        ("--depth=2", "depth: 2.0; must lie in [0, 1]"),
+    ],
+)
+def test_an_argument_out_of_range_is_named_before_a_daemon_starts(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    argument: str,
+    problem: str,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["example", argument])
+    assert run.main() == 2
+    assert capsys.readouterr().err.endswith(f"[example] arguments: {problem}\n")
 
 
 def test_chunks_do_not_change_the_text(model: Model, client: sluice.Client) -> None:

@@ -68,10 +68,26 @@ def test_a_call_that_is_not_answered_meets_its_deadline(
 
 def test_no_daemon_is_an_error_at_once(tmp_path: object) -> None:
     with sluice.Client(f"unix:{tmp_path}/nobody.sock") as client:
-        with pytest.raises(sluice.Unavailable):
+        message = f"cannot reach sluiced at unix:{tmp_path}/nobody.sock: "
+        with pytest.raises(sluice.Unavailable, match=message):
             client.capabilities()
-        with pytest.raises(sluice.Unavailable):
+        with pytest.raises(sluice.Unavailable, match=message):
             client.session()
+
+
+@pytest.mark.parametrize("address", ["unix:/a", "127.0.0.1:1", "[::1]:65535", "localhost:9000"])
+def test_sockets_and_ports_are_addresses(address: str) -> None:
+    sluice.Client(address).close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "unix:", "unix:a", "/run/a.sock", "host", ":80", "host:", "host:0", "host:65536", "host:x"]
+    + ["dns:///a:80", f"unix:/{'a' * 107}"],
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match=r"^address: "):
+        sluice.Client(address)
 
 
 def test_after_a_restart_old_ids_fail_clearly_and_new_ones_work(
@@ -85,6 +101,8 @@ def test_after_a_restart_old_ids_fail_clearly_and_new_ones_work(
     with pytest.raises(sluice.Unavailable):
         step.attend(0, *make_rows(1))
     restart(FakeService(epoch=2))
+    with pytest.raises(sluice.Unavailable, match="cannot reach sluiced at"):
+        step.attend(0, *make_rows(1))  # a step ends with its stream, and says so
     with pytest.raises(sluice.DaemonRestarted) as caught:
         session.begin_step([sluice.StepEntry(sequence, [5])])
     assert caught.value.reason == "STALE_EPOCH"
@@ -102,5 +120,5 @@ def test_a_silent_daemon_ends_the_stream(client: sluice.Client, service: FakeSer
     sequence = client.create_sequence(model)
     with client.session() as session:
         service.delay_s = 0.5
-        with pytest.raises(sluice.Unavailable):
+        with pytest.raises(sluice.Unavailable, match=r"did not answer for 0\.05 s"):
             session.begin_step([sluice.StepEntry(sequence, [5])])

@@ -223,15 +223,20 @@ TEST_P(StepTest, AStepOpenTooLongIsUndone) {
   EXPECT_EQ(one.length(), 5);
 }
 
-TEST_P(StepTest, ACancelledBeginIsUndone) {
-  OneSequence one(GetParam(), 5);
-  const auto first = one.driver->Begin({Decode(one.sequence)});
+// A step that waits for the sequence's open one until `cancelled`.
+Answer<StepBegun> SendPatientBegin(OneSequence& one, const CancelFlag& cancelled) {
   BeginStep begin;
   begin.entries = {Decode(one.sequence).ToEntry()};
   begin.max_wait = absl::InfiniteDuration();
-  begin.cancelled = std::make_shared<std::atomic<bool>>(false);
-  const CancelFlag flag = begin.cancelled;
-  const auto second = one.driver->Send(begin);
+  begin.cancelled = cancelled;
+  return one.driver->Send(begin);
+}
+
+TEST_P(StepTest, ACancelledBeginIsUndone) {
+  OneSequence one(GetParam(), 5);
+  const auto first = one.driver->Begin({Decode(one.sequence)});
+  const CancelFlag flag = std::make_shared<std::atomic<bool>>(false);
+  const auto second = SendPatientBegin(one, flag);
   flag->store(true);
   ASSERT_TRUE(one.driver->Abort(first->step).ok());
   EXPECT_EQ(second.Wait().status().code(), absl::StatusCode::kCancelled);
@@ -241,12 +246,8 @@ TEST_P(StepTest, ACancelledBeginIsUndone) {
 TEST_P(StepTest, AWakeLetsAWaitingBeginSeeThatItsCallerGaveUp) {
   OneSequence one(GetParam(), 5);
   ASSERT_TRUE(one.driver->Begin({Decode(one.sequence)}).ok());
-  BeginStep begin;
-  begin.entries = {Decode(one.sequence).ToEntry()};
-  begin.max_wait = absl::InfiniteDuration();
-  begin.cancelled = std::make_shared<std::atomic<bool>>(false);
-  const CancelFlag flag = begin.cancelled;
-  const auto second = one.driver->Send(begin);
+  const CancelFlag flag = std::make_shared<std::atomic<bool>>(false);
+  const auto second = SendPatientBegin(one, flag);
   one.driver->Status();
   flag->store(true);
   ASSERT_TRUE(one.driver->engine().Post(Wake()).ok());

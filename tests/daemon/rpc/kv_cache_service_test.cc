@@ -17,7 +17,19 @@ std::string MetadataOf(const grpc::ClientContext& context, const std::string& ke
                                  : std::string(found->second.data(), found->second.size());
 }
 
-class KvCacheServiceTest : public ServiceFixture {};
+class KvCacheServiceTest : public ServiceFixture {
+ protected:
+  std::thread BeginStepInThread(grpc::ClientContext* context, grpc::Status* status) {
+    return std::thread([this, context, status] {
+      v1::BeginStepResponse response;
+      *status = kv_cache_->BeginStep(
+          context,
+          Parse<v1::BeginStepRequest>(
+              "entries { sequence_id: SEQ token_count: 1 phase: PHASE_DECODE }"),
+          &response);
+    });
+  }
+};
 
 TEST_F(KvCacheServiceTest, ARefusedRequestNeverReachesTheEngine) {
   grpc::ClientContext context;
@@ -33,14 +45,7 @@ TEST_F(KvCacheServiceTest, ARefusedRequestNeverReachesTheEngine) {
 TEST_F(KvCacheServiceTest, TheEnginesRefusalTravelsWhole) {
   grpc::ClientContext context;
   grpc::Status status;
-  std::thread client([&] {
-    v1::BeginStepResponse response;
-    status = kv_cache_->BeginStep(
-        &context,
-        Parse<v1::BeginStepRequest>(
-            "entries { sequence_id: SEQ token_count: 1 phase: PHASE_DECODE }"),
-        &response);
-  });
+  std::thread client = BeginStepInThread(&context, &status);
   RefusalDetails details;
   details.length = 9;
   details.room = Room{.free_bytes = 10, .block_bytes = 20, .missing_bytes = 30};
@@ -138,14 +143,7 @@ TEST_F(KvCacheServiceTest, InternalErrorsSayNothing) {
 TEST_F(KvCacheServiceTest, ACancelledCallTellsTheEngine) {
   grpc::ClientContext context;
   grpc::Status status;
-  std::thread client([&] {
-    v1::BeginStepResponse response;
-    status = kv_cache_->BeginStep(
-        &context,
-        Parse<v1::BeginStepRequest>(
-            "entries { sequence_id: SEQ token_count: 1 phase: PHASE_DECODE }"),
-        &response);
-  });
+  std::thread client = BeginStepInThread(&context, &status);
   const BeginStep command = engine_.Take<BeginStep>();
   EXPECT_FALSE(command.cancelled->load());
   context.TryCancel();

@@ -122,6 +122,29 @@ TEST_P(AppendConformanceTest, ChunksStoreWhatTheWholeStores) {
   }
 }
 
+// A call this large goes past the caches, its parts do not.
+TEST_P(AppendConformanceTest, LargeCallsStoreWhatTheirPartsStore) {
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
+    PageFormat format = AnyFormat();
+    format.dtype = dtype;
+    format.k_dim = format.v_dim = 256;
+    const int32_t tokens = static_cast<int32_t>((int64_t{9} << 20) / (1024 * DtypeBytes(dtype)));
+    TestBatch whole(format, 2, NextSeed());
+    whole.AddSequence(kernels_testing::SequenceShape{0, 0, 3, 20, tokens});
+    const LayerShape layer = kernels_testing::MakeLayer(format, 0, 2, 1);
+    const Incoming incoming = AnyIncoming(whole, layer, dtype, dtype);
+    TestBatch parts = whole;
+    const int64_t non_finite = Append(*Make(whole), whole, layer, incoming, 0, tokens);
+    int64_t parts_non_finite = 0;
+    for (int64_t first = 0; first < tokens; first += 999) {
+      parts_non_finite += Append(*Make(parts), parts, layer, incoming, first,
+                                 std::min<int64_t>(999, tokens - first));
+    }
+    EXPECT_EQ(parts_non_finite, non_finite);
+    ExpectSamePools(whole.world(), parts.world(), kernels_testing::kBitForBit);
+  }
+}
+
 TEST_P(AppendConformanceTest, AnyNumberOfThreadsStoresTheSame) {
   const TestBatch batch = AnyBatch(AnyFormat(), 4, 6, 50, 90);
   const LayerShape layer = kernels_testing::MakeLayer(batch.page_format(), 0, 4, 1);

@@ -32,15 +32,16 @@ struct Job {
 
 class CompactConformanceTest : public ConformanceTest {
  protected:
-  // Runs of slots that all stay, all go, or are mixed, so that whole pages occur.
-  std::vector<uint32_t> AnyMasks(const TestBatch& batch, const Job& job) {
+  // Runs of slots that all stay, all go, or are mixed, so that whole pages
+  // occur; or, with a share other than 1, each slot by chance.
+  std::vector<uint32_t> AnyMasks(const TestBatch& batch, const Job& job, double kept_share) {
     std::vector<uint32_t> masks(static_cast<size_t>(job.offsets.back() / 32));
-    const int kind = static_cast<int>(random().Below(4));
+    const int kind = kept_share < 1.0 ? 3 : static_cast<int>(random().Below(4));
     for (size_t r = 0; r + 1 < job.offsets.size(); ++r) {
       const Row row =
           MakeRow(batch.pool(), batch.entries()[0], job.first_row + static_cast<int32_t>(r),
                   batch.entries()[0].base_length);
-      double share = 1.0;
+      double share = kept_share;
       for (int64_t slot = 0; slot < row.slots; ++slot) {
         if (slot % 16 == 0 && kind < 3) share = random().Of({1.0, 1.0, 0.0, 0.5});
         const int64_t bit = job.offsets[r] + slot;
@@ -50,12 +51,12 @@ class CompactConformanceTest : public ConformanceTest {
     return masks;
   }
 
-  Job AnyJob(TestBatch& batch) {
+  Job AnyJob(TestBatch& batch, double kept_share = 1.0) {
     Job job;
     job.first_row = static_cast<int32_t>(random().Below(2));
     const int32_t rows = kRows - job.first_row;
     job.offsets = RowOffsets(batch, batch.entries()[0], job.first_row, rows);
-    job.masks = AnyMasks(batch, job);
+    job.masks = AnyMasks(batch, job, kept_share);
     job.destination_offsets = {0};
     for (int32_t r = 0; r < rows; ++r) {
       int64_t kept = 0;
@@ -116,6 +117,20 @@ TEST_P(CompactConformanceTest, GathersWhatStaysAndNamesWholePages) {
               Compact(*Make(actual), actual, job));
     ExpectSamePools(expected.world(), actual.world(), kernels_testing::kBitForBit);
   }
+}
+
+// So much that it goes past the caches.
+TEST_P(CompactConformanceTest, GathersLargeJobs) {
+  PageFormat format = AnyFormat();
+  format.k_dim = format.v_dim = 256;
+  const int64_t slots = (int64_t{4} << 20) / (512 * DtypeBytes(format.dtype));
+  TestBatch expected(format, kRows, NextSeed());
+  expected.AddSequence(kernels_testing::SequenceShape{0, 0, 0, slots, 1});
+  const Job job = AnyJob(expected, 0.8);
+  TestBatch actual = expected;
+  Compact(*MakeReference(expected), expected, job);
+  Compact(*Make(actual), actual, job);
+  ExpectSamePools(expected.world(), actual.world(), kernels_testing::kBitForBit);
 }
 
 // Read back through a row: what a compacted sequence is to the next step.

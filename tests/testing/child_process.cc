@@ -1,5 +1,5 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
-#include "tests/bench/child_process.h"
+#include "tests/testing/child_process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace sluice::bench {
+#include <cerrno>
+
+namespace sluice {
 
 ChildProcess::ChildProcess(std::vector<std::string> arguments) {
   std::vector<char*> argv;
@@ -22,10 +24,20 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments) {
   posix_spawn_file_actions_destroy(&actions);
 }
 
-ChildProcess::~ChildProcess() {
-  if (pid_ <= 0) return;
-  kill(pid_, SIGTERM);
-  waitpid(pid_, nullptr, 0);
+ChildProcess::~ChildProcess() { End(SIGTERM); }
+
+int ChildProcess::Stop() { return End(SIGTERM); }
+
+void ChildProcess::Kill() { End(SIGKILL); }
+
+int ChildProcess::End(int signal) {
+  if (pid_ <= 0) return -1;
+  kill(pid_, signal);
+  int status = 0;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-}  // namespace sluice::bench
+}  // namespace sluice
