@@ -2,7 +2,6 @@
 #include "daemon/cache/cache.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,45 +10,9 @@
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/cache/cache_audit.h"
+#include "daemon/cache/cache_refusals.h"
 
 namespace sluice {
-namespace {
-
-// Positions are stored as int32.
-constexpr int64_t kMaxLength = std::numeric_limits<int32_t>::max();
-
-std::string EntryField(size_t index, absl::string_view name) {
-  return absl::StrCat("entries[", index, "].", name);
-}
-
-absl::Status UnknownSequence(SequenceId sequence, absl::string_view field) {
-  return Refuse(absl::StatusCode::kNotFound, Reason::kUnknownSequence, field,
-                absl::StrCat("there is no sequence ", sequence.value));
-}
-
-absl::Status StepIsOpen(SequenceId sequence, absl::string_view field) {
-  return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kStepOpen, field,
-                absl::StrCat("a step is open on sequence ", sequence.value));
-}
-
-absl::Status IsLost(SequenceId sequence, absl::string_view field) {
-  return Refuse(absl::StatusCode::kAborted, Reason::kSequenceLost, field,
-                absl::StrCat("sequence ", sequence.value, " is lost; it can only be freed"));
-}
-
-absl::Status NoRoom(const Shortage& shortage) {
-  // Of two bounds the one that lacks more decides; a maximum of the whole pool is none.
-  if (shortage.quota_bytes > shortage.pool_bytes) {
-    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kTenantQuota, "",
-                  absl::StrCat("the tenant's maximum is ", shortage.quota_bytes,
-                               " bytes too small"));
-  }
-  return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
-                absl::StrCat("the pool is ", shortage.pool_bytes, " bytes short"));
-}
-
-}  // namespace
-
 Cache::Cache(const PagePool::Options& options)
     : pool_(options), reclaim_(&pool_, &tenants_, &blocks_, &bodies_) {}
 
@@ -71,7 +34,7 @@ absl::StatusOr<SequenceId> Cache::CreateSequence(const CacheGeometry& geometry, 
 
 absl::StatusOr<SequenceId> Cache::Fork(SequenceId parent) {
   SLUICE_ASSIGN_OR_RETURN(const Sequence* const source, GetClosed(parent));
-  if (source->lost()) return IsLost(parent, "");
+  if (source->lost()) return RefuseLost(parent, "");
   SLUICE_RETURN_IF_ERROR(tenants_.AddSequence(source->tenant()));
   const SequenceId id{next_sequence_++};
   auto child = std::make_unique<Sequence>(source->ForkAs(id));
@@ -93,7 +56,7 @@ absl::Status Cache::Free(SequenceId sequence) {
 
 absl::Status Cache::Rollback(SequenceId sequence, int64_t new_length) {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const target, GetClosed(sequence));
-  if (target->lost()) return IsLost(sequence, "");
+  if (target->lost()) return RefuseLost(sequence, "");
   if (new_length > target->length()) {
     return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kLengthMismatch, "",
                   absl::StrCat("a rollback to ", new_length, " of a sequence of length ",
@@ -117,176 +80,11 @@ absl::Status Cache::MarkLost(SequenceId sequence) {
   return absl::OkStatus();
 }
 
-// --- steps
-
-absl::StatusOr<StepGrant> Cache::BeginStep(std::span<const StepEntryRequest> entries) {
-  ++step_number_;
-  StepPlan plan;
-  plan.entries.reserve(entries.size());
-  for (size_t i = 0; i < entries.size(); ++i) {
-    SLUICE_ASSIGN_OR_RETURN(Sequence* const sequence, CheckEntry(entries[i], i));
-    if (std::exchange(sequence->seen_in_step_, step_number_) == step_number_) {
-      return RefuseField(EntryField(i, "sequence"),
-                         absl::StrCat("sequence ", entries[i].sequence.value, " is named twice"));
-    }
-    AddEntry(PlanEntry(*sequence, entries[i].token_count, plan), &plan);
-  }
-  if (const Shortage shortage = plan.demand.MissingIn(pool_, tenants_); shortage.any()) {
-    return NoRoom(shortage);
-  }
-  StepGrant grant;
-  grant.entries.reserve(plan.entries.size());
-  for (const EntryPlan& entry : plan.entries) grant.entries.push_back(Grant(entry, &grant));
-  return grant;
-}
-
-absl::StatusOr<Sequence*> Cache::CheckEntry(const StepEntryRequest& entry, size_t index) const {
-  const auto it = sequences_.find(entry.sequence);
-  if (it == sequences_.end()) {
-    return UnknownSequence(entry.sequence, EntryField(index, "sequence"));
-  }
-  Sequence* const sequence = it->second.get();
-  if (sequence->lost()) return IsLost(entry.sequence, EntryField(index, "sequence"));
-  if (sequence->step_open()) return StepIsOpen(entry.sequence, EntryField(index, "sequence"));
-  if (entry.base_length != sequence->length()) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kLengthMismatch,
-                  EntryField(index, "base_length"),
-                  absl::StrCat("is ", entry.base_length, ", the sequence's length is ",
-                               sequence->length()));
-  }
-  if (entry.token_count < 1 || entry.token_count > kMaxLength - entry.base_length) {
-    return RefuseField(EntryField(index, "token_count"),
-                       absl::StrCat("must be in [1, ", kMaxLength - entry.base_length, "], got ",
-                                    entry.token_count));
-  }
-  return sequence;
-}
-
-Cache::EntryPlan Cache::PlanEntry(Sequence& sequence, int32_t token_count,
-                                  const StepPlan& plan) const {
-  EntryPlan entry{.sequence = &sequence,
-                  .token_count = token_count,
-                  .new_blocks = sequence.NewBlocksFor(token_count)};
-  if (sequence.open_block_slots() == 0) return entry;
-  const auto given_up = plan.given_up.find(sequence.blocks().back());
-  entry.copies_open_block =
-      MustCopy(sequence, given_up == plan.given_up.end() ? 0 : given_up->second);
-  entry.job_reads_source = sequence.job() && !sequence.OpenBlockIsFrom(
-                                                 sequence.job()->snapshot_length);
-  return entry;
-}
-
-void Cache::AddEntry(const EntryPlan& entry, StepPlan* plan) const {
-  const CacheGeometry& geometry = entry.sequence->geometry();
-  plan->demand.Add(geometry.size_class, entry.sequence->tenant(), entry.pages());
-  if (entry.copies_open_block && !entry.job_reads_source) {
-    ++plan->given_up[entry.sequence->blocks().back()];
-  }
-  plan->entries.push_back(entry);
-}
-
-// `given_up`: counts on the open block that earlier entries of the step give up.
-bool Cache::MustCopy(const Sequence& sequence, int32_t given_up) const {
-  const Block& block = blocks_[sequence.blocks().back()];
-  if (block.references - given_up > 1) return true;
-  if (!block.has_body_pages) return false;
-  return std::any_of(block.pages.begin(), block.pages.end(),
-                     [&](PageId page) { return pool_.reference_count(page) > 1; });
-}
-
-StepEntryGrant Cache::Grant(const EntryPlan& plan, StepGrant* grant) {
-  Sequence& sequence = *plan.sequence;
-  StepEntryGrant entry{.sequence = sequence.id(),
-                       .base_length = sequence.length(),
-                       .token_count = plan.token_count,
-                       .new_block_count = static_cast<int32_t>(plan.new_blocks),
-                       .copy = std::nullopt};
-  if (plan.copies_open_block) entry.copy = ReplaceOpenBlock(plan, grant);
-  sequence.step_token_count_ = plan.token_count;
-  sequence.step_first_block_ = static_cast<int64_t>(sequence.blocks_.size());
-  for (int64_t i = 0; i < plan.new_blocks; ++i) {
-    sequence.blocks_.push_back(AllocateBlock(sequence, grant));
-  }
-  return entry;
-}
-
-BlockId Cache::AllocateBlock(const Sequence& sequence, StepGrant* grant) {
-  const CacheGeometry& geometry = sequence.geometry();
-  const BlockId id = blocks_.Add();
-  Block& block = blocks_[id];
-  block.pages.resize(static_cast<size_t>(geometry.row_count));
-  block.references = 1;
-  block.size_class = geometry.size_class;
-  block.tenant = sequence.tenant();
-  block.has_body_pages = false;
-  SLUICE_CHECK(pool_.Allocate(geometry.size_class, sequence.tenant(), Purpose::kAppend,
-                              block.pages, &grant->slabs_to_clear));
-  tenants_.ChargeBytes(sequence.tenant(), BlockBytes(geometry));
-  grant->new_blocks.push_back(id);
-  return id;
-}
-
-BlockCopy Cache::ReplaceOpenBlock(const EntryPlan& plan, StepGrant* grant) {
-  Sequence& sequence = *plan.sequence;
-  const BlockId source = sequence.blocks_.back();
-  const BlockId destination = AllocateBlock(sequence, grant);
-  sequence.blocks_.back() = destination;
-  if (plan.job_reads_source) {
-    sequence.job_->held_blocks.push_back(source);
-  } else if (blocks_[source].references > 1) {
-    --blocks_[source].references;
-  } else {
-    reclaim_.DropBlocks({source});  // bodies hold some of its pages
-  }
-  return {source, destination, sequence.open_block_slots()};
-}
-
-int64_t Cache::MissingBytes(std::span<const StepEntryRequest> entries) const {
-  StepPlan plan;
-  for (const StepEntryRequest& entry : entries) {
-    const auto it = sequences_.find(entry.sequence);
-    if (it == sequences_.end()) continue;
-    AddEntry(PlanEntry(*it->second, entry.token_count, plan), &plan);
-  }
-  const Shortage shortage = plan.demand.MissingIn(pool_, tenants_);
-  return std::max(shortage.pool_bytes, shortage.quota_bytes);
-}
-
-std::vector<size_t> Cache::EntriesWithRoom(std::span<const StepEntryRequest> entries) const {
-  std::vector<size_t> with_room;
-  StepPlan plan;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const auto it = sequences_.find(entries[i].sequence);
-    if (it == sequences_.end()) continue;
-    const EntryPlan entry = PlanEntry(*it->second, entries[i].token_count, plan);
-    const CacheGeometry& geometry = entry.sequence->geometry();
-    StepDemand demand = plan.demand;
-    demand.Add(geometry.size_class, entry.sequence->tenant(), entry.pages());
-    if (demand.MissingIn(pool_, tenants_).any()) continue;
-    AddEntry(entry, &plan);
-    with_room.push_back(i);
-  }
-  return with_room;
-}
-
-void Cache::CloseStep(SequenceId sequence) {
-  Sequence& target = MustGet(sequence);
-  SLUICE_CHECK(target.step_open()) << "sequence " << sequence.value;
-  target.length_ += std::exchange(target.step_token_count_, 0);
-}
-
-void Cache::UndoStep(SequenceId sequence) {
-  Sequence& target = MustGet(sequence);
-  SLUICE_CHECK(target.step_open()) << "sequence " << sequence.value;
-  target.step_token_count_ = 0;
-  reclaim_.DropBlocks(target.TakeBlocksFrom(target.step_first_block_));
-}
-
 // --- jobs
 
 absl::StatusOr<std::vector<int64_t>> Cache::PlanJob(SequenceId sequence, int64_t snapshot_length) {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const target, Get(sequence));
-  if (target->lost()) return IsLost(sequence, "");
+  if (target->lost()) return RefuseLost(sequence, "");
   SLUICE_CHECK(!target->job()) << "sequence " << sequence.value << " has a job";
   SLUICE_CHECK(snapshot_length >= target->tail_first_position() &&
                snapshot_length <= target->length())
@@ -303,7 +101,7 @@ absl::StatusOr<JobPages> Cache::AllocateJobPages(SequenceId sequence, int64_t pa
   SLUICE_CHECK(page_count >= 0) << "page_count " << page_count;
   const PageDemand demand{target->geometry().size_class, target->tenant(), page_count};
   const int64_t missing_bytes = pool_.MissingBytes({&demand, 1}, Purpose::kJob);
-  if (missing_bytes > 0) return NoRoom({.pool_bytes = missing_bytes, .quota_bytes = 0});
+  if (missing_bytes > 0) return RefuseShort({.pool_bytes = missing_bytes, .quota_bytes = 0});
   JobPages granted;
   granted.pages.resize(static_cast<size_t>(page_count));
   SLUICE_CHECK(pool_.Allocate(demand.size_class, demand.tenant, Purpose::kJob, granted.pages,
@@ -453,21 +251,23 @@ int64_t Cache::BlockBytes(const CacheGeometry& geometry) const {
   return geometry.row_count * pool_.page_bytes(geometry.size_class);
 }
 
-int64_t Cache::AvailableBytes(TenantId tenant) const {
+int64_t Cache::AvailableBytes(TenantId tenant, std::optional<SizeClassId> size_class) const {
   const int64_t within_maximum =
       tenants_.limits(tenant).max_bytes - tenants_.usage(tenant).bytes;
-  return std::clamp<int64_t>(within_maximum, 0, pool_.AvailableBytes(tenant));
+  const int64_t in_pool = size_class.has_value() ? pool_.AvailableBytes(tenant, *size_class)
+                                                 : pool_.AvailableBytes(tenant);
+  return std::clamp<int64_t>(within_maximum, 0, in_pool);
 }
 
 absl::StatusOr<Sequence*> Cache::Get(SequenceId sequence) const {
   const auto it = sequences_.find(sequence);
-  if (it == sequences_.end()) return UnknownSequence(sequence, "");
+  if (it == sequences_.end()) return RefuseUnknown(sequence, "");
   return it->second.get();
 }
 
 absl::StatusOr<Sequence*> Cache::GetClosed(SequenceId sequence) const {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const found, Get(sequence));
-  if (found->step_open()) return StepIsOpen(sequence, "");
+  if (found->step_open()) return RefuseOpen(sequence, "");
   return found;
 }
 

@@ -75,27 +75,38 @@ class Cache {
 
   // --- steps
 
-  // Opens a step on every entry's sequence and allocates its blocks, copies of
-  // shared open blocks included. O(entries + new pages).
+  // Opens a step on every entry's sequence: rolls it back to the entry's base_length
+  // and allocates its blocks, copies of shared open blocks included. Pages that the
+  // rollbacks drop serve the step itself. O(entries + new pages + dropped blocks).
   //
   // The caller submits the copies to the foreground lane before it submits
   // anything else of these sequences and before the next ReclaimSlice.
   //
   // All or nothing. Errors: INVALID_ARGUMENT: a token_count < 1, positions beyond
-  // 2^31 - 1, a sequence named twice; FAILED_PRECONDITION (LENGTH_MISMATCH),
-  // (STEP_OPEN); ABORTED (SEQUENCE_LOST); RESOURCE_EXHAUSTED (POOL_FULL) or
-  // (TENANT_QUOTA), with the missing bytes in the message. Fields are
-  // `entries[i].<name>`.
-  absl::StatusOr<StepGrant> BeginStep(std::span<const StepEntryRequest> entries);
+  // 2^31 - 1, a sequence named twice; FAILED_PRECONDITION (LENGTH_MISMATCH): beyond
+  // its length, (BELOW_FLOOR), (STEP_OPEN); ABORTED (SEQUENCE_LOST);
+  // RESOURCE_EXHAUSTED (POOL_FULL) or (TENANT_QUOTA), with the missing bytes in the
+  // message. Fields are `entries[i].<name>`.
+  // REQUIRES: with room, no base_length below the snapshot of a running job; with
+  // kReuse, what the rollbacks drop is read by the foreground lane only.
+  absl::StatusOr<StepGrant> BeginStep(std::span<const StepEntryRequest> entries,
+                                      DroppedPages dropped = DroppedPages::kReuse);
 
   // Bytes that are missing before BeginStep(entries) finds room; 0: none. Those a
   // tenant's maximum lacks count like those the pool lacks. Entries of unknown
-  // sequences need nothing.
-  int64_t MissingBytes(std::span<const StepEntryRequest> entries) const;
+  // sequences need nothing. REQUIRES, as the next two: every base_length is one that
+  // BeginStep accepts.
+  int64_t MissingBytes(std::span<const StepEntryRequest> entries,
+                       DroppedPages dropped = DroppedPages::kReuse) const;
+
+  // Whether BeginStep(entries) would take anything of the pool.
+  bool NeedsPages(std::span<const StepEntryRequest> entries,
+                  DroppedPages dropped = DroppedPages::kReuse) const;
 
   // The entries that find room together when room is given in their order, as
   // indexes into `entries`.
-  std::vector<size_t> EntriesWithRoom(std::span<const StepEntryRequest> entries) const;
+  std::vector<size_t> EntriesWithRoom(std::span<const StepEntryRequest> entries,
+                                      DroppedPages dropped = DroppedPages::kReuse) const;
 
   // The step's tokens now count. REQUIRES: a step is open on the sequence.
   void CloseStep(SequenceId sequence);
@@ -176,8 +187,10 @@ class Cache {
   int64_t BlockBytes(const CacheGeometry& geometry) const;
 
   PoolBytes pool_bytes() const { return pool_.bytes(); }
-  // What `tenant` could take for appends now, within its maximum.
-  int64_t AvailableBytes(TenantId tenant) const;
+  // What `tenant` could take for appends now, within its maximum: in pages of one
+  // class, or of all together.
+  int64_t AvailableBytes(TenantId tenant,
+                         std::optional<SizeClassId> size_class = std::nullopt) const;
 
   // Empty if every page is counted exactly as blocks, bodies and jobs account for
   // and all sums agree; else what does not. O(pages); for tests.
@@ -187,19 +200,45 @@ class Cache {
   // What BeginStep will do to one sequence.
   struct EntryPlan {
     Sequence* sequence = nullptr;
+    int64_t base_length = 0;
     int32_t token_count = 0;
+    int64_t kept_blocks = 0;  // of its list, once it is rolled back
     int64_t new_blocks = 0;
     bool copies_open_block = false;
     bool job_reads_source = false;  // so its count on the copied block goes to the job
+
+    bool drops() const {
+      return kept_blocks < static_cast<int64_t>(sequence->blocks().size());
+    }
+    // REQUIRES: there is one.
+    BlockId open_block() const {
+      return sequence->blocks()[static_cast<size_t>(kept_blocks - 1)];
+    }
     int64_t pages() const {
       return (new_blocks + (copies_open_block ? 1 : 0)) * sequence->geometry().row_count;
     }
   };
+  // Counts on a shared block that a step gives up.
+  struct GivenUp {
+    int32_t copied = 0;
+    int32_t dropped = 0;
+    int32_t total() const { return copied + dropped; }
+  };
+  // Blocks of one size class and tenant that a step drops and nobody else holds.
+  struct SpareBlocks {
+    SizeClassId size_class;
+    TenantId tenant;
+    std::vector<BlockId> blocks;
+    bool usable = true;
+    size_t planned = 0;  // so many count as the step's
+    size_t next = 0;     // the first that may have pages left
+  };
   // The entries of one step so far.
   struct StepPlan {
     std::vector<EntryPlan> entries;
-    absl::flat_hash_map<BlockId, int32_t> given_up;  // counts on shared open blocks
-    StepDemand demand;
+    absl::flat_hash_map<BlockId, GivenUp> given_up;
+    std::vector<SpareBlocks> spares;
+    StepDemand demand;  // beyond what is spare
   };
 
   absl::StatusOr<Sequence*> Get(SequenceId sequence) const;
@@ -207,12 +246,24 @@ class Cache {
   absl::StatusOr<Sequence*> GetClosed(SequenceId sequence) const;
   Sequence& MustGet(SequenceId sequence) const;
   absl::StatusOr<Sequence*> CheckEntry(const StepEntryRequest& entry, size_t index) const;
-  EntryPlan PlanEntry(Sequence& sequence, int32_t token_count, const StepPlan& plan) const;
+  static EntryPlan Want(const StepEntryRequest& entry, Sequence& sequence);
+  std::vector<EntryPlan> WantAll(std::span<const StepEntryRequest> entries) const;
+  StepPlan Plan(std::vector<EntryPlan> wanted, DroppedPages dropped) const;
+  void AddDrops(const EntryPlan& entry, StepPlan* plan) const;
+  void PlanCopy(const StepPlan& plan, EntryPlan* entry) const;
   void AddEntry(const EntryPlan& entry, StepPlan* plan) const;
-  bool MustCopy(const Sequence& sequence, int32_t given_up) const;
-  StepEntryGrant Grant(const EntryPlan& plan, StepGrant* grant);
-  BlockId AllocateBlock(const Sequence& sequence, StepGrant* grant);
-  BlockCopy ReplaceOpenBlock(const EntryPlan& plan, StepGrant* grant);
+  void TakeSpare(StepPlan* plan) const;
+  bool TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const;
+  bool MustCopy(BlockId open_block, int32_t given_up) const;
+  void RollBack(const EntryPlan& plan);
+  StepEntryGrant Grant(const EntryPlan& plan, std::vector<SpareBlocks>* spares,
+                       StepGrant* grant);
+  BlockId AllocateBlock(const Sequence& sequence, std::vector<SpareBlocks>* spares,
+                        StepGrant* grant);
+  size_t ReuseSpare(std::vector<SpareBlocks>* spares, Block& block);
+  BlockCopy ReplaceOpenBlock(const EntryPlan& plan, std::vector<SpareBlocks>* spares,
+                             StepGrant* grant);
+  void GiveUp(SpareBlocks spare);
   std::optional<BodiesId> AddBodies(const Sequence& sequence, JobResult result);
   void EndJob(Sequence& sequence);
   std::vector<int64_t> SlotsBelow(const Sequence& sequence, int64_t length) const;

@@ -284,6 +284,13 @@ PoolBytes PagePool::bytes() const {
   return bytes;
 }
 
+int64_t PagePool::AvailableBytes(TenantId tenant, SizeClassId size_class) const {
+  const SizeClass& pages = classes_[size_class.value];
+  return (SpareSlabs(Purpose::kAppend) * pages.pages_per_slab +
+          FreePages(size_class, tenant, Purpose::kAppend)) *
+         pages.page_bytes;
+}
+
 int64_t PagePool::AvailableBytes(TenantId tenant) const {
   int64_t bytes = SpareSlabs(Purpose::kAppend) * slab_bytes_;
   for (uint32_t i = 0; i < classes_.size(); ++i) {

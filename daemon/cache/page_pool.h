@@ -93,8 +93,10 @@ class PagePool {
   bool HoldsRetired(const LaneTickets& tickets) const { return retired_.Ready(tickets); }
 
   PoolBytes bytes() const;
-  // Free bytes that `tenant` could take for appends now: its own slabs' free
-  // pages and the slabs beyond the reserve. O(size classes).
+  // Bytes that `tenant` could take for appends now in pages of one class: the free
+  // pages of its slabs of the class, and those that the slabs beyond the reserve give.
+  int64_t AvailableBytes(TenantId tenant, SizeClassId size_class) const;
+  // The same over all classes together, the rests of slabs included. O(size classes).
   int64_t AvailableBytes(TenantId tenant) const;
   // The most pages that Allocate would find now.
   int64_t AvailablePages(SizeClassId size_class, TenantId tenant, Purpose purpose) const;

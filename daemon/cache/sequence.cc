@@ -10,18 +10,25 @@ namespace sluice {
 Sequence::Sequence(SequenceId id, const CacheGeometry& geometry, TenantId tenant)
     : id_(id), geometry_(geometry), tenant_(tenant) {}
 
-int32_t Sequence::open_block_slots() const {
-  return static_cast<int32_t>(used_tail_slots() % geometry_.page_size);
+int64_t Sequence::UsedTailSlotsAt(int64_t length) const {
+  return length == tail_first_position_ ? 0 : tail_start_ + length - tail_first_position_;
 }
 
-int64_t Sequence::NewBlocksFor(int64_t token_count) const {
-  return CeilDivide(used_tail_slots() + token_count, geometry_.page_size) -
-         static_cast<int64_t>(blocks_.size());
+int64_t Sequence::BlocksAt(int64_t length) const {
+  return CeilDivide(UsedTailSlotsAt(length), geometry_.page_size);
 }
 
-bool Sequence::OpenBlockIsFrom(int64_t position) const {
-  const int64_t first_slot = (static_cast<int64_t>(blocks_.size()) - 1) * geometry_.page_size;
-  const int64_t first_live_slot = std::max<int64_t>(first_slot, tail_start_);
+int32_t Sequence::OpenBlockSlotsAt(int64_t length) const {
+  return static_cast<int32_t>(UsedTailSlotsAt(length) % geometry_.page_size);
+}
+
+int64_t Sequence::NewBlocksAt(int64_t length, int64_t token_count) const {
+  return CeilDivide(UsedTailSlotsAt(length) + token_count, geometry_.page_size) -
+         BlocksAt(length);
+}
+
+bool Sequence::BlockIsFrom(int64_t block, int64_t position) const {
+  const int64_t first_live_slot = std::max<int64_t>(block * geometry_.page_size, tail_start_);
   return tail_first_position_ + first_live_slot - tail_start_ >= position;
 }
 
@@ -33,12 +40,10 @@ Sequence Sequence::ForkAs(SequenceId id) const {
 }
 
 std::vector<BlockId> Sequence::Truncate(int64_t length) {
+  const int64_t kept = BlocksAt(length);
   length_ = length;
-  if (length == tail_first_position_) {
-    tail_start_ = 0;
-    return TakeBlocksFrom(0);
-  }
-  return TakeBlocksFrom(CeilDivide(used_tail_slots(), geometry_.page_size));
+  if (length == tail_first_position_) tail_start_ = 0;
+  return TakeBlocksFrom(kept);
 }
 
 std::vector<BlockId> Sequence::CutFront(int64_t snapshot) {

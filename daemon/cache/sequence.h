@@ -57,13 +57,19 @@ class Sequence {
 
   // Slots of the tail that closed steps have taken, dead ones included.
   int64_t used_tail_slots() const { return tail_start_ + length_ - tail_first_position_; }
-  // Of these, the slots in the block that the next token goes to; 0: in a new one.
-  int32_t open_block_slots() const;
-  // Blocks that `token_count` more tokens need.
-  int64_t NewBlocksFor(int64_t token_count) const;
-  // True if no live slot of the last block stands below `position`.
-  // REQUIRES: there is a block.
-  bool OpenBlockIsFrom(int64_t position) const;
+
+  // What a rollback to `length` would leave; its own length: what there is.
+  // REQUIRES: rollback_floor() <= length <= length().
+  int64_t UsedTailSlotsAt(int64_t length) const;
+  int64_t BlocksAt(int64_t length) const;
+  // Slots in the block that the next token goes to; 0: in a new one.
+  int32_t OpenBlockSlotsAt(int64_t length) const;
+  // Blocks that `token_count` tokens more need.
+  int64_t NewBlocksAt(int64_t length, int64_t token_count) const;
+
+  // True if no live slot of the block stands below `position`.
+  // REQUIRES: 0 <= block < blocks().size().
+  bool BlockIsFrom(int64_t block, int64_t position) const;
 
  private:
   friend class Cache;

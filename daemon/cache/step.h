@@ -13,8 +13,14 @@ namespace sluice {
 // What one sequence wants of a step.
 struct StepEntryRequest {
   SequenceId sequence;
-  int64_t base_length = 0;  // must be the sequence's length
+  int64_t base_length = 0;  // where it starts; what lies beyond is rolled back
   int32_t token_count = 0;  // >= 1
+};
+
+// What becomes of pages that the rollbacks of a step drop and nobody else holds.
+enum class DroppedPages : uint8_t {
+  kReuse,      // the step takes them before any of the pool's
+  kStillRead,  // an operation that nobody waits for may read them: they go back first
 };
 
 // Copy-on-write: every page of `source` is to be copied to the page of the same
@@ -30,7 +36,7 @@ struct StepEntryGrant {
   SequenceId sequence;
   int64_t base_length = 0;
   int32_t token_count = 0;
-  int32_t new_block_count = 0;    // blocks added at the end of its list
+  int32_t new_block_count = 0;    // blocks added at the end of its list, after a rollback
   std::optional<BlockCopy> copy;  // its open block was replaced by a copy
 };
 

@@ -27,6 +27,9 @@ class StepDemand {
   // `pages` may be negative: takes back what was added.
   void Add(SizeClassId size_class, TenantId tenant, int64_t pages);
 
+  // What is wanted now; negative: more was taken back.
+  int64_t pages(SizeClassId size_class, TenantId tenant) const;
+  bool any() const;
   Shortage MissingIn(const PagePool& pool, const TenantLedger& tenants) const;
 
  private:

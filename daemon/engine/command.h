@@ -42,6 +42,10 @@ struct Empty {};
 // Sets once the caller has given up; the engine then drops or undoes the call.
 using CancelFlag = std::shared_ptr<std::atomic<bool>>;
 
+// Of calls that may have to wait: DEADLINE_EXCEEDED if they still do after so long,
+// whatever they wait for.
+inline constexpr absl::Duration kNoTimeLimit = absl::InfiniteDuration();
+
 // ---- sessions ----------------------------------------------------------------
 
 struct OpenSession {
@@ -106,6 +110,7 @@ struct ForkSequences {
   uint64_t session = 0;  // owner; 0: the parents' owner
   std::string request_id;
   absl::Duration max_wait;
+  absl::Duration time_limit = kNoTimeLimit;
   CancelFlag cancelled;
   Done<std::vector<uint64_t>> done;
 };
@@ -202,6 +207,7 @@ struct BeginStep {
   std::vector<StepEntry> entries;
   bool append_only = false;
   absl::Duration max_wait;
+  absl::Duration time_limit = kNoTimeLimit;
   bool leave_out = false;
   CancelFlag cancelled;
   Done<StepBegun> done;
@@ -277,6 +283,7 @@ struct SetPolicy {
   uint64_t sequence = 0;
   PolicySpec policy;
   absl::Duration max_wait;
+  absl::Duration time_limit = kNoTimeLimit;
   CancelFlag cancelled;
   Done<std::shared_ptr<const Policy>> done;
 };
@@ -296,6 +303,7 @@ struct Compress {
   std::optional<int64_t> budget_tokens;  // replaces the policy's budget
   bool dry_run = false;
   absl::Duration max_wait;
+  absl::Duration time_limit = kNoTimeLimit;
   CancelFlag cancelled;
   Done<Compressed> done;
 };

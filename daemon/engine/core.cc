@@ -29,6 +29,16 @@ absl::Status Draining() {
                 "the daemon is shutting down");
 }
 
+absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& attempt) {
+  if (cancelled != nullptr && cancelled->load()) {
+    return absl::CancelledError("the caller gave up");
+  }
+  if (attempt.out_of_time) {
+    return absl::DeadlineExceededError("the call still waits after the time that it may take");
+  }
+  return absl::OkStatus();
+}
+
 Core::Core(const EngineOptions& engine_options, const Clock& engine_clock, Backend& engine_backend,
            const Memory& engine_memory, uint32_t engine_epoch)
     : options(engine_options),
@@ -119,13 +129,34 @@ absl::StatusOr<SessionState*> Core::FindSession(const Caller& caller, uint64_t i
 
 Room Core::RoomOf(int32_t tenant, const ModelState* model) const {
   Room room;
-  room.free_bytes = cache.AvailableBytes(TenantId{static_cast<uint32_t>(tenant)});
-  if (model != nullptr) room.block_bytes = model->model->block_bytes();
+  std::optional<SizeClassId> size_class;
+  if (model != nullptr) {
+    size_class = model->size_class;
+    room.block_bytes = model->model->block_bytes();
+  }
+  room.free_bytes = cache.AvailableBytes(TenantId{static_cast<uint32_t>(tenant)}, size_class);
   return room;
 }
 
 void Core::RenewLease(const SequenceState& sequence) {
   if (sequence.session == 0) leases.Set(sequence.id, now() + sequence.lease);
+}
+
+void Core::HoldLeases(std::span<const uint64_t> ids) {
+  for (const uint64_t id : ids) {
+    if (const auto found = sequences.find(id); found != sequences.end()) {
+      ++found->second->waiting_calls;
+    }
+  }
+}
+
+void Core::LetLeasesRun(std::span<const uint64_t> ids) {
+  for (const uint64_t id : ids) {
+    const auto found = sequences.find(id);
+    if (found == sequences.end()) continue;
+    --found->second->waiting_calls;
+    RenewLease(*found->second);
+  }
 }
 
 void Core::ClearSlabs(const std::vector<SlabId>& slabs) {

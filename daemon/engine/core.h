@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,10 +61,14 @@ class Core {
                                             const std::string& field);
 
   const Sequence& cached(const SequenceState& sequence) const { return *sequence.cached; }
-  // What a tenant could take now, for a model's blocks.
+  // What a tenant could take now for a model's blocks; null: for any.
   Room RoomOf(int32_t tenant, const ModelState* model) const;
   // Starts the lease of a sequence without a session anew.
   void RenewLease(const SequenceState& sequence);
+  // A call waits for these sequences: their leases do not run out before it ends,
+  // which LetLeasesRun says, and start anew then. Ids without a sequence are passed over.
+  void HoldLeases(std::span<const uint64_t> ids);
+  void LetLeasesRun(std::span<const uint64_t> ids);
   // Writes zeros where another tenant's bytes were.
   void ClearSlabs(const std::vector<SlabId>& slabs);
   // An entry over what the sequence has now: rows up to its length.
@@ -100,5 +105,8 @@ class Core {
 
 // UNAVAILABLE (DRAINING).
 absl::Status Draining();
+
+// Why a call that waits must end now, if it must: CANCELLED, or DEADLINE_EXCEEDED.
+absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& attempt);
 
 }  // namespace sluice

@@ -51,6 +51,9 @@ struct Job {
   PolicyPtr policy;
   bool due = false;     // the sequence's next step waits for it
   bool waited = false;  // one waits now
+  // A step that came with the trigger will roll back to here: what lies beyond is
+  // none of the job's.
+  std::optional<int64_t> length_limit;
   bool goes_first = false;  // it goes by passes, or another lacks the pages that it holds
   std::function<void(const JobEnd&)> answer;  // of a Compress; may be empty
   absl::Duration queued_at;

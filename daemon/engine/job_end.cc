@@ -127,9 +127,10 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   job.sequence = nullptr;
   if (job.answer) job.answer(end);
   core_.waiting.Changed();
+  const std::optional<int64_t> length_limit = job.length_limit;
   jobs_.remove_if([&](const std::unique_ptr<Job>& other) { return other.get() == &job; });
   // With drafts the triggers come after the next step's rollback.
-  if (sequence.draft_tokens == 0) LookAtTriggers(sequence);
+  if (sequence.draft_tokens == 0) LookAtTriggers(sequence, length_limit);
 }
 
 void Jobs::FreeTables(Job& job) {

@@ -19,29 +19,32 @@ void Jobs::CountSlots(SequenceState& sequence) {
   sequence.most_slots_length = state.length();
 }
 
-bool Jobs::Acts(SequenceState& sequence, Trigger trigger) {
+bool Jobs::Acts(SequenceState& sequence, Trigger trigger, int64_t length) {
+  const int64_t beyond = core_.cached(sequence).length() - length;
   SequenceFacts facts;
-  facts.most_slots =
-      sequence.most_slots + core_.cached(sequence).length() - sequence.most_slots_length;
-  facts.decoded_tokens = sequence.decoded_tokens;
+  facts.most_slots = sequence.most_slots + length - sequence.most_slots_length;
+  facts.decoded_tokens = std::max<int64_t>(sequence.decoded_tokens - beyond, 0);
   facts.earlier_prefill_ends = sequence.prefill_ends;
   return sequence.policy->Acts(trigger, facts);
 }
 
-void Jobs::LookAtTriggers(SequenceState& sequence) {
+void Jobs::LookAtTriggers(SequenceState& sequence, std::optional<int64_t> length_limit) {
   if (sequence.job != nullptr) return;  // it waits; End looks again
+  const int64_t own_length = core_.cached(sequence).length();
+  const int64_t length = std::min(length_limit.value_or(own_length), own_length);
   std::optional<Trigger> trigger;
   if (sequence.prefill_end_due) {
     sequence.prefill_end_due = false;
-    if (Acts(sequence, Trigger::kPrefillEnd)) trigger = Trigger::kPrefillEnd;
+    if (Acts(sequence, Trigger::kPrefillEnd, length)) trigger = Trigger::kPrefillEnd;
     ++sequence.prefill_ends;
   }
   if (!trigger.has_value() && sequence.every_due) {
     sequence.every_due = false;
-    if (Acts(sequence, Trigger::kEvery)) trigger = Trigger::kEvery;
+    if (Acts(sequence, Trigger::kEvery, length)) trigger = Trigger::kEvery;
   }
   if (!trigger.has_value()) return;
   Queue(sequence, *trigger, sequence.policy, sequence.policy->visible() == Visible::kWhenDue, {});
+  sequence.job->length_limit = length_limit;
 }
 
 void Jobs::Request(SequenceState& sequence, PolicyPtr policy,
@@ -64,16 +67,17 @@ void Jobs::Queue(SequenceState& sequence, Trigger trigger, PolicyPtr policy, boo
   jobs_.push_back(std::move(job));
 }
 
-JobFacts Jobs::FactsOf(const SequenceState& sequence, const Policy& policy,
+JobFacts Jobs::FactsOf(const SequenceState& sequence, const Policy& policy, int64_t length,
                        std::vector<RowFacts>& rows) const {
   const Sequence& state = core_.cached(sequence);
   JobFacts facts;
-  facts.length_tokens = state.length();
-  facts.snapshot_tokens = policy.SnapshotTokens(state.length(), sequence.draft_tokens,
-                                                state.tail_first_position());
-  facts.shared_tokens = std::min(sequence.shared_tokens, state.length());
+  facts.length_tokens = length;
+  facts.snapshot_tokens =
+      policy.SnapshotTokens(length, sequence.draft_tokens, state.tail_first_position());
+  facts.shared_tokens = std::min(sequence.shared_tokens, length);
+  const int64_t beyond = state.length() - length;
   for (const int64_t slots : core_.cache.KeptSlots(sequence.handle)) {
-    rows.push_back({slots, std::min(slots, facts.shared_tokens)});
+    rows.push_back({slots - beyond, std::min(slots - beyond, facts.shared_tokens)});
   }
   facts.rows = rows;
   return facts;
@@ -81,7 +85,7 @@ JobFacts Jobs::FactsOf(const SequenceState& sequence, const Policy& policy,
 
 JobEnd Jobs::DryRun(const SequenceState& sequence, const Policy& policy) const {
   std::vector<RowFacts> rows;
-  const JobFacts facts = FactsOf(sequence, policy, rows);
+  const JobFacts facts = FactsOf(sequence, policy, core_.cached(sequence).length(), rows);
   const JobRecipe recipe = policy.Plan(facts);
   const int64_t hot_tail = facts.length_tokens - facts.snapshot_tokens;
   const int64_t page_size = core_.cached(sequence).geometry().page_size;
@@ -135,12 +139,20 @@ void Jobs::Cancel(SequenceState& sequence) {
 }
 
 bool Jobs::DropPassedZombies() {
-  return std::erase_if(zombies_, [this](const std::unique_ptr<Job>& job) {
-           if (core_.backend.Completed(job->lane) < job->ticket) return false;
-           FreeTables(*job);
-           if (running_ == job.get()) running_ = nullptr;
-           return true;
-         }) > 0;
+  const auto dropped = std::erase_if(zombies_, [this](const std::unique_ptr<Job>& job) {
+    if (core_.backend.Completed(job->lane) < job->ticket) return false;
+    FreeTables(*job);
+    if (running_ == job.get()) running_ = nullptr;
+    return true;
+  });
+  if (dropped > 0) core_.waiting.Changed();  // for who waits until nothing reads any more
+  return dropped > 0;
+}
+
+bool Jobs::CancelledOnesRead() const {
+  return std::any_of(zombies_.begin(), zombies_.end(), [this](const std::unique_ptr<Job>& job) {
+    return core_.backend.Completed(job->lane) < job->ticket;
+  });
 }
 
 bool Jobs::Pump() {
@@ -199,10 +211,12 @@ bool Jobs::StartNext() {
 bool Jobs::Start(Job& job) {
   SequenceState& sequence = *job.sequence;
   job.row_facts.clear();
-  job.facts = FactsOf(sequence, *job.policy, job.row_facts);
+  const int64_t own_length = core_.cached(sequence).length();
+  const int64_t length = std::min(job.length_limit.value_or(own_length), own_length);
+  job.facts = FactsOf(sequence, *job.policy, length, job.row_facts);
   job.recipe = job.policy->Plan(job.facts);
   if (job.trigger == Trigger::kEvery || job.trigger == Trigger::kPrefillEnd) {
-    sequence.decoded_tokens = 0;
+    sequence.decoded_tokens = std::min(sequence.decoded_tokens, own_length - length);
   }
   if (job.recipe.evicts_nothing) {
     EndBuilt(job, absl::OkStatus());

@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 
 #include "daemon/engine/core.h"
 #include "daemon/engine/job.h"
@@ -24,8 +25,10 @@ class Jobs {
   explicit Jobs(Core& core) : core_(core) {}
 
   // Looks at what the closed steps of `sequence` triggered, and queues a job if
-  // the policy acts. A trigger that meets a job waits for its end.
-  void LookAtTriggers(SequenceState& sequence);
+  // the policy acts. A trigger that meets a job waits for its end. `length_limit`:
+  // the step that asks will roll back to this length.
+  void LookAtTriggers(SequenceState& sequence,
+                      std::optional<int64_t> length_limit = std::nullopt);
 
   // Queues a job now, whatever the triggers say; `answer` is called at its end.
   // REQUIRES: the sequence has no job.
@@ -49,10 +52,13 @@ class Jobs {
   // Goes on with what passed. True if anything moved.
   bool Pump();
 
+  // Whether operations of cancelled jobs may still read what their sequences drop.
+  bool CancelledOnesRead() const;
+
   int64_t count() const { return static_cast<int64_t>(jobs_.size()); }
 
  private:
-  bool Acts(SequenceState& sequence, Trigger trigger);
+  bool Acts(SequenceState& sequence, Trigger trigger, int64_t length);
   void Queue(SequenceState& sequence, Trigger trigger, PolicyPtr policy, bool due,
              std::function<void(const JobEnd&)> answer);
   bool DropPassedZombies();
@@ -65,7 +71,8 @@ class Jobs {
   bool MayPause(const Job& job) const;
   // Lets the paused jobs go before all others. False if there is none.
   bool FinishPausedFirst();
-  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy,
+  // As if the sequence were `length` long.
+  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy, int64_t length,
                    std::vector<RowFacts>& rows) const;
   HeldRows HeldOf(const SequenceState& sequence) const;
   // Starts to build a pass; a refusal changes nothing.

@@ -10,7 +10,7 @@ namespace sluice {
 
 // What a tenant could take of the pool, in bytes.
 struct Room {
-  int64_t free_bytes = 0;     // cached blocks included
+  int64_t free_bytes = 0;     // in pages of the model concerned, cached blocks included
   int64_t block_bytes = 0;    // of the model concerned
   int64_t missing_bytes = 0;  // of a refusal for memory
 };

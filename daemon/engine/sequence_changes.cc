@@ -3,6 +3,7 @@
 // What may have to wait until a sequence is idle: forks and policies.
 
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "absl/hash/hash.h"
@@ -17,25 +18,28 @@ namespace {
 
 using Outcome = WaitList::Outcome;
 
-// Why a call that waits must end now, if it must.
-absl::Status EndOfWait(const Core& core, const CancelFlag& cancelled) {
-  if (core.stopping) return Draining();
-  if (cancelled != nullptr && cancelled->load()) {
-    return absl::CancelledError("the caller gave up");
-  }
-  return absl::OkStatus();
-}
+std::span<const uint64_t> NamedBy(const ForkSequences& command) { return command.parents; }
+std::span<const uint64_t> NamedBy(const SetPolicy& command) { return {&command.sequence, 1}; }
+std::span<const uint64_t> NamedBy(const Compress& command) { return {&command.sequence, 1}; }
 
 // Tries a command now, and again until it is answered, for as long as it may wait.
 template <class Command, class Try>
 void TryUntilAnswered(Core& core, Command command, Try try_command) {
   const int32_t tenant = command.caller.tenant;
   const absl::Duration deadline = core.now() + command.max_wait;
+  const absl::Duration limit = core.now() + command.time_limit;
   auto shared = std::make_shared<Command>(std::move(command));
   core.waiting.Add(tenant, deadline, core.now(),
-                   [shared, try_command](const WaitList::Attempt& attempt) {
-                     return try_command(*shared, attempt);
-                   });
+                   [&core, shared, try_command, held = false](
+                       const WaitList::Attempt& attempt) mutable {
+                     const Outcome outcome = try_command(*shared, attempt);
+                     const bool waits = outcome != Outcome::kAnswered;
+                     if (waits && !held) core.HoldLeases(NamedBy(*shared));
+                     if (!waits && held) core.LetLeasesRun(NamedBy(*shared));
+                     held = waits;
+                     return outcome;
+                   },
+                   limit);
 }
 
 }  // namespace
@@ -99,7 +103,9 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+  absl::Status ended = EndOfWait(command.cancelled, attempt);
+  if (core_.stopping) ended = Draining();
+  if (!ended.ok()) {
     refuse(std::move(ended));
     return Outcome::kAnswered;
   }
@@ -166,6 +172,7 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
   child->cached = core_.cache.Find(*handle);
   child->list = list;
   child->readers = 0;
+  child->waiting_calls = 0;
   child->last_job.reset();
   child->shared_tokens = core_.cached(parent).length();
   if (command.session != 0) {
@@ -186,7 +193,9 @@ Outcome Sequences::TryWhenIdle(const Command& command, const WaitList::Attempt& 
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  if (absl::Status ended = EndOfWait(core_, command.cancelled); !ended.ok()) {
+  absl::Status ended = EndOfWait(command.cancelled, attempt);
+  if (core_.stopping) ended = Draining();
+  if (!ended.ok()) {
     refuse(std::move(ended));
     return Outcome::kAnswered;
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/logging.h"
 #include "daemon/base/reason.h"
+#include "daemon/engine/job.h"
 
 namespace sluice {
 namespace {
@@ -112,8 +113,10 @@ bool Sessions::ExpireLeases(absl::Duration now) {
       steps_.Undo(*step->second);
     } else if (const auto found = core_.sequences.find(id); found != core_.sequences.end()) {
       SequenceState& sequence = *found->second;
-      if (sequence.step != nullptr) {
-        core_.RenewLease(sequence);  // the step has its own limit
+      // A step has its own limit, and who waits is not to blame for the wait.
+      const bool is_compressed = sequence.job != nullptr && sequence.job->answer;
+      if (sequence.step != nullptr || sequence.waiting_calls > 0 || is_compressed) {
+        core_.RenewLease(sequence);
       } else if (!sequence.free_when_idle) {
         LogInfo("sequence_expired", {{"sequence", absl::StrCat(id)}});
         sequences_.Release(sequence);

@@ -58,6 +58,7 @@ struct SequenceState {
 
   StepState* step = nullptr;       // the open one
   int64_t readers = 0;             // named attends and explains under way
+  int64_t waiting_calls = 0;       // BeginSteps, forks and the like that wait for it
   Job* job = nullptr;              // queued or running
   std::optional<JobReport> last_job;
   bool free_when_idle = false;     // freed by its client while a step was open or read

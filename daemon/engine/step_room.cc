@@ -3,6 +3,7 @@
 // How a step finds room, waits for it, or is refused for want of it.
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,12 +16,11 @@ namespace {
 
 using Outcome = WaitList::Outcome;
 
-// Whether a job is at work on the sequence, or may be once this entry begins.
-bool MayCompress(const SequenceState& sequence, const StepEntry& entry) {
-  if (sequence.job != nullptr) return true;
-  const bool ends_prefill = entry.phase == Phase::kDecode && sequence.in_prefill;
-  const bool due = sequence.prefill_end_due || sequence.every_due || ends_prefill;
-  return due && sequence.policy->spec().triggers.value_or(TriggerSpec{}) != TriggerSpec{};
+// Whether a rollback to `length` cancels an operation that is under way.
+bool CancelsARead(const SequenceState& sequence, int64_t length) {
+  const Job* const job = sequence.job;
+  return job != nullptr && job->stage == Job::Stage::kRunning &&
+         length < job->facts.snapshot_tokens;
 }
 
 }  // namespace
@@ -38,17 +38,25 @@ std::vector<StepEntryRequest> Steps::RequestsOf(const BeginStep& command,
   return requests;
 }
 
-// A step that stays within its sequences' open blocks takes nothing from anybody
-// who waits for memory.
-bool Steps::NeedsBlocks(const BeginStep& command,
-                        const std::vector<SequenceState*>& sequences) const {
+DroppedPages Steps::DroppedBy(const BeginStep& command,
+                              const std::vector<SequenceState*>& sequences) const {
+  if (jobs_.CancelledOnesRead()) return DroppedPages::kStillRead;
   for (size_t i = 0; i < sequences.size(); ++i) {
-    const StepEntry& entry = command.entries[i];
-    const Sequence& state = core_.cached(*sequences[i]);
-    if (entry.base_length != state.length()) return true;
-    if (state.NewBlocksFor(entry.token_count) > 0) return true;
+    if (CancelsARead(*sequences[i], command.entries[i].base_length)) {
+      return DroppedPages::kStillRead;
+    }
   }
-  return false;
+  return DroppedPages::kReuse;
+}
+
+// A step that makes do with its sequences' own pages takes nothing from anybody who
+// waits for memory.
+bool Steps::TakesPages(const BeginStep& command,
+                       const std::vector<SequenceState*>& sequences) const {
+  std::vector<size_t> all(sequences.size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  return core_.cache.NeedsPages(RequestsOf(command, all, sequences),
+                                DroppedBy(command, sequences));
 }
 
 // An earlier step of the tenant waits for memory and is not overtaken.
@@ -77,11 +85,12 @@ bool Steps::SomeStillComes(Pending& pending) {
 }
 
 // What was given up comes back by itself, and soon: it is waited for even by a
-// step that may not wait, but not what others give up meanwhile.
+// step that may not wait, but not what others give up meanwhile. So is a cancelled
+// job's last batch: it keeps a step from its own pages.
 bool Steps::MayWaitForRoom(Pending& pending, const WaitList::Attempt& attempt,
                            int64_t missing_bytes) {
   if (pending.command.leave_out) return false;
-  if (!attempt.expired) return true;
+  if (!attempt.expired || jobs_.CancelledOnesRead()) return true;
   return missing_bytes <= core_.cache.ComingBytes() && SomeStillComes(pending);
 }
 
@@ -89,13 +98,15 @@ Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,
                         const std::vector<SequenceState*>& sequences,
                         std::vector<size_t> chosen) {
   const BeginStep& command = pending.command;
-  const int64_t missing = core_.cache.MissingBytes(RequestsOf(command, chosen, sequences));
-  if (missing == 0) return Open(pending, chosen, sequences);
+  const DroppedPages dropped = DroppedBy(command, sequences);
+  const std::vector<StepEntryRequest> requests = RequestsOf(command, chosen, sequences);
+  const int64_t missing = core_.cache.MissingBytes(requests, dropped);
+  if (missing == 0) return Open(pending, chosen, sequences, dropped);
   if (MayWaitForRoom(pending, attempt, missing)) return Outcome::kWaitsForMemory;
-  const Reason reason = WhatLacks(RequestsOf(command, chosen, sequences));
+  const Reason reason = WhatLacks(requests, dropped);
   if (command.leave_out) {
-    chosen = LeaveOutWithoutRoom(pending, sequences, chosen, reason);
-    if (!chosen.empty()) return Open(pending, chosen, sequences);
+    chosen = LeaveOutWithoutRoom(pending, sequences, chosen, reason, dropped);
+    if (!chosen.empty()) return Open(pending, chosen, sequences, dropped);
   }
   return NoRoom(pending, sequences[0]->model, reason, missing);
 }
@@ -110,35 +121,9 @@ Outcome Steps::NoRoom(const Pending& pending, ModelState* model, Reason reason,
                  model, missing_bytes);
 }
 
-// The outcome of a step that does not fit even if its rollbacks give back all that
-// they drop: so that nothing is dropped for a step that is refused. None where a
-// trigger, which comes after the rollback, could make room.
-std::optional<Outcome> Steps::LacksRoomAnyway(Pending& pending,
-                                              const WaitList::Attempt& attempt,
-                                              const std::vector<SequenceState*>& sequences) {
-  const BeginStep& command = pending.command;
-  if (command.leave_out) return std::nullopt;
-  bool rolls_back = false;
-  std::vector<StepEntryRequest> growth;
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    const StepEntry& entry = command.entries[i];
-    if (MayCompress(*sequences[i], entry)) return std::nullopt;
-    const int64_t length = core_.cached(*sequences[i]).length();
-    rolls_back = rolls_back || entry.base_length < length;
-    const int64_t tokens = entry.base_length + entry.token_count - length;
-    if (tokens < 1) continue;
-    growth.push_back({sequences[i]->handle, length, static_cast<int32_t>(tokens)});
-  }
-  if (!rolls_back) return std::nullopt;
-  const int64_t missing = core_.cache.MissingBytes(growth);
-  if (missing == 0) return std::nullopt;
-  if (MayWaitForRoom(pending, attempt, missing)) return Outcome::kWaitsForMemory;
-  return NoRoom(pending, sequences[0]->model, WhatLacks(growth), missing);
-}
-
 // REQUIRES: bytes are missing, so that the cache refuses the step.
-Reason Steps::WhatLacks(const std::vector<StepEntryRequest>& requests) {
-  const absl::Status refused = core_.cache.BeginStep(requests).status();
+Reason Steps::WhatLacks(const std::vector<StepEntryRequest>& requests, DroppedPages dropped) {
+  const absl::Status refused = core_.cache.BeginStep(requests, dropped).status();
   SLUICE_CHECK(!refused.ok()) << "a step found room that was missing";
   const std::optional<Refusal> refusal = RefusalOf(refused);
   return refusal.has_value() && refusal->reason == Reason::kTenantQuota ? Reason::kTenantQuota
@@ -148,9 +133,9 @@ Reason Steps::WhatLacks(const std::vector<StepEntryRequest>& requests) {
 std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
                                                const std::vector<SequenceState*>& sequences,
                                                const std::vector<size_t>& chosen,
-                                               Reason reason) {
+                                               Reason reason, DroppedPages dropped) {
   const std::vector<size_t> places =
-      core_.cache.EntriesWithRoom(RequestsOf(pending.command, chosen, sequences));
+      core_.cache.EntriesWithRoom(RequestsOf(pending.command, chosen, sequences), dropped);
   std::vector<size_t> kept;
   for (size_t place = 0; place < chosen.size(); ++place) {
     const size_t entry = chosen[place];

@@ -52,15 +52,16 @@ absl::StatusOr<SequenceState*> FindEntry(Core& core, const Caller& caller, uint6
 void Steps::Begin(BeginStep command) {
   auto pending = std::make_shared<Pending>();
   const absl::Duration deadline = core_.now() + command.max_wait;
+  const absl::Duration limit = core_.now() + command.time_limit;
   const int32_t tenant = command.caller.tenant;
-  pending->deadline = deadline;
-  pending->prepared.assign(command.entries.size(), false);
+  pending->triggered.assign(command.entries.size(), false);
   pending->command = std::move(command);
   MarkComing(*pending);
   core_.waiting.Add(tenant, deadline, core_.now(),
                     [this, pending](const WaitList::Attempt& attempt) {
                       return Attempt(*pending, attempt);
-                    });
+                    },
+                    limit);
 }
 
 absl::Status Steps::WithRoom(absl::Status status, const BeginStep& command, ModelState* model,
@@ -80,24 +81,25 @@ Outcome Steps::Refused(const Pending& pending, absl::Status status, ModelState* 
 
 Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
   const Outcome outcome = TryToBegin(pending, attempt);
-  if (outcome != Outcome::kAnswered) HoldLeases(pending);
-  return outcome;
-}
-
-// A sequence that a step waits for does not run out meanwhile.
-void Steps::HoldLeases(const Pending& pending) {
-  for (const StepEntry& entry : pending.command.entries) {
-    const auto found = core_.sequences.find(entry.sequence);
-    if (found == core_.sequences.end() || found->second->session != 0) continue;
-    const SequenceState& sequence = *found->second;
-    core_.leases.Set(sequence.id, std::max(core_.now(), pending.deadline) + sequence.lease);
+  for (const Triggers& before : std::exchange(pending.looked_at, {})) {
+    before.sequence->in_prefill = before.in_prefill;
+    before.sequence->prefill_end_due = before.prefill_end_due;
+    before.sequence->every_due = before.every_due;
+    before.sequence->prefill_ends = before.prefill_ends;
   }
+  if (outcome == Outcome::kAnswered) {
+    core_.LetLeasesRun(pending.held);
+  } else if (pending.held.empty()) {
+    for (const StepEntry& entry : pending.command.entries) pending.held.push_back(entry.sequence);
+    core_.HoldLeases(pending.held);
+  }
+  return outcome;
 }
 
 Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {
   const BeginStep& command = pending.command;
-  if (command.cancelled != nullptr && command.cancelled->load()) {
-    return Refused(pending, absl::CancelledError("the caller gave up"), nullptr, 0);
+  if (absl::Status ended = EndOfWait(command.cancelled, attempt); !ended.ok()) {
+    return Refused(pending, std::move(ended), nullptr, 0);
   }
   if (core_.draining) return Refused(pending, Draining(), nullptr, 0);
   // The stream may have ended while the call waited; no one would end its step.
@@ -123,12 +125,10 @@ Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {
     jobs_.Hurry(*sequences[i]);
     waits_for_job = true;
   }
-  // Nothing is rolled back before every floor is known.
   if (waits_for_job) return Outcome::kWaits;
-  if (attempt.memory_is_taken && !command.leave_out && NeedsBlocks(command, sequences)) {
+  if (attempt.memory_is_taken && !command.leave_out && TakesPages(command, sequences)) {
     return WaitForTurn(pending, attempt, model);
   }
-  if (const auto outcome = LacksRoomAnyway(pending, attempt, sequences)) return *outcome;
   std::vector<size_t> chosen;
   if (!PrepareAll(pending, sequences, chosen)) return Outcome::kWaits;
   if (chosen.empty()) {
@@ -140,8 +140,7 @@ Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {
   return FindRoom(pending, attempt, sequences, std::move(chosen));
 }
 
-// Rolls back and looks at the triggers of all entries; `chosen` gets those that
-// need wait for no job. False if one must be waited for.
+// Looks at the triggers of all entries; `chosen` gets those that need wait for no job. False if one must be waited for.
 bool Steps::PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,
                        std::vector<size_t>& chosen) {
   pending.left_out.clear();
@@ -258,42 +257,67 @@ absl::Status Steps::CheckNotOpen(const std::vector<SequenceState*>& sequences) {
   return absl::OkStatus();
 }
 
-// Rolls back and looks at triggers, once. False if a job is due first.
+// Looks at triggers as if the sequence were rolled back already. False if a job is
+// due first.
 bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
   const StepEntry& entry = pending.command.entries[index];
   if (HasDueJob(sequence)) return false;
-  if (!pending.prepared[index]) {
-    pending.prepared[index] = true;
-    if (entry.base_length < core_.cached(sequence).length()) {
-      RollBack(sequence, entry.base_length);
-      MarkComing(pending);
-    }
-    if (entry.phase == Phase::kDecode && sequence.in_prefill) {
-      sequence.in_prefill = false;
-      sequence.prefill_end_due = true;
-    }
-    jobs_.LookAtTriggers(sequence);
+  if (pending.triggered[index]) return true;
+  const Triggers before{&sequence, sequence.in_prefill, sequence.prefill_end_due,
+                        sequence.every_due, sequence.prefill_ends};
+  const Job* const job_before = sequence.job;
+  if (entry.phase == Phase::kDecode && sequence.in_prefill) {
+    sequence.in_prefill = false;
+    sequence.prefill_end_due = true;
+  }
+  jobs_.LookAtTriggers(sequence, entry.base_length);
+  if (sequence.job == job_before) {
+    pending.looked_at.push_back(before);
+  } else {
+    pending.triggered[index] = true;
   }
   return !HasDueJob(sequence);
 }
 
-void Steps::RollBack(SequenceState& sequence, int64_t length) {
-  const Job* job = sequence.job;
-  if (job != nullptr && job->stage != Job::Stage::kQueued && length < job->facts.snapshot_tokens) {
+// A rollback to `length` ends a job that works on what lies beyond.
+void Steps::EndJobAbove(SequenceState& sequence, int64_t length) {
+  Job* const job = sequence.job;
+  if (job == nullptr) return;
+  job->length_limit.reset();
+  if (job->stage != Job::Stage::kQueued && length < job->facts.snapshot_tokens) {
     jobs_.Cancel(sequence);
   }
-  const int64_t dropped = core_.cached(sequence).length() - length;
-  const absl::Status rolled_back = core_.cache.Rollback(sequence.handle, length);
-  SLUICE_CHECK(rolled_back.ok()) << rolled_back;
-  core_.tables.AssignFrom(sequence.list, core_.cached(sequence).blocks(),
-                          static_cast<int64_t>(core_.cached(sequence).blocks().size()));
-  sequence.decoded_tokens -= std::min(sequence.decoded_tokens, dropped);
+}
+
+void Steps::CountRollback(SequenceState& sequence, int64_t old_length) {
+  const int64_t length = core_.cached(sequence).length();
+  if (length == old_length) return;
+  sequence.decoded_tokens -= std::min(sequence.decoded_tokens, old_length - length);
   sequence.shared_tokens = std::min(sequence.shared_tokens, length);
   core_.waiting.Changed();
 }
 
+// Entries that are left out are rolled back all the same, unless a job goes first
+// that was due before them.
+void Steps::RollBackLeftOut(const Pending& pending,
+                            const std::vector<SequenceState*>& sequences) {
+  for (const LeftOut& left_out : pending.left_out) {
+    const auto index = static_cast<size_t>(left_out.entry_index);
+    SequenceState& sequence = *sequences[index];
+    if (HasDueJob(sequence) && !pending.triggered[index]) continue;
+    const int64_t old_length = core_.cached(sequence).length();
+    const int64_t length = pending.command.entries[index].base_length;
+    EndJobAbove(sequence, length);
+    const absl::Status rolled_back = core_.cache.Rollback(sequence.handle, length);
+    SLUICE_CHECK(rolled_back.ok()) << rolled_back;
+    const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
+    core_.tables.AssignFrom(sequence.list, blocks, static_cast<int64_t>(blocks.size()));
+    CountRollback(sequence, old_length);
+  }
+}
+
 Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
-                    const std::vector<SequenceState*>& sequences) {
+                    const std::vector<SequenceState*>& sequences, DroppedPages dropped) {
   const BeginStep& command = pending.command;
   auto step = std::make_unique<StepState>();
   step->id = core_.NewId();
@@ -301,11 +325,12 @@ Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
   step->session = command.caller.session;
   step->model = sequences[0]->model;
   step->append_only = command.append_only;
-  if (absl::Status status = Allocate(command, chosen, sequences, *step); !status.ok()) {
-    ++core_.totals.refused_calls;
-    command.done(WithRoom(std::move(status), command, step->model, 0));
-    return Outcome::kAnswered;
+  if (absl::Status status = Allocate(command, chosen, sequences, dropped, *step);
+      !status.ok()) {
+    return Refused(pending, std::move(status), step->model, 0);
   }
+  pending.looked_at.clear();
+  RollBackLeftOut(pending, sequences);
   const auto layers = static_cast<size_t>(step->model->model->layer_count());
   step->appended.assign(layers, 0);
   step->attended.assign(layers, 0);
@@ -336,27 +361,35 @@ Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
 }
 
 absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>& chosen,
-                             const std::vector<SequenceState*>& sequences, StepState& step) {
+                             const std::vector<SequenceState*>& sequences,
+                             DroppedPages dropped, StepState& step) {
   int64_t blocks = 0;
   bool listed = true;
   for (const size_t index : chosen) {
+    const StepEntry& entry = command.entries[index];
     SequenceState& sequence = *sequences[index];
     const Sequence& state = core_.cached(sequence);
-    const int64_t added = state.NewBlocksFor(command.entries[index].token_count);
+    const int64_t kept = state.BlocksAt(entry.base_length);
+    const int64_t added = state.NewBlocksAt(entry.base_length, entry.token_count);
     blocks += added;
-    if (state.open_block_slots() > 0 && core_.cache.MayShareBlock(state.blocks().back())) {
+    if (state.OpenBlockSlotsAt(entry.base_length) > 0 &&
+        core_.cache.MayShareBlock(state.blocks()[static_cast<size_t>(kept - 1)])) {
       ++blocks;
     }
-    listed = listed && core_.tables.Reserve(
-                           sequence.list, static_cast<int64_t>(state.blocks().size()) + added);
-    step.entries.push_back({&sequence, command.entries[index], state.length()});
+    listed = listed && core_.tables.Reserve(sequence.list, kept + added);
+    step.entries.push_back({&sequence, entry, entry.base_length});
   }
   auto ranges = core_.tables.AllocateBlocks(blocks, step.model->model->row_count());
   const auto view_range = core_.tables.Allocate(
       static_cast<int64_t>(chosen.size() * sizeof(ViewEntry)));
   absl::StatusOr<StepGrant> grant = absl::ResourceExhaustedError("");
   const bool tables_fit = listed && ranges.has_value() && view_range.has_value();
-  if (tables_fit) grant = core_.cache.BeginStep(RequestsOf(command, chosen, sequences));
+  std::vector<int64_t> old_lengths;
+  for (const OpenEntry& entry : step.entries) {
+    old_lengths.push_back(core_.cached(*entry.sequence).length());
+    if (tables_fit) EndJobAbove(*entry.sequence, entry.base_length);
+  }
+  if (tables_fit) grant = core_.cache.BeginStep(RequestsOf(command, chosen, sequences), dropped);
   if (!grant.ok()) {
     for (const TableRange& range : ranges.value_or(std::vector<TableRange>())) {
       core_.tables.Free(range);
@@ -368,6 +401,9 @@ absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>
   }
   step.view_range = *view_range;
   ApplyGrant(*grant, *std::move(ranges), step);
+  for (size_t i = 0; i < step.entries.size(); ++i) {
+    CountRollback(*step.entries[i].sequence, old_lengths[i]);
+  }
   return absl::OkStatus();
 }
 

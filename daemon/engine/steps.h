@@ -44,23 +44,35 @@ class Steps {
   void ReaderFinished(SequenceState& sequence);
 
  private:
-  // A BeginStep that has not been answered.
+  // What a look at a sequence's triggers changes.
+  struct Triggers {
+    SequenceState* sequence;
+    bool in_prefill;
+    bool prefill_end_due;
+    bool every_due;
+    int64_t prefill_ends;
+  };
+
+  // A BeginStep that has not been answered. Nothing of its sequences changes before
+  // it begins, but that jobs run which its triggers started.
   struct Pending {
     BeginStep command;
-    absl::Duration deadline;
-    std::vector<bool> prepared;  // [entries] rolled back, triggers looked at
+    std::vector<bool> triggered;  // [entries] its triggers made a job: they are through
     std::vector<LeftOut> left_out;
+    std::vector<uint64_t> held;  // sequences whose leases it holds, since it waits
+    // Triggers that this attempt looked at without effect, as they were before: they
+    // are put back unless the step begins.
+    std::vector<Triggers> looked_at;
 
-    // What was on its way back to the pool when the call came, or when it rolled
-    // back last: what it waits for although its time is over.
+    // What was on its way back to the pool when the call came: what it waits for
+    // although its time is over.
     int64_t queued_count = 0;            // ReclaimQueue::queued_count
     std::optional<LaneTickets> retired;  // set once that much was dropped
   };
 
   WaitList::Outcome Attempt(Pending& pending, const WaitList::Attempt& attempt);
   WaitList::Outcome TryToBegin(Pending& pending, const WaitList::Attempt& attempt);
-  void HoldLeases(const Pending& pending);
-  bool NeedsBlocks(const BeginStep& command, const std::vector<SequenceState*>& sequences) const;
+  bool TakesPages(const BeginStep& command, const std::vector<SequenceState*>& sequences) const;
   WaitList::Outcome Refused(const Pending& pending, absl::Status status, ModelState* model,
                             int64_t missing_bytes);
   bool PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,
@@ -70,9 +82,8 @@ class Steps {
                              std::vector<size_t> chosen);
   WaitList::Outcome NoRoom(const Pending& pending, ModelState* model, Reason reason,
                            int64_t missing_bytes);
-  std::optional<WaitList::Outcome> LacksRoomAnyway(Pending& pending,
-                                                   const WaitList::Attempt& attempt,
-                                                   const std::vector<SequenceState*>& sequences);
+  DroppedPages DroppedBy(const BeginStep& command,
+                         const std::vector<SequenceState*>& sequences) const;
   WaitList::Outcome WaitForTurn(Pending& pending, const WaitList::Attempt& attempt,
                                 ModelState* model);
   void MarkComing(Pending& pending);
@@ -83,22 +94,26 @@ class Steps {
                                                   const std::vector<SequenceState*>& sequences);
   std::vector<size_t> LeaveOutWithoutRoom(Pending& pending,
                                           const std::vector<SequenceState*>& sequences,
-                                          const std::vector<size_t>& chosen, Reason reason);
-  Reason WhatLacks(const std::vector<StepEntryRequest>& requests);
+                                          const std::vector<size_t>& chosen, Reason reason,
+                                          DroppedPages dropped);
+  Reason WhatLacks(const std::vector<StepEntryRequest>& requests, DroppedPages dropped);
   absl::StatusOr<std::vector<SequenceState*>> Check(const BeginStep& command);
   absl::Status CheckEntry(const BeginStep& command, size_t index, SequenceState& sequence);
   absl::Status CheckLength(const StepEntry& entry, size_t index, const SequenceState& sequence);
   absl::Status CheckNotOpen(const std::vector<SequenceState*>& sequences);
   bool Prepare(Pending& pending, size_t index, SequenceState& sequence);
-  void RollBack(SequenceState& sequence, int64_t length);
+  void EndJobAbove(SequenceState& sequence, int64_t length);
+  void CountRollback(SequenceState& sequence, int64_t old_length);
+  void RollBackLeftOut(const Pending& pending, const std::vector<SequenceState*>& sequences);
   absl::Status Allocate(const BeginStep& command, const std::vector<size_t>& chosen,
-                        const std::vector<SequenceState*>& sequences, StepState& step);
+                        const std::vector<SequenceState*>& sequences, DroppedPages dropped,
+                        StepState& step);
   void ApplyGrant(const StepGrant& grant, std::vector<TableRange> ranges, StepState& step);
   void SubmitCopy(const BlockCopy& copy, uint16_t format);
   void WriteView(StepState& step);
   static void CutLayers(StepState& step);
   WaitList::Outcome Open(Pending& pending, const std::vector<size_t>& chosen,
-                         const std::vector<SequenceState*>& sequences);
+                         const std::vector<SequenceState*>& sequences, DroppedPages dropped);
   absl::Status WithRoom(absl::Status status, const BeginStep& command, ModelState* model,
                         int64_t missing_bytes) const;
   void StartNextCall(StepState& step);

@@ -8,15 +8,17 @@ namespace sluice {
 
 WaitList::WaitList(int32_t tenant_count) : memory_taken_(static_cast<size_t>(tenant_count)) {}
 
-void WaitList::Add(int32_t tenant, absl::Duration deadline, absl::Duration now, Try attempt) {
+void WaitList::Add(int32_t tenant, absl::Duration deadline, absl::Duration now, Try attempt,
+                   absl::Duration limit) {
   const bool taken = std::any_of(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
     return waiter.tenant == tenant && waiter.wants_memory;
   });
   const bool expired = deadline <= now;
-  const Outcome outcome = attempt({expired, taken});
+  const bool out_of_time = limit <= now;
+  const Outcome outcome = attempt({expired, taken, out_of_time});
   if (outcome == Outcome::kAnswered) return;
-  waiters_.push_back(
-      {tenant, deadline, std::move(attempt), outcome == Outcome::kWaitsForMemory, expired});
+  waiters_.push_back({tenant, deadline, std::move(attempt), limit,
+                      outcome == Outcome::kWaitsForMemory, expired, out_of_time});
 }
 
 bool WaitList::Pump(absl::Duration now) {
@@ -30,7 +32,9 @@ bool WaitList::Pump(absl::Duration now) {
   for (auto waiter = waiters_.begin(); left > 0; --left) {
     const auto tenant = static_cast<size_t>(waiter->tenant);
     waiter->expired = waiter->expired || waiter->deadline <= now;
-    const Outcome outcome = waiter->attempt({waiter->expired, memory_taken_[tenant]});
+    waiter->out_of_time = waiter->out_of_time || waiter->limit <= now;
+    const Outcome outcome =
+        waiter->attempt({waiter->expired, memory_taken_[tenant], waiter->out_of_time});
     waiter->wants_memory = outcome == Outcome::kWaitsForMemory;
     if (waiter->wants_memory) memory_taken_[tenant] = true;
     answered = answered || outcome == Outcome::kAnswered;
@@ -43,6 +47,7 @@ absl::Duration WaitList::NextDeadline() const {
   absl::Duration next = absl::InfiniteDuration();
   for (const Waiter& waiter : waiters_) {
     if (!waiter.expired) next = std::min(next, waiter.deadline);
+    if (!waiter.out_of_time) next = std::min(next, waiter.limit);
   }
   return next;
 }

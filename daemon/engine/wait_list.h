@@ -27,13 +27,16 @@ class WaitList {
   struct Attempt {
     bool expired = false;         // the time to wait for others is over
     bool memory_is_taken = false;  // an earlier waiter of the tenant is first
+    bool out_of_time = false;      // the time that the call may take is over
   };
   using Try = std::function<Outcome(const Attempt&)>;
 
   explicit WaitList(int32_t tenant_count);
 
-  // Tries at once; keeps it for later unless it is answered.
-  void Add(int32_t tenant, absl::Duration deadline, absl::Duration now, Try attempt);
+  // Tries at once; keeps it for later unless it is answered. It waits for others until
+  // `deadline`, and may take until `limit`.
+  void Add(int32_t tenant, absl::Duration deadline, absl::Duration now, Try attempt,
+           absl::Duration limit = absl::InfiniteDuration());
 
   // Something happened that a waiter may wait for.
   void Changed() { changed_ = true; }
@@ -50,8 +53,10 @@ class WaitList {
     int32_t tenant;
     absl::Duration deadline;
     Try attempt;
+    absl::Duration limit;
     bool wants_memory = false;
     bool expired = false;
+    bool out_of_time = false;
   };
 
   std::list<Waiter> waiters_;

@@ -7,7 +7,9 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -15,6 +17,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/rpc/service_context.h"
 #include "daemon/rpc/status_mapping.h"
@@ -32,6 +36,10 @@ absl::Status Guarded(Work work) {
   }
 }
 
+// What a call without a deadline of its own gets, and the most that any gets.
+inline constexpr absl::Duration kDefaultTimeLimit = absl::Seconds(30);
+inline constexpr absl::Duration kLongestTimeLimit = absl::Minutes(5);
+
 // One unary call, alive until gRPC is done with it. Request and response are
 // gRPC's and live as long, so that commands may refer to their bytes.
 //
@@ -45,6 +53,13 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   }
 
   const CancelFlag& cancelled() const { return cancelled_; }
+
+  // What is left of the time that the call may take.
+  absl::Duration TimeLimit() const {
+    const auto deadline = context_->deadline();
+    if (deadline == std::chrono::system_clock::time_point::max()) return kDefaultTimeLimit;
+    return std::min(absl::FromChrono(deadline) - absl::Now(), kLongestTimeLimit);
+  }
 
   void Complete(const absl::Status& status) {
     observed_.Finish(status);
@@ -91,6 +106,7 @@ template <class Command, class Respond>
 absl::Status PostFor(const ServiceContext& service, UnaryCall* call, Command command,
                      Respond respond) {
   if constexpr (requires { command.cancelled; }) command.cancelled = call->cancelled();
+  if constexpr (requires { command.time_limit; }) command.time_limit = call->TimeLimit();
   command.done = [call, respond](auto result) {
     call->Complete(Guarded([&]() -> absl::Status {
       SLUICE_RETURN_IF_ERROR(result.status());

@@ -61,14 +61,17 @@ function(sluice_executable target)
   sluice_set_warnings(${target})
 endfunction()
 
-# Gives a test its labels (default: unit), a time limit in seconds (default 120)
-# and environment (NAME=value ..).
+# Gives a test its labels (default: unit), a time limit in seconds (default 120;
+# sanitizers get three times as long) and environment (NAME=value ..).
 function(sluice_set_test_properties name labels timeout env)
   if(NOT labels)
     set(labels unit)
   endif()
   if(NOT timeout)
     set(timeout 120)
+  endif()
+  if(NOT SLUICE_SANITIZE STREQUAL "none")
+    math(EXPR timeout "3 * ${timeout}")
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout}
     SKIP_RETURN_CODE 77)

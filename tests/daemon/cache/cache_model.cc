@@ -33,6 +33,15 @@ void ModelSequence::DropEmptyTail() {
   tail_start = 0;
 }
 
+void ModelSequence::RollBack(int64_t to_length) {
+  length = to_length;
+  tail.resize(static_cast<size_t>(BlocksFor(used())));
+  DropEmptyTail();
+  for (ModelRow& row : rows) {
+    std::erase_if(row, [&](const ModelToken& token) { return token.position >= to_length; });
+  }
+}
+
 bool CacheModel::MustCopyOpenBlock(SequenceId id) const {
   const ModelSequence& sequence = sequences.at(id);
   const ModelBlock& open = *sequence.tail.back();

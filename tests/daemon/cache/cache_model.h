@@ -63,6 +63,7 @@ struct ModelSequence {
   // Where each kept token of the row lies.
   std::vector<SlotAddress> SlotsOf(size_t row) const;
   void DropEmptyTail();
+  void RollBack(int64_t to_length);
 };
 
 // The sequences, and what must be in use on their account.

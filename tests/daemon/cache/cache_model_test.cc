@@ -25,6 +25,7 @@ constexpr const char* kEvents[] = {
     "tail inside a block", "reserve used", "slab cleared",
     "POOL_FULL",       "TENANT_QUOTA", "copy of a shared block",
     "copy of a block with body pages", "block held by a job", "partly filled page taken over",
+    "step with rollback", "rollback without room",
 };
 
 TEST(CacheModelTest, AgreesWithTheModelAfterEveryRandomOperation) {

@@ -150,12 +150,7 @@ void CacheSimulation::Rollback() {
   if (length < sequence.tail_first) return ExpectReason(status, "BELOW_FLOOR");
   Expect(status.ok(), status.ToString());
   if (length < sequence.length) ++events_["rollback"];
-  sequence.length = length;
-  sequence.tail.resize(static_cast<size_t>(sequence.BlocksFor(sequence.used())));
-  sequence.DropEmptyTail();
-  for (ModelRow& row : sequence.rows) {
-    std::erase_if(row, [&](const ModelToken& token) { return token.position >= length; });
-  }
+  sequence.RollBack(length);
 }
 
 void CacheSimulation::MarkLost() {

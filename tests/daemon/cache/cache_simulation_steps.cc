@@ -12,7 +12,12 @@ std::vector<StepEntryRequest> CacheSimulation::RandomEntries() {
   for (const auto& [id, sequence] : model_.sequences) {
     if (sequence.step_tokens > 0 || sequence.lost || OneIn(3)) continue;
     const auto tokens = static_cast<int32_t>(OneIn(3) ? 1 + Random(11) : 1);
-    entries.push_back({id, sequence.length, tokens});
+    int64_t base_length = sequence.length;
+    if (OneIn(3)) {
+      const int64_t floor = sequence.job ? sequence.job->snapshot : sequence.tail_first;
+      base_length = std::max(floor, sequence.length - Random(12));
+    }
+    entries.push_back({id, base_length, tokens});
   }
   std::shuffle(entries.begin(), entries.end(), random_);
   return entries;
@@ -22,7 +27,13 @@ void CacheSimulation::BeginStep() {
   const std::vector<StepEntryRequest> entries = RandomEntries();
   const int64_t missing_bytes = cache_.MissingBytes(entries);
   const std::vector<size_t> with_room = cache_.EntriesWithRoom(entries);
-  Expect((with_room.size() == entries.size()) == (missing_bytes == 0), "room differs");
+  const bool rolls_back = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
+    return entry.base_length < model_.sequences.at(entry.sequence).length;
+  });
+  // In their order, an entry does not know yet what a later one drops.
+  Expect(with_room.size() == entries.size() ? missing_bytes == 0 : rolls_back || missing_bytes > 0,
+         "room differs");
+  if (rolls_back) ++events_[missing_bytes == 0 ? "step with rollback" : "rollback without room"];
   const PoolBytes before = cache_.pool_bytes();
   std::vector<int64_t> allowed_bytes;
   for (const TenantId tenant : tenants_) {
@@ -37,6 +48,7 @@ void CacheSimulation::BeginStep() {
            "a tenant holds more than its maximum");
   }
   if (grant.ok()) return ApplyGrant(*grant);
+  CheckAll();
   ++events_[std::string(ReasonName(RefusalOf(grant.status())->reason))];
   Expect(absl::IsResourceExhausted(grant.status()), grant.status().ToString());
   Expect(cache_.pool_bytes() == before, "a refusal changed the pool");
@@ -52,7 +64,7 @@ void CacheSimulation::BeginWrongStep() {
   if (entries.empty()) return;
   const PoolBytes before = cache_.pool_bytes();
   const int64_t kind = Random(4);
-  if (kind == 0) entries.back().base_length += Random(2) * 2 - 1;
+  if (kind == 0) entries.back().base_length = model_.sequences.at(entries.back().sequence).length + 1;
   if (kind == 1) entries.back().token_count = static_cast<int32_t>(-Random(2));
   if (kind == 2) entries.push_back(entries.front());
   if (kind == 3) entries.back().sequence.value = 1 << 20;
@@ -65,6 +77,9 @@ void CacheSimulation::BeginWrongStep() {
 void CacheSimulation::ApplyGrant(const StepGrant& grant) {
   ClearSlabs(grant.slabs_to_clear);
   size_t new_blocks = 0;
+  for (const StepEntryGrant& entry : grant.entries) {
+    model_.sequences.at(entry.sequence).RollBack(entry.base_length);
+  }
   for (const StepEntryGrant& entry : grant.entries) {
     new_blocks += static_cast<size_t>(entry.new_block_count) + (entry.copy ? 1 : 0);
     ApplyEntry(entry);

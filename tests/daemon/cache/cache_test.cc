@@ -171,6 +171,70 @@ TEST_F(CacheTest, ARollbackIntoABlockOfItsOwnWritesItInPlace) {
   EXPECT_EQ(ReasonOf(cache_.Rollback(id, 5)), Reason::kLengthMismatch);
 }
 
+TEST_F(CacheTest, WhatARollbackDropsServesItsStepAtOnce) {
+  const SequenceId id = Create(), other = Create();
+  Append(id, 14);
+  Append(other, 112);  // the pool's last block
+  const StepEntryRequest entry{id, 6, 8};
+  EXPECT_FALSE(cache_.NeedsPages({&entry, 1}));
+  const absl::StatusOr<StepGrant> grant = cache_.BeginStep({&entry, 1});
+  ASSERT_TRUE(grant.ok()) << grant.status();
+  EXPECT_EQ(grant->entries[0].base_length, 6);
+  EXPECT_EQ(grant->entries[0].new_block_count, 2);
+  EXPECT_EQ(cache_.AvailableBytes(tenant_), 0);
+  Settle();
+  EXPECT_EQ(cache_.tenants().usage(tenant_).bytes, 32 * kBlockBytes);
+  cache_.CloseStep(id);
+  EXPECT_EQ(cache_.Find(id)->length(), 14);
+}
+
+TEST_F(CacheTest, WhatOneEntryDropsServesAnother) {
+  const SequenceId id = Create(), other = Create();
+  Append(id, 16);
+  Append(other, 112);
+  const StepEntryRequest entries[] = {{other, 112, 5}, {id, 5, 1}};
+  EXPECT_EQ(cache_.MissingBytes(entries), 0);
+  EXPECT_TRUE(cache_.BeginStep(entries).ok());
+  EXPECT_EQ(Blocks(other).size(), 30u);
+  EXPECT_EQ(Blocks(id).size(), 2u);
+  Settle();
+}
+
+TEST_F(CacheTest, ARefusedStepRollsNothingBack) {
+  const SequenceId id = Create(), other = Create();
+  Append(id, 16);
+  Append(other, 112);
+  const StepEntryRequest entries[] = {{id, 5, 1}, {other, 112, 12}};
+  EXPECT_EQ(cache_.MissingBytes(entries), kBlockBytes);
+  EXPECT_EQ(ReasonOf(cache_.BeginStep(entries).status()), Reason::kPoolFull);
+  EXPECT_EQ(cache_.Find(id)->length(), 16);
+  EXPECT_EQ(Blocks(id).size(), 4u);
+  EXPECT_FALSE(cache_.reclaim_pending());
+}
+
+TEST_F(CacheTest, WhatForksShareServesOnlyWhenAllOfThemDropIt) {
+  const SequenceId parent = Create();
+  Append(parent, 16);
+  const SequenceId child = *cache_.Fork(parent), other = Create();
+  Append(other, 112);
+  const StepEntryRequest one[] = {{parent, 8, 1}};
+  EXPECT_EQ(cache_.MissingBytes(one), kBlockBytes);
+  const StepEntryRequest both[] = {{parent, 8, 1}, {child, 8, 1}};
+  EXPECT_EQ(cache_.MissingBytes(both), 0);
+  EXPECT_TRUE(cache_.BeginStep(both).ok());
+  Settle();
+}
+
+TEST_F(CacheTest, PagesThatAreStillReadServeNoStep) {
+  const SequenceId id = Create(), other = Create();
+  Append(id, 16);
+  Append(other, 112);
+  const StepEntryRequest entry{id, 8, 1};
+  EXPECT_EQ(cache_.MissingBytes({&entry, 1}, DroppedPages::kStillRead), kBlockBytes);
+  EXPECT_FALSE(cache_.BeginStep({&entry, 1}, DroppedPages::kStillRead).ok());
+  EXPECT_EQ(cache_.Find(id)->length(), 16);
+}
+
 TEST_F(CacheTest, FreedPagesComeBackInSlicesOnceTheLanesHavePassed) {
   const SequenceId id = Create();
   Append(id, 12);

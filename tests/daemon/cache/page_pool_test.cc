@@ -116,6 +116,14 @@ TEST_F(PagePoolTest, AFreedSlabServesAnotherClass) {
   EXPECT_EQ(pool_.CheckInvariants(), "");
 }
 
+TEST_F(PagePoolTest, WhatIsAvailableToAClassAreItsOwnPagesAndWholeSlabs) {
+  const SizeClassId large = pool_.AddSizeClass(1, 900, 16);
+  Take(pool_, 5);
+  EXPECT_EQ(pool_.AvailableBytes(kTenant, size_class_), 3 * 200 + 2 * 800);
+  EXPECT_EQ(pool_.AvailableBytes(kTenant, large), 2 * 900);
+  EXPECT_EQ(pool_.AvailableBytes(kOther, size_class_), 2 * 800);
+}
+
 TEST_F(PagePoolTest, TheReserveIsRoundedUpAndNeverGivenToAppends) {
   EXPECT_EQ(reserving_.bytes().reserved, 2000);
   EXPECT_EQ(reserving_.AvailableBytes(kTenant), 2000);

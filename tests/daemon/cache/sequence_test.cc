@@ -9,11 +9,11 @@ namespace {
 TEST(SequenceTest, AnEmptySequenceNeedsABlockForItsFirstToken) {
   const Sequence sequence({1}, {.row_count = 2, .page_size = 4, .size_class = {}}, {0});
   EXPECT_EQ(sequence.length(), 0);
-  EXPECT_EQ(sequence.open_block_slots(), 0);
-  EXPECT_EQ(sequence.NewBlocksFor(0), 0);
-  EXPECT_EQ(sequence.NewBlocksFor(1), 1);
-  EXPECT_EQ(sequence.NewBlocksFor(4), 1);
-  EXPECT_EQ(sequence.NewBlocksFor(5), 2);
+  EXPECT_EQ(sequence.OpenBlockSlotsAt(0), 0);
+  EXPECT_EQ(sequence.NewBlocksAt(0, 0), 0);
+  EXPECT_EQ(sequence.NewBlocksAt(0, 1), 1);
+  EXPECT_EQ(sequence.NewBlocksAt(0, 4), 1);
+  EXPECT_EQ(sequence.NewBlocksAt(0, 5), 2);
   EXPECT_FALSE(sequence.step_open());
   EXPECT_EQ(sequence.rollback_floor(), 0);
 }

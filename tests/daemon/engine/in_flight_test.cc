@@ -208,6 +208,33 @@ TEST_F(InFlightTest, ARollbackBelowTheSnapshotEndsTheJob) {
   EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCancelled);
 }
 
+TEST_F(InFlightTest, AStepTakesNoPageThatACancelledJobMayStillRead) {
+  TestSequence sequence = WithHeldJob(40, golden::L2Count(10));
+  StepPart part = Decode(sequence, 30);
+  part.rollback_to = 10;
+  const auto begun = driver_->Begin({part});
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  const PoolBytes pool =
+      driver_->StatusOnce([](const EngineStatus& status) { return !status.giving_back; }).pool;
+  // What it dropped, and what the job had reserved.
+  EXPECT_EQ(pool.retired, (2 + 1) * model_.block_bytes);
+  EXPECT_EQ(pool.in_use, 3 * model_.block_bytes);
+  ASSERT_TRUE(driver_->Abort(begun->step).ok());
+  ASSERT_TRUE(driver_->Free(sequence).ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(InFlightTest, AStepTakesThePagesThatItsRollbackDrops) {
+  TestSequence sequence = Filled(40);
+  gate_->Hold(Lane::kBackground);
+  StepPart part = Decode(sequence, 30);
+  part.rollback_to = 10;
+  ASSERT_TRUE(driver_->Begin({part}).ok());
+  const PoolBytes pool = driver_->Status().pool;
+  EXPECT_EQ(pool.retired, 0);
+  EXPECT_EQ(pool.in_use, 3 * model_.block_bytes);
+}
+
 TEST_F(InFlightTest, ForksAndPoliciesWaitForTheJob) {
   TestSequence sequence = WithHeldJob(40, golden::L2Count(10));
   ForkSequences fork;
@@ -222,6 +249,75 @@ TEST_F(InFlightTest, ForksAndPoliciesWaitForTheJob) {
   ASSERT_TRUE(forked.Wait().ok());
   EXPECT_TRUE(policy.Wait().ok());
   EXPECT_EQ(driver_->Held({forked.Wait()->front(), {}}, 0, 0).size(), 10u);
+}
+
+TEST_F(InFlightTest, ASequenceThatWaitsForItsJobDoesNotRunOut) {
+  CreateSequence create;
+  create.lease = absl::Seconds(1);
+  const TestSequence parent = WithHeldJob(40, golden::L2Count(10), create);
+  TestSequence sequence = Filled(40, golden::L2Count(10), create);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(sequence, 1)}).ok());
+  ForkSequences fork;
+  fork.parents = {parent.id};
+  BeginStep begin;
+  begin.entries = {Decode(sequence).ToEntry()};
+  const auto forked = driver_->Send(fork);
+  const auto begun = driver_->Send(begin);
+  driver_->Status();
+  for (int i = 0; i < 3; ++i) driver_->Advance(absl::Seconds(2));
+  gate_->Open(Lane::kBackground);
+  EXPECT_TRUE(forked.Wait().ok()) << forked.Wait().status();
+  EXPECT_TRUE(begun.Wait().ok()) << begun.Wait().status();
+  driver_->Advance(absl::Seconds(2));
+  EXPECT_THAT(driver_->Info(parent), RefusedFor(Reason::kUnknownSequence));
+}
+
+TEST_F(InFlightTest, ASequenceThatIsCompressedDoesNotRunOut) {
+  CreateSequence create;
+  create.lease = absl::Seconds(1);
+  const TestSequence filled = Filled(40, {}, create);
+  gate_->Hold(Lane::kForeground);
+  const auto running = SendCompress(filled, 10), waiting = SendCompress(filled, 5);
+  SetPolicy set;
+  set.sequence = filled.id;
+  const auto policy = driver_->Send(set);
+  driver_->Status();
+  for (int i = 0; i < 3; ++i) driver_->Advance(absl::Seconds(2));
+  gate_->Open(Lane::kForeground);
+  EXPECT_TRUE(running.Wait().ok()) << running.Wait().status();
+  EXPECT_TRUE(waiting.Wait().ok()) << waiting.Wait().status();
+  EXPECT_TRUE(policy.Wait().ok()) << policy.Wait().status();
+}
+
+TEST_F(InFlightTest, WhoWaitsForAJobEndsWithItsTimeLimit) {
+  const TestSequence held = WithHeldJob(40, golden::L2Count(10));
+  TestSequence due = Filled(40, golden::L2Count(10));
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(due, 1)}).ok());
+  const auto limited = [this](auto command) {
+    command.time_limit = absl::Seconds(30);
+    command.max_wait = absl::Minutes(5);
+    return driver_->Send(command);
+  };
+  BeginStep begin;
+  begin.entries = {Decode(due).ToEntry()};
+  ForkSequences fork;
+  fork.parents = {held.id};
+  SetPolicy policy;
+  Compress compress;
+  policy.sequence = compress.sequence = held.id;
+  const auto begun = limited(begin);
+  const auto forked = limited(fork);
+  const auto set = limited(policy);
+  const auto compressed = limited(compress);
+  driver_->Status();
+  driver_->Advance(absl::Seconds(29));
+  EXPECT_FALSE(begun.ready() || forked.ready() || set.ready() || compressed.ready());
+  driver_->Advance(absl::Seconds(1));
+  constexpr auto kLate = absl::StatusCode::kDeadlineExceeded;
+  EXPECT_EQ(begun.Wait().status().code(), kLate);
+  EXPECT_EQ(forked.Wait().status().code(), kLate);
+  EXPECT_EQ(set.Wait().status().code(), kLate);
+  EXPECT_EQ(compressed.Wait().status().code(), kLate);
 }
 
 TEST_F(InFlightTest, AWaitedJobGoesAheadBetweenTwoBatches) {

@@ -62,6 +62,22 @@ TEST_F(MemoryTest, AStepWithoutRoomIsRefusedWithNumbersAndChangesNothing) {
   EXPECT_TRUE(driver_.Begin({Blocks(a_, 2)}).ok());
 }
 
+TEST_F(MemoryTest, FreeBytesAreThoseOfTheModelsOwnPages) {
+  const TestModel small = driver_.Register();
+  TestSequence brief = driver_.Create(small), other = driver_.Create(small);
+  // Each leaves most of a slab to pages of its own size alone.
+  ASSERT_TRUE(AppendStep(driver_, small, Prefill(brief, 1)).ok());
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(a_, 1)).ok());
+  const auto accounted_blocks = [&](TestSequence& sequence, int64_t block_bytes) {
+    const auto refused = driver_.Begin({Prefill(sequence, 64 * 1000)});
+    const Room room = *DetailsOf(refused.status()).room;
+    EXPECT_EQ((room.free_bytes + room.missing_bytes) % block_bytes, 0);
+    return (room.free_bytes + room.missing_bytes) / block_bytes;
+  };
+  EXPECT_EQ(accounted_blocks(c_, model_.block_bytes), 1000);
+  EXPECT_EQ(accounted_blocks(other, small.block_bytes), 4 * 1000);
+}
+
 TEST_F(MemoryTest, WhoWaitsGetsWhatIsGivenBackInOrder) {
   const int64_t blocks = FreeBlocks();
   const auto all = driver_.Begin({Blocks(a_, blocks)});
@@ -148,6 +164,73 @@ TEST_F(MemoryTest, ASequenceThatAStepWaitsForDoesNotRunOut) {
   EXPECT_FALSE(waiting.ready());
   ASSERT_TRUE(driver_.Abort(all->step).ok());
   EXPECT_TRUE(waiting.Wait().ok());
+}
+
+StepPart RollBackTo(int64_t length, StepPart part) {
+  part.rollback_to = length;
+  return part;
+}
+
+TEST_F(MemoryTest, ARefusedStepRollsNothingBackThatForksShare) {
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(a_, 200)).ok());
+  const auto fork = driver_.Fork(a_);
+  ASSERT_TRUE(fork.ok()) << fork.status();
+  ASSERT_TRUE(driver_.Begin({Blocks(b_, FreeBlocks())}).ok());
+  EXPECT_THAT(driver_.Begin({RollBackTo(60, Decode(a_))}), RefusedFor(Reason::kPoolFull));
+  EXPECT_EQ(driver_.Info(a_)->length, 200);
+  EXPECT_TRUE(driver_.Begin({RollBackTo(192, Decode(a_))}).status().code() == kExhausted);
+  ASSERT_TRUE(driver_.Free(*fork).ok());
+  EXPECT_TRUE(driver_.Begin({RollBackTo(60, Decode(a_))}).ok());
+}
+
+TEST_F(MemoryTest, ARefusedStepRollsNothingBackThoughATriggerCameWithIt) {
+  PolicySpec policy = golden::L2Count(100);
+  policy.triggers = TriggerSpec{.prefill_end = true};
+  TestSequence sequence = driver_.Create(model_, policy);
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(sequence, 200, false)).ok());
+  EXPECT_THAT(driver_.Begin({RollBackTo(150, Decode(sequence, 1000))}),
+              RefusedFor(Reason::kPoolFull));
+  const auto info = driver_.Info(sequence);
+  EXPECT_EQ(info->length, 200);
+  EXPECT_LE(info->rollback_floor, 150);
+  EXPECT_EQ(info->last_job->snapshot_tokens, 150);
+  EXPECT_EQ(info->last_job->outcome, JobOutcome::kCommitted);
+  const auto begun = driver_.Begin({RollBackTo(150, Decode(sequence))});
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  EXPECT_EQ(begun->entries[0].length, 150);
+}
+
+TEST_F(MemoryTest, ARefusedStepLeavesTriggersAsTheyWere) {
+  PolicySpec policy = golden::L2Count(100);
+  policy.triggers = TriggerSpec{.prefill_end = true, .once = true};
+  TestSequence sequence = driver_.Create(model_, policy);
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(sequence, 60, false)).ok());
+  EXPECT_THAT(driver_.Begin({Decode(sequence, 1000)}), RefusedFor(Reason::kPoolFull));
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(sequence, 60)).ok());
+  EXPECT_EQ(driver_.Held(sequence, 0, 0).size(), 100u);
+}
+
+TEST_F(MemoryTest, AStepThatWaitsRollsBackWhenItBegins) {
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(a_, 200)).ok());
+  const auto all = driver_.Begin({Blocks(b_, FreeBlocks())});
+  ASSERT_TRUE(all.ok()) << all.status();
+  const auto waiting = Waiting({RollBackTo(100, Decode(a_, 200))});
+  EXPECT_EQ(driver_.Info(a_)->length, 200);
+  EXPECT_FALSE(waiting.ready());
+  ASSERT_TRUE(driver_.Abort(all->step).ok());
+  ASSERT_TRUE(waiting.Wait().ok());
+  EXPECT_EQ(waiting.Wait()->entries[0].length, 100);
+  EXPECT_EQ(driver_.Info(a_)->length, 100);
+}
+
+TEST_F(MemoryTest, WhatARollbackDropsIsTheStepsBeforeAnybodyElses) {
+  TestSequence written = driver_.Create(model_);
+  ASSERT_TRUE(AppendStep(driver_, model_, Prefill(written, 130)).ok());
+  ASSERT_TRUE(driver_.Begin({Blocks(a_, FreeBlocks())}).ok());
+  const auto waiting = Waiting({Blocks(b_, 1)});
+  ASSERT_TRUE(AppendStep(driver_, model_, RollBackTo(50, Decode(written, 80))).ok());
+  EXPECT_FALSE(waiting.ready());
+  EXPECT_EQ(NamedDifference(driver_, model_, written, 1), "");
 }
 
 // What is given up while the lane is held comes back when it is opened.

@@ -61,6 +61,21 @@ TEST(WaitListTest, ADeadlineIsToldOnceAndNotWaitedForAgain) {
   EXPECT_EQ(waiter->tries, 2);
 }
 
+TEST(WaitListTest, TheEndOfACallsTimeIsToldOnceToo) {
+  WaitList list(1);
+  WaitList::Attempt last;
+  const auto attempt = [&last](const WaitList::Attempt& now) {
+    last = now;
+    return Outcome::kWaits;
+  };
+  list.Add(0, absl::Seconds(5), kNow, attempt, /*limit=*/absl::Seconds(3));
+  EXPECT_EQ(list.NextDeadline(), absl::Seconds(3));
+  list.Pump(absl::Seconds(3));
+  EXPECT_TRUE(last.out_of_time);
+  EXPECT_FALSE(last.expired);
+  EXPECT_EQ(list.NextDeadline(), absl::Seconds(5));
+}
+
 TEST(WaitListTest, MemoryIsGivenInOrderWithinATenantOnly) {
   WaitList list(2);
   const auto first = AddTo(list, 0, absl::InfiniteDuration(), Outcome::kWaitsForMemory);

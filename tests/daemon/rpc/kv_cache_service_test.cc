@@ -1,6 +1,9 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include <optional>
 #include <thread>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "daemon/engine/refusal_details.h"
 #include "tests/daemon/rpc/service_fixture.h"
 
@@ -77,6 +80,26 @@ TEST_F(KvCacheServiceTest, AnswersAndKnowsItsTenant) {
   client.join();
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_THAT(response.sequence_ids(), ::testing::ElementsAre(TestId(50)));
+}
+
+TEST_F(KvCacheServiceTest, ACallHasItsDeadlineOrThirtySecondsAndFiveMinutesAtMost) {
+  const auto limit_with = [this](std::optional<absl::Duration> timeout) {
+    std::thread client([&] {
+      grpc::ClientContext context;
+      if (timeout) context.set_deadline(absl::ToChronoTime(absl::Now() + *timeout));
+      v1::ForkSequencesResponse response;
+      kv_cache_->ForkSequences(&context, Parse<v1::ForkSequencesRequest>("parents: SEQ"),
+                               &response);
+    });
+    const ForkSequences command = engine_.Take<ForkSequences>();
+    command.done(std::vector<uint64_t>{TestId(50)});
+    client.join();
+    return command.time_limit;
+  };
+  EXPECT_EQ(limit_with(std::nullopt), absl::Seconds(30));
+  EXPECT_EQ(limit_with(absl::Hours(1)), absl::Minutes(5));
+  EXPECT_LE(limit_with(absl::Seconds(100)), absl::Seconds(101));  // gRPC rounds
+  EXPECT_GT(limit_with(absl::Seconds(100)), absl::Seconds(50));
 }
 
 TEST_F(KvCacheServiceTest, AModelsFieldsAreNamedAsInTheRequest) {
