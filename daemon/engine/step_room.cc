@@ -62,26 +62,11 @@ bool Steps::TakesPages(const BeginStep& command,
 // An earlier step of the tenant waits for memory and is not overtaken.
 Outcome Steps::WaitForTurn(Pending& pending, const WaitList::Attempt& attempt,
                            ModelState* model) {
-  if (!attempt.expired || SomeStillComes(pending)) return Outcome::kWaitsForMemory;
+  if (!attempt.expired || pending.coming->SomeStillComes(core_)) return Outcome::kWaitsForMemory;
   return Refused(pending,
                  Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "entries",
                         "an earlier step of the tenant waits for memory", kStepRetryAfterMs),
                  model, 0);
-}
-
-void Steps::MarkComing(Pending& pending) {
-  pending.queued_count = core_.cache.reclaim_queue().queued_count();
-  pending.retired.reset();
-}
-
-// Whether something is not back yet that MarkComing saw. It is queued first, and
-// then retired until the lanes have passed.
-bool Steps::SomeStillComes(Pending& pending) {
-  if (!pending.retired.has_value()) {
-    if (core_.cache.reclaim_queue().passed_count() < pending.queued_count) return true;
-    pending.retired = core_.submitted();
-  }
-  return core_.cache.HoldsRetired(*pending.retired);
 }
 
 // What was given up comes back by itself, and soon: it is waited for even by a
@@ -91,7 +76,7 @@ bool Steps::MayWaitForRoom(Pending& pending, const WaitList::Attempt& attempt,
                            int64_t missing_bytes) {
   if (pending.command.leave_out) return false;
   if (!attempt.expired || jobs_.CancelledOnesRead()) return true;
-  return missing_bytes <= core_.cache.ComingBytes() && SomeStillComes(pending);
+  return missing_bytes <= core_.cache.ComingBytes() && pending.coming->SomeStillComes(core_);
 }
 
 Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,

@@ -56,7 +56,7 @@ void Steps::Begin(BeginStep command) {
   const int32_t tenant = command.caller.tenant;
   pending->triggered.assign(command.entries.size(), false);
   pending->command = std::move(command);
-  MarkComing(*pending);
+  pending->coming.emplace(core_);
   core_.waiting.Add(tenant, deadline, core_.now(),
                     [this, pending](const WaitList::Attempt& attempt) {
                       return Attempt(*pending, attempt);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/engine/coming_memory.h"
 #include "daemon/engine/core.h"
 #include "daemon/engine/jobs.h"
 
@@ -64,10 +65,8 @@ class Steps {
     // are put back unless the step begins.
     std::vector<Triggers> looked_at;
 
-    // What was on its way back to the pool when the call came: what it waits for
-    // although its time is over.
-    int64_t queued_count = 0;            // ReclaimQueue::queued_count
-    std::optional<LaneTickets> retired;  // set once that much was dropped
+    // Since the call came: what it waits for although its time is over.
+    std::optional<ComingMemory> coming;
   };
 
   WaitList::Outcome Attempt(Pending& pending, const WaitList::Attempt& attempt);
@@ -86,8 +85,6 @@ class Steps {
                          const std::vector<SequenceState*>& sequences) const;
   WaitList::Outcome WaitForTurn(Pending& pending, const WaitList::Attempt& attempt,
                                 ModelState* model);
-  void MarkComing(Pending& pending);
-  bool SomeStillComes(Pending& pending);
   bool MayWaitForRoom(Pending& pending, const WaitList::Attempt& attempt, int64_t missing_bytes);
   static std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
                                                   const std::vector<size_t>& chosen,
