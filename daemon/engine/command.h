@@ -3,8 +3,9 @@
 
 // What can be asked of the engine: one struct a call, with its answer.
 //
-// A command brings a `done` that is called exactly once, on the engine
-// thread, and must neither block nor call the engine's owner-thread methods.
+// A command brings a `done` that is called exactly once, on the thread that
+// has the engine's turn (engine.h; with PostAndWork perhaps the poster's, before
+// it returns), and must neither block nor call the engine's owner-thread methods.
 // Tensors must stay as they are until then. A refused command changes nothing.
 // Ids are the wire's: see EpochOf.
 

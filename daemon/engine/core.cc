@@ -12,6 +12,8 @@
 namespace sluice {
 namespace {
 
+constexpr int64_t kRetryAfterMs = 20;
+
 PagePool::Options PoolOptions(const Core::Memory& memory) {
   return {memory.slab_count, memory.pool.slab_bytes, memory.job_reserve_bytes};
 }
@@ -33,6 +35,10 @@ absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& att
   if (cancelled != nullptr && cancelled->load()) {
     return absl::CancelledError("the caller gave up");
   }
+  if (attempt.crowded) {
+    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kQueueFull, "",
+                  "as many calls of the tenant wait as may", kRetryAfterMs);
+  }
   if (attempt.out_of_time) {
     return absl::DeadlineExceededError("the call still waits after the time that it may take");
   }
@@ -49,7 +55,7 @@ Core::Core(const EngineOptions& engine_options, const Clock& engine_clock, Backe
       cache(PoolOptions(engine_memory)),
       tables(engine_memory.tables, engine_memory.table_bytes),
       dispatcher(engine_backend, static_cast<int32_t>(engine_options.tenants.size())),
-      waiting(static_cast<int32_t>(engine_options.tenants.size())) {
+      waiting(static_cast<int32_t>(engine_options.tenants.size()), engine_options.max_waiting) {
   for (const EngineOptions::Tenant& tenant : options.tenants) {
     TenantLimits limits;
     if (tenant.maximum_bytes > 0) limits.max_bytes = tenant.maximum_bytes;

@@ -332,9 +332,11 @@ void DataCalls::RunOnceIdle(Command command,
   const int32_t tenant = command.caller.tenant;
   auto shared = std::make_shared<Command>(std::move(command));
   core_.waiting.Add(tenant, core_.now(), core_.now(),
-                    [this, shared, attempt](const WaitList::Attempt&) {
-                      const auto outcome = core_.stopping ? absl::StatusOr<Outcome>(Draining())
-                                                          : (this->*attempt)(*shared);
+                    [this, shared, attempt](const WaitList::Attempt& now) {
+                      const absl::Status ended =
+                          core_.stopping ? Draining() : EndOfWait(nullptr, now);
+                      const auto outcome = ended.ok() ? (this->*attempt)(*shared)
+                                                      : absl::StatusOr<Outcome>(ended);
                       if (outcome.ok()) return *outcome;
                       ++core_.totals.refused_calls;
                       shared->done(outcome.status());

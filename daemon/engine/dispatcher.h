@@ -54,7 +54,10 @@ class Dispatcher {
 
   // Whether all that lies in the lane are pieces that cost no more than this.
   bool HasOnly(int64_t most_bytes) const {
-    return !in_flight_.empty() && copies_.empty() && in_flight_bytes_ <= most_bytes;
+    if (in_flight_.empty() || !copies_.empty() || in_flight_bytes_ > most_bytes) return false;
+    const Ticket first = in_flight_.front().ticket;  // jobs have tickets of the lane too
+    return backend_.Completed(Lane::kForeground) + 1 >= first &&
+           backend_.Submitted(Lane::kForeground) + 1 - first == in_flight_.size();
   }
 
   bool idle() const {

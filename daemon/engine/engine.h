@@ -30,7 +30,8 @@ struct EngineOptions {
   int64_t max_models = 64;              // of a tenant
   int64_t max_sessions = 256;
   int64_t max_step_entries = 4096;
-  int64_t queue_length = 4096;          // commands that wait
+  int64_t queue_length = 4096;          // commands that nobody has looked at
+  int64_t max_waiting = 1024;           // calls of a tenant that wait for others or for memory
   absl::Duration step_time_limit = absl::Seconds(60);
   absl::Duration default_lease = absl::Minutes(10);
   BackendKind backend = BackendKind::kCpu;
@@ -49,7 +50,8 @@ struct EngineOptions {
 // the engine is made of.
 //
 // Post and PostAndWork are thread-safe; everything else belongs to the owner. The
-// engine's own thread runs no kernel, and nobody in a turn waits for one.
+// engine's own thread runs no kernel and waits for none; a poster runs small ones,
+// and waits some microseconds for what of them is in other hands.
 class Engine final : public CommandSink {
  public:
   // Takes and touches the memory, starts backend and thread. `progress` is

@@ -284,9 +284,10 @@ void Steps::EndJobAbove(SequenceState& sequence, int64_t length) {
   Job* const job = sequence.job;
   if (job == nullptr) return;
   job->length_limit.reset();
-  if (job->stage != Job::Stage::kQueued && length < job->facts.snapshot_tokens) {
-    jobs_.Cancel(sequence);
-  }
+  if (job->stage == Job::Stage::kQueued || length >= job->facts.snapshot_tokens) return;
+  job->length_limit = length;  // its end looks at the triggers as if they were gone already
+  jobs_.Cancel(sequence);
+  if (sequence.job != nullptr) sequence.job->length_limit.reset();
 }
 
 void Steps::CountRollback(SequenceState& sequence, int64_t old_length) {

@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/base/check.h"
+
 namespace sluice {
 
-WaitList::WaitList(int32_t tenant_count) : memory_taken_(static_cast<size_t>(tenant_count)) {}
+WaitList::WaitList(int32_t tenant_count, int64_t most_waiting)
+    : most_waiting_(most_waiting), memory_taken_(static_cast<size_t>(tenant_count)) {}
 
 void WaitList::Add(int32_t tenant, absl::Duration deadline, absl::Duration now, Try attempt,
                    absl::Duration limit) {
@@ -17,6 +20,14 @@ void WaitList::Add(int32_t tenant, absl::Duration deadline, absl::Duration now, 
   const bool out_of_time = limit <= now;
   const Outcome outcome = attempt({expired, taken, out_of_time});
   if (outcome == Outcome::kAnswered) return;
+  const auto waiting = std::count_if(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
+    return waiter.tenant == tenant;
+  });
+  if (waiting >= most_waiting_) {
+    const Outcome last = attempt({expired, taken, out_of_time, /*crowded=*/true});
+    SLUICE_CHECK(last == Outcome::kAnswered) << "a call waits where no more may";
+    return;
+  }
   waiters_.push_back({tenant, deadline, std::move(attempt), limit,
                       outcome == Outcome::kWaitsForMemory, expired, out_of_time});
 }

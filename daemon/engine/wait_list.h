@@ -28,13 +28,16 @@ class WaitList {
     bool expired = false;         // the time to wait for others is over
     bool memory_is_taken = false;  // an earlier waiter of the tenant is first
     bool out_of_time = false;      // the time that the call may take is over
+    bool crowded = false;          // too many of the tenant wait already: answer now
   };
   using Try = std::function<Outcome(const Attempt&)>;
 
-  explicit WaitList(int32_t tenant_count);
+  // `most_waiting`: how many of a tenant may wait at a time.
+  WaitList(int32_t tenant_count, int64_t most_waiting);
 
   // Tries at once; keeps it for later unless it is answered. It waits for others until
-  // `deadline`, and may take until `limit`.
+  // `deadline`, and may take until `limit`. Where too many wait already it is tried
+  // again as one that must be answered now.
   void Add(int32_t tenant, absl::Duration deadline, absl::Duration now, Try attempt,
            absl::Duration limit = absl::InfiniteDuration());
 
@@ -59,6 +62,7 @@ class WaitList {
     bool out_of_time = false;
   };
 
+  const int64_t most_waiting_;
   std::list<Waiter> waiters_;
   std::vector<bool> memory_taken_;  // [tenants], while trying
   bool changed_ = false;

@@ -310,7 +310,8 @@ void SessionReactor::PutFreeCall(SessionCall* call) {
 absl::Duration SessionReactor::IdleTime() const {
   MutexLock lock(&mu_);
   if (reading_on_) return absl::Nanoseconds(NowNanoseconds() - reading_since_ns_);
-  if (reading_ != nullptr || writing_ == nullptr) return absl::ZeroDuration();
+  const bool posting = reading_ != nullptr && !end_.has_value();
+  if (posting || writing_ == nullptr) return absl::ZeroDuration();
   return absl::Nanoseconds(NowNanoseconds() - writing_since_ns_);
 }
 

@@ -14,7 +14,7 @@ inline constexpr int64_t kStreamBytes = int64_t{8} << 20;
 
 // One worker thread's own memory, for the life of the pool.
 struct WorkerScratch {
-  int32_t worker = 0;          // 0 .. workers - 1
+  int32_t worker = 0;          // 0 .. workers - 1; `workers`: who helps
   std::byte* data = nullptr;   // 64-byte aligned
   int64_t bytes = 0;
 };

@@ -81,6 +81,22 @@ TEST_F(DispatcherTest, ACallWithoutPiecesIsFinishedToo) {
   EXPECT_TRUE(dispatcher_.idle());
 }
 
+TEST_F(DispatcherTest, KnowsWhetherTheLaneHoldsSmallPiecesOnly) {
+  EXPECT_FALSE(dispatcher_.HasOnly(kMiB));
+  Add(0, 1, 1, kMiB);
+  dispatcher_.Pump();
+  EXPECT_TRUE(dispatcher_.HasOnly(kMiB));
+  EXPECT_FALSE(dispatcher_.HasOnly(kMiB - 1));
+  backend_.Submit(Lane::kForeground, SelectArgs{});  // a job's
+  EXPECT_FALSE(dispatcher_.HasOnly(kMiB));
+  PassAll();
+  Add(0, 2, 1, kMiB);
+  dispatcher_.Pump();
+  EXPECT_FALSE(dispatcher_.HasOnly(kMiB));  // the job's is before it
+  backend_.PassOne(Lane::kForeground);
+  EXPECT_TRUE(dispatcher_.HasOnly(kMiB));
+}
+
 TEST_F(DispatcherTest, TenantsTakeTurnsByCost) {
   for (int64_t number = 1; number <= 3; ++number) Add(0, number, 4, 64 * kMiB);
   Add(1, 9, 4, 64 * kMiB);

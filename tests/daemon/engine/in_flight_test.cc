@@ -459,5 +459,20 @@ TEST_F(InFlightTest, TheEngineEndsWithCallsAndJobsUnderWay) {
   EXPECT_THAT(policy.Wait(), RefusedFor(Reason::kDraining));
 }
 
+TEST_F(InFlightTest, TokensThatARollbackTakesBackTriggerNothing) {
+  PolicySpec policy = golden::L2Count(10);
+  policy.triggers = TriggerSpec{.prefill_end = true, .every_tokens = 4};
+  policy.triggers->hysteresis_tokens = 0;
+  TestSequence sequence = WithHeldJob(40, policy);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Decode(sequence, 4)}).ok());
+  StepPart part = Decode(sequence, 1);
+  part.rollback_to = 30;
+  ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
+  gate_->Open(Lane::kBackground);
+  driver_->Settled();
+  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 31u);
+  EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCancelled);
+}
+
 }  // namespace
 }  // namespace sluice

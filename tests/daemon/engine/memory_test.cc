@@ -293,6 +293,24 @@ TEST_F(HeldLaneTest, LeaveOutDoesNotWaitForWhatComesBack) {
               RefusedFor(Reason::kPoolFull));
 }
 
+class CrowdedTest : public MemoryTest {
+ protected:
+  static EngineOptions OneMayWait() {
+    EngineOptions options = SmallOptions();
+    options.max_waiting = 1;
+    return options;
+  }
+  CrowdedTest() : MemoryTest(OneMayWait()) {}
+};
+
+TEST_F(CrowdedTest, AStepIsRefusedWhereAsManyWaitAsMay) {
+  ASSERT_TRUE(driver_.Begin({Blocks(a_, FreeBlocks())}).ok());
+  const auto waiting = Waiting({Blocks(b_, 1)});
+  EXPECT_THAT(Waiting({Blocks(c_, 1)}).Wait(), RefusedFor(Reason::kQueueFull));
+  EXPECT_FALSE(waiting.ready());
+  driver_.DestroyEngine();
+}
+
 TEST_F(MemoryTest, WhatAFreedSequenceHeldServesTheNextAtOnce) {
   const int64_t blocks = FreeBlocks();
   for (int i = 0; i < 5; ++i) {

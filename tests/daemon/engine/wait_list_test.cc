@@ -32,7 +32,7 @@ std::shared_ptr<Waiter> AddTo(WaitList& list, int32_t tenant, absl::Duration dea
 }
 
 TEST(WaitListTest, WhatIsAnsweredAtOnceIsForgotten) {
-  WaitList list(1);
+  WaitList list(1, 100);
   const auto waiter = AddTo(list, 0, kNow, Outcome::kAnswered);
   EXPECT_EQ(waiter->tries, 1);
   EXPECT_TRUE(waiter->last.expired);
@@ -40,7 +40,7 @@ TEST(WaitListTest, WhatIsAnsweredAtOnceIsForgotten) {
 }
 
 TEST(WaitListTest, TriesAgainOnlyAfterAChange) {
-  WaitList list(1);
+  WaitList list(1, 100);
   const auto waiter = AddTo(list, 0, absl::Seconds(5), Outcome::kWaits);
   EXPECT_FALSE(list.Pump(kNow));
   EXPECT_EQ(waiter->tries, 1);
@@ -51,7 +51,7 @@ TEST(WaitListTest, TriesAgainOnlyAfterAChange) {
 }
 
 TEST(WaitListTest, ADeadlineIsToldOnceAndNotWaitedForAgain) {
-  WaitList list(1);
+  WaitList list(1, 100);
   const auto waiter = AddTo(list, 0, absl::Seconds(5), Outcome::kWaits);
   EXPECT_EQ(list.NextDeadline(), absl::Seconds(5));
   list.Pump(absl::Seconds(5));
@@ -62,7 +62,7 @@ TEST(WaitListTest, ADeadlineIsToldOnceAndNotWaitedForAgain) {
 }
 
 TEST(WaitListTest, TheEndOfACallsTimeIsToldOnceToo) {
-  WaitList list(1);
+  WaitList list(1, 100);
   WaitList::Attempt last;
   const auto attempt = [&last](const WaitList::Attempt& now) {
     last = now;
@@ -77,7 +77,7 @@ TEST(WaitListTest, TheEndOfACallsTimeIsToldOnceToo) {
 }
 
 TEST(WaitListTest, MemoryIsGivenInOrderWithinATenantOnly) {
-  WaitList list(2);
+  WaitList list(2, 100);
   const auto first = AddTo(list, 0, absl::InfiniteDuration(), Outcome::kWaitsForMemory);
   const auto second = AddTo(list, 0, absl::InfiniteDuration(), Outcome::kWaitsForMemory);
   const auto other = AddTo(list, 1, absl::InfiniteDuration(), Outcome::kWaitsForMemory);
@@ -90,8 +90,23 @@ TEST(WaitListTest, MemoryIsGivenInOrderWithinATenantOnly) {
   EXPECT_FALSE(second->last.memory_is_taken);
 }
 
+TEST(WaitListTest, WhatComesWhereAsManyWaitAsMayIsAnsweredNow) {
+  WaitList list(2, 1);
+  list.Add(0, absl::Seconds(9), kNow, [](const WaitList::Attempt&) { return Outcome::kWaits; });
+  std::vector<bool> crowded;
+  const auto try_it = [&](const WaitList::Attempt& attempt) {
+    crowded.push_back(attempt.crowded);
+    return attempt.crowded ? Outcome::kAnswered : Outcome::kWaits;
+  };
+  list.Add(0, absl::Seconds(9), kNow, try_it);
+  EXPECT_EQ(crowded, std::vector<bool>({false, true}));
+  EXPECT_EQ(list.size(), 1);
+  list.Add(1, absl::Seconds(9), kNow, try_it);  // another tenant's
+  EXPECT_EQ(list.size(), 2);
+}
+
 TEST(WaitListTest, AnAttemptMayAddAnother) {
-  WaitList list(1);
+  WaitList list(1, 100);
   int inner_tries = 0;
   bool added = false;
   list.Add(0, absl::Seconds(1), kNow, [&](const WaitList::Attempt& attempt) {

@@ -1,5 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include <future>
+#include <thread>
+
+#include "absl/time/clock.h"
 
 #include "tests/daemon/rpc/service_fixture.h"
 
@@ -284,6 +287,24 @@ TEST_F(SessionTest, ARefusedOpenEndsTheStream) {
   engine_.Refuse(Refuse(absl::StatusCode::kUnavailable, Reason::kDraining, "", "shuts down"));
   Send(1, "open {}");
   EXPECT_EQ(Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(SessionTest, AHalfClosedSessionThatTakesNoAnswerIsIdle) {
+  context_->calls_per_session = 64;
+  context_->message_bytes = int64_t{64} << 20;
+  Open();
+  Send(2, "attend { step_id: STEP q { dtype: DTYPE_FP32 shape: [1, 1, 1] inline: 'abcd' } }");
+  stream_->WritesDone();
+  const Attend attend = engine_.Take<Attend>();
+  const auto idle = [this] { return sessions_.IdleTimes()[session_id_] > absl::ZeroDuration(); };
+  while (idle()) std::this_thread::yield();  // until the end of the client's words has come
+  AttendResult result;
+  result.out.assign(size_t{32} << 20, 'x');
+  attend.done(std::move(result));  // being written, and not received
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  while (!idle() && absl::Now() < end) std::this_thread::yield();
+  EXPECT_TRUE(idle());
+  client_.TryCancel();
 }
 
 }  // namespace
