@@ -49,8 +49,8 @@ absl::Status DataCalls::CheckRange(const StepState& step, int64_t had, int64_t f
   const int64_t total = step.view.total_tokens;
   if (first_token < 0 || rows > total - first_token) {
     return RefuseField("first_token",
-                       absl::StrCat("the tokens [", first_token, ", ", first_token + rows,
-                                    ") are not within the step's [0, ", total, ")"));
+                       absl::StrCat(rows, " tokens from ", first_token,
+                                    " on are not within the step's ", total));
   }
   if (first_token < had) {
     return Refuse(absl::StatusCode::kAborted, Reason::kRangeRepeated, "first_token",

@@ -94,7 +94,7 @@ void SessionReactor::OnReadDone(bool ok) {
     Dispatch(call);
     return absl::OkStatus();
   });
-  if (!status.ok()) EndNow(status);
+  if (!status.ok()) GiveUp(call, status);
   {
     MutexLock lock(&mu_);
     reading_ = nullptr;
@@ -156,7 +156,13 @@ void SessionReactor::Open(SessionCall* call) {
     call->session = shared_from_this();
     status = service_.engine->Post(std::move(command));
   }
-  if (!status.ok()) EndNow(status);
+  if (!status.ok()) GiveUp(call, status);
+}
+
+// The engine does not have the call; what the call holds would hold itself.
+void SessionReactor::GiveUp(SessionCall* call, const absl::Status& status) {
+  call->session.reset();
+  EndNow(status);
 }
 
 void SessionReactor::FinishOpen(SessionCall* call, absl::StatusOr<uint64_t> session) {

@@ -60,6 +60,7 @@ class SessionReactor final
   absl::Status Admit(SessionCall* call) ABSL_LOCKS_EXCLUDED(mu_);
   void Dispatch(SessionCall* call);
   void Open(SessionCall* call);
+  void GiveUp(SessionCall* call, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void FinishOpen(SessionCall* call, absl::StatusOr<uint64_t> session);
   void AnswerHeartbeat(SessionCall* call);
   template <class Request>
