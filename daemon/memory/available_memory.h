@@ -8,8 +8,8 @@
 namespace sluice {
 
 // The most memory that this process could take now without pushing others out:
-// what the kernel counts as available, and no more than a control group above the
-// process allows it. nullopt where the kernel does not say. Thread-safe.
+// what the kernel counts as available, and no more than any control group above the
+// process leaves below its limit. nullopt where the kernel does not say. Thread-safe.
 std::optional<int64_t> AvailableMemoryBytes();
 
 // The same, read from files below `root`: "proc" and "sys" lie there.

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "daemon/base/status_macros.h"
 
 namespace sluice {
@@ -26,19 +27,34 @@ absl::Status SystemError(absl::string_view what, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", path));
 }
 
+// Waits at most `limit` for the lock of an open directory.
+absl::Status Lock(const UniqueFd& fd, const std::string& directory, absl::Duration limit) {
+  constexpr absl::Duration kPause = absl::Milliseconds(50);
+  const absl::Time end = absl::Now() + limit;
+  while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) {
+      return SystemError("cannot lock the socket's directory", directory);
+    }
+    if (absl::Now() >= end) {
+      return absl::UnavailableError(
+          absl::StrCat("another process keeps the socket's directory ", directory, " locked"));
+    }
+    absl::SleepFor(std::min(kPause, limit));
+  }
+  return absl::OkStatus();
+}
+
 // The directory of `path`, made if it is not there, locked against other daemons as
 // long as the descriptor is open: a socket that is bound and does not listen yet
 // looks like one of a dead daemon.
-absl::StatusOr<UniqueFd> LockDirectory(const std::string& path) {
+absl::StatusOr<UniqueFd> LockDirectory(const std::string& path, absl::Duration limit) {
   const std::string directory = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
   if (mkdir(directory.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
     return SystemError("cannot make the socket's directory", directory);
   }
   UniqueFd lock(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!lock.valid()) return SystemError("cannot open the socket's directory", directory);
-  while (flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return SystemError("cannot lock the socket's directory", directory);
-  }
+  SLUICE_RETURN_IF_ERROR(Lock(lock, directory, limit));
   return lock;
 }
 
@@ -79,9 +95,10 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, mode_t mode) {
+absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, mode_t mode,
+                                    absl::Duration lock_limit) {
   SLUICE_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
-  SLUICE_ASSIGN_OR_RETURN(const UniqueFd lock, LockDirectory(path));
+  SLUICE_ASSIGN_OR_RETURN(const UniqueFd lock, LockDirectory(path, lock_limit));
   SLUICE_RETURN_IF_ERROR(RemoveStale(path, address));
   UniqueFd listener = MakeSocket(SOCK_NONBLOCK);
   if (!listener.valid()) return SystemError("cannot make a socket for", path);

@@ -55,6 +55,36 @@ TEST_F(AvailableMemoryTest, KnowsTheOlderControlGroups) {
   EXPECT_EQ(Available(), 20 * kMiB);
 }
 
+TEST_F(AvailableMemoryTest, IsLessByWhatTheControlGroupHasTaken) {
+  Write("proc/self/cgroup", "0::/a/b\n");
+  Write("sys/fs/cgroup/a/b/memory.max", std::to_string(100 * kMiB) + "\n");
+  Write("sys/fs/cgroup/a/b/memory.current", std::to_string(30 * kMiB) + "\n");
+  EXPECT_EQ(Available(), 70 * kMiB);
+  Write("sys/fs/cgroup/a/memory.max", std::to_string(90 * kMiB) + "\n");
+  Write("sys/fs/cgroup/a/memory.current", std::to_string(50 * kMiB) + "\n");
+  EXPECT_EQ(Available(), 40 * kMiB);
+  Write("sys/fs/cgroup/a/memory.current", std::to_string(91 * kMiB) + "\n");
+  EXPECT_EQ(Available(), 0);
+}
+
+TEST_F(AvailableMemoryTest, CountsFilesThatTheKernelDropsFirstAsLeft) {
+  Write("proc/self/cgroup", "0::/a\n");
+  Write("sys/fs/cgroup/a/memory.max", std::to_string(100 * kMiB) + "\n");
+  Write("sys/fs/cgroup/a/memory.current", std::to_string(95 * kMiB) + "\n");
+  Write("sys/fs/cgroup/a/memory.stat",
+        "anon 9\nactive_file 8\ninactive_file " + std::to_string(60 * kMiB) + "\n");
+  EXPECT_EQ(Available(), 65 * kMiB);
+}
+
+TEST_F(AvailableMemoryTest, OfTheOlderControlGroupsIsLessByWhatTheyHaveTaken) {
+  Write("proc/self/cgroup", "4:memory:/a\n");
+  Write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "20971520\n");
+  Write("sys/fs/cgroup/memory/a/memory.usage_in_bytes", "9437184\n");
+  Write("sys/fs/cgroup/memory/a/memory.stat",
+        "inactive_file 5\ntotal_inactive_file 1048576\n");
+  EXPECT_EQ(Available(), 12 * kMiB);
+}
+
 TEST_F(AvailableMemoryTest, OfThisMachineIsPartOfItsMemory) {
   const int64_t all = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
   const std::optional<int64_t> available = AvailableMemoryBytes();

@@ -1,6 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/server/unix_listener.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -109,6 +111,18 @@ TEST_F(UnixListenerTest, OneUserHasItsOwnLimit) {
   WaitForTaken(1);
   EXPECT_TRUE(IsClosedByPeer(ConnectUnix(path_)));
   EXPECT_EQ(connections.Refusals()[static_cast<size_t>(ConnectionRefusal::kUserLimit)], 1);
+}
+
+TEST_F(UnixListenerTest, WaitsForADirectoryThatSomebodyKeepsLockedOnlySoLong) {
+  { const UniqueFd made = *ListenUnix(path_, 0600); }
+  const std::string directory = directory_.File("private");
+  UniqueFd lock(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(flock(lock.get(), LOCK_EX), 0);
+  const absl::Status status = ListenUnix(path_, 0600, absl::Milliseconds(5)).status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr(directory + " locked"));
+  lock = UniqueFd();
+  EXPECT_TRUE(ListenUnix(path_, 0600, absl::Milliseconds(5)).ok());
 }
 
 // Every descriptor taken, and then given back: the listener goes on.
