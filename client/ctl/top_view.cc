@@ -95,8 +95,7 @@ std::vector<std::string> TopView(const TopSnapshot& now, const TopSnapshot* befo
       RatesLine(now, before),
       absl::StrCat(
           "pool ", FormatBytes(status.pool.total_bytes), ", ",
-          FormatShare(status.pool.total_bytes - status.pool.free_bytes, status.pool.total_bytes),
-          " taken"),
+          FormatShare(status.pool.in_use_bytes, status.pool.total_bytes), " in use"),
       PoolBar(status.pool, bar_width),
       LegendLine(status.pool),
       ""};

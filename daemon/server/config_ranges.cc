@@ -156,11 +156,30 @@ absl::Status CheckTenants(const Config& config) {
   return absl::OkStatus();
 }
 
+// The port after the last colon; -1 without one in 0 to 65535.
+int PortOf(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  int port = -1;
+  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port)) return -1;
+  return port >= 0 && port <= 65535 ? port : -1;
+}
+
+// Empty is for none. A host that nobody has is only found when it is listened on.
+absl::Status CheckHostAndPort(const char* field, const std::string& address) {
+  const size_t colon = address.rfind(':');
+  const bool has_host = colon != std::string::npos && colon > 0;
+  const bool is_path = address.find('/') != std::string::npos;
+  if (address.empty() || (has_host && !is_path && PortOf(address) >= 0)) return absl::OkStatus();
+  return RefuseField(field, absl::StrCat("must be host:port, got '", address, "'"));
+}
+
 absl::Status CheckListen(const config::v1::Listen& listen) {
   if (!listen.admin_socket_path().empty()) {
     SLUICE_RETURN_IF_ERROR(
         CheckSocketPath("listen.admin_socket_path", listen.admin_socket_path()));
   }
+  SLUICE_RETURN_IF_ERROR(CheckHostAndPort("listen.metrics_address", listen.metrics_address()));
+  SLUICE_RETURN_IF_ERROR(CheckHostAndPort("listen.health_address", listen.health_address()));
   if (listen.tcp_address().empty() || IsLoopback(listen.tcp_address())) return absl::OkStatus();
   return RefuseField("listen.tcp_address",
                      absl::StrCat("must be 127.0.0.1:port or [::1]:port, since there is no TLS, "
@@ -181,13 +200,8 @@ absl::Status CheckRanges(const Config& config) {
 }
 
 bool IsLoopback(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return false;
-  int port = -1;
-  if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
-    return false;
-  }
-  const std::string host = address.substr(0, colon);
+  if (PortOf(address) < 0) return false;
+  const std::string host = address.substr(0, address.rfind(':'));
   return host == "127.0.0.1" || host == "[::1]";
 }
 

@@ -31,8 +31,10 @@ void AddPool(const PoolBytes& pool, MetricBuilder& builder) {
   }
   builder.Gauge("sluice_pool_capacity_bytes", "Bytes of the pool.")
       .Value(D(pool.total), {{"pool", kPool}});
-  builder.Gauge("sluice_cache_usage_ratio", "Share of the pool that sequences and jobs hold.")
-      .Value(pool.total == 0 ? 0 : D(pool.total - pool.free - pool.cached) / D(pool.total),
+  builder
+      .Gauge("sluice_cache_usage_ratio",
+             "Share of the pool in pages of sequences; a job's new pages count from its commit.")
+      .Value(pool.total == 0 ? 0 : D(pool.in_use) / D(pool.total),
              {{"pool", kPool}});
 }
 

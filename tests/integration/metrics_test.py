@@ -83,6 +83,12 @@ def test_every_series_has_help_and_type_from_the_start(url: str) -> None:
     assert len(samples(text)) <= MOST_SERIES
 
 
+def test_an_idle_daemon_uses_none_of_its_cache(url: str) -> None:
+    found = samples(scrape(url))
+    assert found['sluice_pool_bytes{pool="host",state="reserved"}'] > 0
+    assert found['sluice_cache_usage_ratio{pool="host"}'] == 0
+
+
 def test_the_states_of_the_pool_add_up(daemon: Daemon, url: str) -> None:
     with sluice.Client(daemon.address) as client, client.session() as session:
         sequence = client.create_sequence(client.register_model(oracle.spec()), session=session)
@@ -92,6 +98,8 @@ def test_the_states_of_the_pool_add_up(daemon: Daemon, url: str) -> None:
     assert total(found, "sluice_pool_bytes") == total(found, "sluice_pool_capacity_bytes")
     assert found['sluice_pool_bytes{pool="host",state="in_use"}'] == held > 0
     assert found['sluice_tenant_used_bytes{tenant="default"}'] == held
+    capacity = total(found, "sluice_pool_capacity_bytes")
+    assert found['sluice_cache_usage_ratio{pool="host"}'] == pytest.approx(held / capacity)
     assert (found["sluice_sessions"], found["sluice_sequences"]) == (1, 1)
 
 

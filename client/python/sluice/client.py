@@ -8,7 +8,7 @@ from types import TracebackType
 from sluice._generated import kv_cache_pb2, sequence_pb2
 from sluice.connection import Connection
 from sluice.model_spec import ModelSpec
-from sluice.policy import Policy, ResolvedPolicy
+from sluice.policy import Policy, ResolvedPolicy, policy_to_wire
 from sluice.results import Capabilities
 from sluice.sequence import KvSequence, Model, free_sequences
 from sluice.session import Session
@@ -67,7 +67,7 @@ class Client(StepCalls):
         """
         request = sequence_pb2.CreateSequenceRequest(
             model_id=model.id,
-            policy=None if policy is None else policy.to_wire(),
+            policy=policy_to_wire(policy),
             token_ids=token_ids,
             draft_tokens=draft_tokens,
             priority=priority,
@@ -116,7 +116,7 @@ class Client(StepCalls):
         request = sequence_pb2.MatchPrefixRequest(
             model_id=model.id,
             token_ids=token_ids,
-            policy=None if policy is None else policy.to_wire(),
+            policy=policy_to_wire(policy),
         )
         return int(self._connection.call("MatchPrefix", request).matched_length)
 

@@ -57,7 +57,7 @@ class SharedPrefix(Enum):
 class Policy:
     """A preset and its parameters; None is the preset's default.
 
-    The daemon refuses a parameter that the preset does not have (InvalidArgument, naming it).
+    Raises TypeError for a ratio that is no Ratio and triggers that are no Triggers. The daemon refuses a parameter that the preset does not have (InvalidArgument, naming it).
     """
 
     preset: str = "full"
@@ -72,6 +72,12 @@ class Policy:
     triggers: Triggers | None = None
     visible: Visible = Visible.DEFAULT
     shared_prefix: SharedPrefix = SharedPrefix.DEFAULT
+
+    def __post_init__(self) -> None:
+        for name, kind in (("ratio", Ratio), ("triggers", Triggers)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise TypeError(f"{name}: {value!r}; must be a sluice.{kind.__name__} or None")
 
     def to_wire(self) -> policy_pb2.Policy:
         wire = policy_pb2.Policy(preset=self.preset)
@@ -88,6 +94,15 @@ class Policy:
         parameters.visible = self.visible.value
         parameters.shared_prefix = self.shared_prefix.value
         return wire
+
+
+def policy_to_wire(policy: Policy | None) -> policy_pb2.Policy | None:
+    """Raises TypeError for what is no policy, such as the name of a preset."""
+    if policy is None:
+        return None
+    if not isinstance(policy, Policy):
+        raise TypeError(f"policy: {policy!r}; must be a sluice.Policy, as sluice.Policy('l2norm')")
+    return policy.to_wire()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sluice import errors
 from sluice._generated import sequence_pb2
 from sluice.model_spec import ModelSpec
-from sluice.policy import Policy, ResolvedPolicy
+from sluice.policy import Policy, ResolvedPolicy, policy_to_wire
 from sluice.results import CompressResult, Explanation, SequenceInfo
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class KvSequence:
 
     def set_policy(self, policy: Policy, *, max_wait_s: float = 0) -> ResolvedPolicy:
         """Replaces the policy, from the next trigger on; `max_wait_s`: for an open step."""
-        request = sequence_pb2.SetPolicyRequest(sequence_id=self.id, policy=policy.to_wire())
+        request = sequence_pb2.SetPolicyRequest(sequence_id=self.id, policy=policy_to_wire(policy))
         request.max_wait.FromNanoseconds(round(max_wait_s * 1e9))
         timeout_s = self._connection.timeout_s + max_wait_s
         answer = self._connection.call("SetPolicy", request, timeout_s)
@@ -72,7 +72,7 @@ class KvSequence:
         `dry_run` only reports what would be kept and freed."""
         request = sequence_pb2.CompressRequest(
             sequence_id=self.id,
-            policy=None if policy is None else policy.to_wire(),
+            policy=policy_to_wire(policy),
             budget_tokens=budget_tokens,
             dry_run=dry_run,
         )

@@ -11,7 +11,7 @@ from sluice import errors
 from sluice._generated import step_pb2
 from sluice.connection import Transport
 from sluice.results import AttendResult
-from sluice.tensors import Array, fill_tensor, token_ranges
+from sluice.tensors import Array, check_array, fill_tensor, token_ranges
 
 if TYPE_CHECKING:
     from sluice.sequence import KvSequence
@@ -69,13 +69,19 @@ class LayerRows:
     """Keys `[rows, kv_heads, k_dim]` and values `[rows, kv_heads, v_dim]` of one layer.
 
     `observation_queries`: the last queries of each entry, `[their sum, q_heads, k_dim]`, for
-    policies with an observation window.
+    policies with an observation window. Raises TypeError for what is no numpy array.
     """
 
     layer: int
     k: Array
     v: Array
     observation_queries: Array | None = None
+
+    def __post_init__(self) -> None:
+        check_array(self.k, "k")
+        check_array(self.v, "v")
+        if self.observation_queries is not None:
+            check_array(self.observation_queries, "observation_queries")
 
     @property
     def tensor_bytes(self) -> int:
@@ -102,8 +108,8 @@ class Step:
     """An open step; it closes by itself with the call that completes its last layer.
 
     Made by `begin_step` of Client or Session. Not thread-safe. As a context manager it aborts
-    what was not completed. Its calls raise SluiceError, and ValueError for arrays that the wire
-    cannot carry; tensors that are too large for one message go in several.
+    what was not completed. Its calls raise SluiceError, ValueError for arrays that the wire
+    cannot carry, and TypeError for what is no numpy array; tensors that are too large for one message go in several.
     """
 
     def __init__(
@@ -140,6 +146,8 @@ class Step:
         """
         arrays = {"q": q, "k": k, "v": v}
         given = {name: array for name, array in arrays.items() if array is not None}
+        for name, array in given.items():
+            check_array(array, name)
         limit = self._transport.inline_tensor_bytes()
         pieces = []
         for first, end in token_ranges(list(given.values()), limit):

@@ -9,7 +9,7 @@ from sluice.errors import InvalidArgument
 from sluice.results import AttendResult
 from sluice.sequence import KvSequence
 from sluice.step import LayerRows, Step, StepEntry, abort_step
-from sluice.tensors import Array, fill_tensor, sequence_parts
+from sluice.tensors import Array, check_array, fill_tensor, sequence_parts
 
 
 class StepCalls:
@@ -72,6 +72,7 @@ class StepCalls:
         sequence, stand at its last positions. Nothing is stored, scored or triggered. What is too
         large for one message goes in several, by sequences; raises ValueError where it has to and
         the sequences do not have q's rows."""
+        check_array(q, "q")
         pieces = []
         limit = self._transport.inline_tensor_bytes()
         for part, rows in sequence_parts([rows for _, rows in sequences], q, limit):

@@ -36,6 +36,12 @@ def from_wire_dtype(dtype: int) -> "np.dtype[Any]":
     return _FROM_WIRE[dtype]
 
 
+def check_array(array: Any, field: str) -> None:
+    """Raises TypeError, naming the field, for anything but a numpy array, such as a list."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{field}: {type(array).__name__}; must be a numpy array")
+
+
 def fill_tensor(wire: types_pb2.Tensor, array: Array, field: str) -> None:
     """Copies the array into the wire's tensor. Raises ValueError for other dtypes."""
     wire.dtype = to_wire_dtype(array.dtype, field)

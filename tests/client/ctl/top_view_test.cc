@@ -15,7 +15,8 @@ TopSnapshot Snapshot(int64_t second, int64_t tokens) {
   TopSnapshot snapshot;
   snapshot.time = absl::FromUnixSeconds(second);
   snapshot.status.epoch = 5;
-  snapshot.status.pool = {.total_bytes = 100, .free_bytes = 40, .in_use_bytes = 60};
+  snapshot.status.pool = {
+      .total_bytes = 100, .free_bytes = 30, .reserved_bytes = 10, .in_use_bytes = 60};
   snapshot.status.totals.token_count = tokens;
   return snapshot;
 }
@@ -40,7 +41,7 @@ TEST(TopViewTest, RatesAreOfTheTimeBetweenTwoSnapshots) {
   const TopSnapshot before = Snapshot(100, 1000);
   const auto lines = TopView(Snapshot(104, 1500), &before, 50, 200);
   EXPECT_THAT(lines[2], StartsWith("125.0 tokens/s"));
-  EXPECT_THAT(lines[3], HasSubstr("60.0 % taken"));
+  EXPECT_THAT(lines[3], HasSubstr("60.0 % in use"));
 }
 
 TEST(TopViewTest, RatesNeedTwoSnapshotsOfOneLife) {

@@ -1,6 +1,8 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """The client's calls and errors against a service in this process."""
 
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -201,3 +203,37 @@ def test_a_closed_client_refuses_calls(client: sluice.Client) -> None:
     client.close()
     with pytest.raises(sluice.FailedPrecondition, match="closed"):
         client.capabilities()
+
+
+def test_a_preset_name_is_no_policy(
+    client: sluice.Client, kv_model: sluice.Model, sequence: sluice.KvSequence
+) -> None:
+    name: Any = "l2norm"
+    for call in (
+        lambda: client.create_sequence(kv_model, policy=name),
+        lambda: client.match_prefix(kv_model, [1], policy=name),
+        lambda: sequence.set_policy(name),
+        lambda: sequence.compress(policy=name),
+    ):
+        with pytest.raises(TypeError, match=r"policy: 'l2norm'; must be a sluice\.Policy"):
+            call()
+
+
+def test_parameters_of_a_policy_have_their_types() -> None:
+    number: Any = 0.5
+    with pytest.raises(TypeError, match=r"ratio: 0\.5; must be a sluice\.Ratio"):
+        sluice.Policy("l2norm", ratio=number)
+    with pytest.raises(TypeError, match=r"triggers: 0\.5; must be a sluice\.Triggers"):
+        sluice.Policy("l2norm", triggers=number)
+
+
+def test_lists_are_no_tensors(client: sluice.Client, sequence: sluice.KvSequence) -> None:
+    q, k, v = make_rows(1)
+    rows: Any = k.tolist()
+    with client.begin_step([sluice.StepEntry(sequence, [5])]) as step:
+        with pytest.raises(TypeError, match="k: list; must be a numpy array"):
+            step.attend(0, q, rows, v)
+        with pytest.raises(TypeError, match="v: list; must be a numpy array"):
+            step.append([0], [k], [rows])
+    with pytest.raises(TypeError, match="q: list; must be a numpy array"):
+        client.attend([(sequence, 1)], 0, rows)

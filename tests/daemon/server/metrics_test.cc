@@ -85,7 +85,7 @@ TEST(EngineMetricsTest, ShowPoolTenantsAndJobs) {
   const std::string text = Text(EngineMetrics(&engine, {{.name = "default", .maximum_bytes = 99}}));
   for (const char* line :
        {"sluice_engine_answered 1\n", "sluice_pool_bytes{pool=\"host\",state=\"in_use\"} 30\n",
-        "sluice_cache_usage_ratio{pool=\"host\"} 0.4\n",
+        "sluice_cache_usage_ratio{pool=\"host\"} 0.3\n",
         "sluice_jobs_total{policy=\"l2norm\",trigger=\"every\",outcome=\"committed\"} 3\n",
         "sluice_job_slots_total{policy=\"l2norm\",fate=\"evicted\"} 7\n",
         "sluice_tenant_used_bytes{tenant=\"default\"} 30\n",
