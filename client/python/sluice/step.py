@@ -109,7 +109,8 @@ class Step:
 
     Made by `begin_step` of Client or Session. Not thread-safe. As a context manager it aborts
     what was not completed. Its calls raise SluiceError, ValueError for arrays that the wire
-    cannot carry, and TypeError for what is no numpy array; tensors that are too large for one message go in several.
+    cannot carry, and TypeError for what is no numpy array; tensors that are too large for one
+    message go in several.
     """
 
     def __init__(
