@@ -57,7 +57,8 @@ class SharedPrefix(Enum):
 class Policy:
     """A preset and its parameters; None is the preset's default.
 
-    Raises TypeError for a ratio that is no Ratio and triggers that are no Triggers. The daemon refuses a parameter that the preset does not have (InvalidArgument, naming it).
+    Raises TypeError for a ratio that is no Ratio and triggers that are no Triggers. The daemon
+    refuses a parameter that the preset does not have (InvalidArgument, naming it).
     """
 
     preset: str = "full"
