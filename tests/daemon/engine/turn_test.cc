@@ -74,7 +74,7 @@ class TurnTest : public ::testing::Test {
 };
 
 TEST_F(TurnTest, AThreadThatFindsNobodyAtWorkAnswersItself) {
-  while (!AnswersItself()) std::this_thread::yield();
+  while (!AnswersItself()) ASSERT_TRUE(Ask(GetStatus{}).Wait().ok());
 }
 
 TEST_F(TurnTest, ManyThreadsAtOnceLoseNoCommand) {
@@ -92,10 +92,11 @@ TEST_F(TurnTest, ManyThreadsAtOnceLoseNoCommand) {
 TEST_F(TurnTest, TheEnginesThreadLearnsOfDeadlinesSetByOthers) {
   constexpr int64_t kTokens = 25'000;  // of 768 bytes, in a pool of 32 MiB
   // Long enough that the thread, which has nothing to do, sleeps without a limit.
-  for (int i = 0; i < 5000; ++i) AnswersItself();
+  for (int i = 0; i < 5000; ++i) ASSERT_TRUE(Ask(GetStatus{}).Wait().ok());
   const uint64_t first = Create(), second = Create();
   ASSERT_TRUE(Begin(first, kTokens, absl::ZeroDuration()).Wait().ok());
   const Answer<StepBegun> waiting = Begin(second, kTokens, absl::Milliseconds(20));
+  ASSERT_TRUE(Ask(GetStatus{}).Wait().ok());  // the step has been looked at
   EXPECT_FALSE(waiting.ready());
   clock_.Advance(absl::Seconds(1));
   const absl::Time end = absl::Now() + absl::Seconds(20);
