@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,8 +28,9 @@ void AddSequences(std::span<const SequenceRows> parts, v1::SequenceTarget* targe
 }
 
 int64_t CountRows(std::span<const SequenceRows> parts) {
-  return std::accumulate(parts.begin(), parts.end(), int64_t{0},
-                         [](int64_t sum, const SequenceRows& part) { return sum + part.row_count; });
+  int64_t rows = 0;
+  for (const SequenceRows& part : parts) rows += part.row_count;
+  return rows;
 }
 
 }  // namespace

@@ -346,8 +346,13 @@ struct EngineTotals {
   int64_t evicted_slots = 0;
   int64_t kept_slots = 0;
   int64_t job_freed_bytes = 0;
-  int64_t jobs_by_outcome[6] = {};     // indexed by JobOutcome
   int64_t jobs_by_trigger[4][6] = {};  // indexed by Trigger, then JobOutcome
+
+  int64_t JobsThatEnded(JobOutcome outcome) const {
+    int64_t count = 0;
+    for (const auto& of_trigger : jobs_by_trigger) count += of_trigger[static_cast<size_t>(outcome)];
+    return count;
+  }
 };
 
 struct EngineStatus {
@@ -393,7 +398,7 @@ struct Wake {};
 using Command =
     std::variant<OpenSession, CloseSession, RegisterModel, CreateSequence, ForkSequences,
                  FreeSequences, GetSequence, MatchPrefix, BeginStep, EndStep, Append, Attend,
-                 SetPolicy, Compress, ExplainSequence, GetStatus, ListSequences, ListSessions, Drain,
-                 Wake>;
+                 SetPolicy, Compress, ExplainSequence, GetStatus, ListSequences, ListSessions,
+                 Drain, Wake>;
 
 }  // namespace sluice

@@ -11,8 +11,6 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kRetryAfterMs = 20;
-
 // Commands without a caller are the daemon's own; they queue with tenant 0.
 int32_t TenantOf(const Command& command) {
   return std::visit(
@@ -47,7 +45,7 @@ absl::Status CommandQueue::PushQuietly(Command command) {
     }
     if (refusable && size_ >= capacity_) {
       return Refuse(absl::StatusCode::kResourceExhausted, Reason::kQueueFull, "",
-                    absl::StrCat(size_, " calls wait already"), kRetryAfterMs);
+                    absl::StrCat(size_, " calls wait already"), kQueueRetryAfterMs);
     }
     by_tenant_[tenant].push_back(std::move(command));
     ++size_;

@@ -13,6 +13,9 @@
 
 namespace sluice {
 
+// When to come again after QUEUE_FULL.
+inline constexpr int64_t kQueueRetryAfterMs = 20;
+
 // Commands on their way to the engine thread: one bounded queue for all
 // tenants, served one tenant after the other. What a command costs is settled
 // later, where its operations are handed out (dispatcher.h).

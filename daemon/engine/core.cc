@@ -8,11 +8,10 @@
 #include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/engine/command_queue.h"
 
 namespace sluice {
 namespace {
-
-constexpr int64_t kRetryAfterMs = 20;
 
 PagePool::Options PoolOptions(const Core::Memory& memory) {
   return {memory.slab_count, memory.pool.slab_bytes, memory.job_reserve_bytes};
@@ -29,20 +28,6 @@ absl::Status NotFound(Reason reason, const std::string& field, absl::string_view
 absl::Status Draining() {
   return Refuse(absl::StatusCode::kUnavailable, Reason::kDraining, "",
                 "the daemon is shutting down");
-}
-
-absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& attempt) {
-  if (cancelled != nullptr && cancelled->load()) {
-    return absl::CancelledError("the caller gave up");
-  }
-  if (attempt.crowded) {
-    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kQueueFull, "",
-                  "as many calls of the tenant wait as may", kRetryAfterMs);
-  }
-  if (attempt.out_of_time) {
-    return absl::DeadlineExceededError("the call still waits after the time that it may take");
-  }
-  return absl::OkStatus();
 }
 
 Core::Core(const EngineOptions& engine_options, const Clock& engine_clock, Backend& engine_backend,
@@ -163,6 +148,22 @@ void Core::LetLeasesRun(std::span<const uint64_t> ids) {
     --found->second->waiting_calls;
     RenewLease(*found->second);
   }
+}
+
+absl::Status Core::EndOfWait(const CancelFlag& cancelled,
+                             const WaitList::Attempt& attempt) const {
+  if (stopping) return Draining();
+  if (cancelled != nullptr && cancelled->load()) {
+    return absl::CancelledError("the caller gave up");
+  }
+  if (attempt.crowded) {
+    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kQueueFull, "",
+                  "as many calls of the tenant wait as may", kQueueRetryAfterMs);
+  }
+  if (attempt.out_of_time) {
+    return absl::DeadlineExceededError("the call still waits after the time that it may take");
+  }
+  return absl::OkStatus();
 }
 
 void Core::ClearSlabs(const std::vector<SlabId>& slabs) {

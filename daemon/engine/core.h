@@ -71,6 +71,10 @@ class Core {
   void LetLeasesRun(std::span<const uint64_t> ids);
   // Writes zeros where another tenant's bytes were.
   void ClearSlabs(const std::vector<SlabId>& slabs);
+  // Why a call that waits must end now, if it must: UNAVAILABLE (DRAINING) when the
+  // engine stops, CANCELLED, RESOURCE_EXHAUSTED (QUEUE_FULL) where too many wait, or
+  // DEADLINE_EXCEEDED.
+  absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& attempt) const;
   // An entry over what the sequence has now: rows up to its length.
   ViewEntry EntryOf(const SequenceState& sequence) const;
   // The most slots that a row of the sequence holds when the entry's tokens are there.
@@ -105,8 +109,5 @@ class Core {
 
 // UNAVAILABLE (DRAINING).
 absl::Status Draining();
-
-// Why a call that waits must end now, if it must: CANCELLED, or DEADLINE_EXCEEDED.
-absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& attempt);
 
 }  // namespace sluice

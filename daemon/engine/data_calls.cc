@@ -333,8 +333,7 @@ void DataCalls::RunOnceIdle(Command command,
   auto shared = std::make_shared<Command>(std::move(command));
   core_.waiting.Add(tenant, core_.now(), core_.now(),
                     [this, shared, attempt](const WaitList::Attempt& now) {
-                      const absl::Status ended =
-                          core_.stopping ? Draining() : EndOfWait(nullptr, now);
+                      const absl::Status ended = core_.EndOfWait(nullptr, now);
                       const auto outcome = ended.ok() ? (this->*attempt)(*shared)
                                                       : absl::StatusOr<Outcome>(ended);
                       if (outcome.ok()) return *outcome;

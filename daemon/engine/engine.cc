@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/base/reason.h"
 #include "daemon/base/mutex.h"
+#include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/command_queue.h"
 #include "daemon/engine/core.h"

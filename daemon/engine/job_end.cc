@@ -116,7 +116,6 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   end.report = ReportOf(job, outcome);
   end.report.freed_bytes = end.freed_now_bytes;
   for (EngineTotals* totals : {&core_.totals, &core_.totals_by_preset[end.report.preset]}) {
-    ++totals->jobs_by_outcome[static_cast<size_t>(outcome)];
     ++totals->jobs_by_trigger[static_cast<size_t>(job.trigger)][static_cast<size_t>(outcome)];
     totals->kept_slots += end.report.kept_slots;
     totals->evicted_slots += end.report.evicted_slots;

@@ -103,9 +103,7 @@ Outcome Sequences::TryFork(const ForkSequences& command, const WaitList::Attempt
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  absl::Status ended = EndOfWait(command.cancelled, attempt);
-  if (core_.stopping) ended = Draining();
-  if (!ended.ok()) {
+  if (absl::Status ended = core_.EndOfWait(command.cancelled, attempt); !ended.ok()) {
     refuse(std::move(ended));
     return Outcome::kAnswered;
   }
@@ -193,9 +191,7 @@ Outcome Sequences::TryWhenIdle(const Command& command, const WaitList::Attempt& 
     ++core_.totals.refused_calls;
     command.done(std::move(status));
   };
-  absl::Status ended = EndOfWait(command.cancelled, attempt);
-  if (core_.stopping) ended = Draining();
-  if (!ended.ok()) {
+  if (absl::Status ended = core_.EndOfWait(command.cancelled, attempt); !ended.ok()) {
     refuse(std::move(ended));
     return Outcome::kAnswered;
   }

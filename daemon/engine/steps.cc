@@ -98,7 +98,7 @@ Outcome Steps::Attempt(Pending& pending, const WaitList::Attempt& attempt) {
 
 Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {
   const BeginStep& command = pending.command;
-  if (absl::Status ended = EndOfWait(command.cancelled, attempt); !ended.ok()) {
+  if (absl::Status ended = core_.EndOfWait(command.cancelled, attempt); !ended.ok()) {
     return Refused(pending, std::move(ended), nullptr, 0);
   }
   if (core_.draining) return Refused(pending, Draining(), nullptr, 0);
@@ -140,7 +140,8 @@ Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {
   return FindRoom(pending, attempt, sequences, std::move(chosen));
 }
 
-// Looks at the triggers of all entries; `chosen` gets those that need wait for no job. False if one must be waited for.
+// Looks at the triggers of all entries; `chosen` gets those that need wait for no
+// job. False if one must be waited for.
 bool Steps::PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,
                        std::vector<size_t>& chosen) {
   pending.left_out.clear();

@@ -50,8 +50,7 @@ void FromTotals(const EngineTotals& totals, v1::Totals* to) {
   to->set_token_count(totals.tokens);
   to->set_attended_row_count(totals.attended_rows);
   to->set_refused_call_count(totals.refused_calls);
-  to->set_committed_job_count(
-      totals.jobs_by_outcome[static_cast<size_t>(JobOutcome::kCommitted)]);
+  to->set_committed_job_count(totals.JobsThatEnded(JobOutcome::kCommitted));
   to->set_evicted_slot_count(totals.evicted_slots);
   to->set_job_freed_bytes(totals.job_freed_bytes);
 }

@@ -21,8 +21,8 @@ import example  # noqa: F401 - sets the number of BLAS threads before numpy is i
 import numpy as np
 import oracle
 import sluice
+from raw_steps import attend
 from sluice._generated import step_pb2
-from sluice.tensors import fill_tensor
 from wire import Stream
 
 SEQUENCES = 3
@@ -74,7 +74,7 @@ def stay_mid_call(client: sluice.Client, seed: int) -> None:
     with client.session("owner") as session:
         made = [client.create_sequence(model, session=session) for _ in range(LONG_CALLS)]
         q, k, v = oracle.random_rows(LONG_TOKENS, np.random.default_rng(seed))
-        attends = [attend(begin(stream, one.id), q, k, v) for one in made]
+        attends = [attend(q, k, v, step=begin(stream, one.id)) for one in made]
         for request in attends:
             stream.send(attend=request)
         say("ready")
@@ -87,13 +87,6 @@ def begin(stream: Stream, sequence: int) -> int:
     )
     answer = stream.call("begin_step", step_pb2.BeginStepRequest(entries=[entry]))
     return int(answer.begin_step.step_id)
-
-
-def attend(step: int, q: oracle.Array, k: oracle.Array, v: oracle.Array) -> step_pb2.AttendRequest:
-    request = step_pb2.AttendRequest(step_id=step)
-    for name, rows in (("q", q), ("k", k), ("v", v)):
-        fill_tensor(getattr(request, name), rows, name)
-    return request
 
 
 def run(main: Callable[[], None]) -> None:

@@ -27,8 +27,14 @@ def append_of(tokens: int) -> step_pb2.AppendRequest:
 
 
 def attend_of(tokens: int) -> step_pb2.AttendRequest:
-    request = step_pb2.AttendRequest()
-    for name, rows in zip("qkv", oracle.random_rows(tokens, np.random.default_rng(1)), strict=True):
+    return attend(*oracle.random_rows(tokens, np.random.default_rng(1)))
+
+
+def attend(
+    q: oracle.Array, k: oracle.Array, v: oracle.Array, step: int = 0
+) -> step_pb2.AttendRequest:
+    request = step_pb2.AttendRequest(step_id=step)
+    for name, rows in (("q", q), ("k", k), ("v", v)):
         fill_tensor(getattr(request, name), rows, name)
     return request
 

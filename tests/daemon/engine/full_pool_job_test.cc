@@ -130,7 +130,7 @@ TEST_P(FullPoolJobTest, WhereNotEvenOneHeadFitsTheJobIsSkippedAndCounted) {
               Refused(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, ""));
   const EngineStatus status = pool.driver().Settled();
   EXPECT_EQ(status.pool, before);
-  EXPECT_EQ(status.totals.jobs_by_outcome[static_cast<size_t>(JobOutcome::kSkipped)], 1);
+  EXPECT_EQ(status.totals.JobsThatEnded(JobOutcome::kSkipped), 1);
   EXPECT_EQ(pool.driver().Info(sequence)->rollback_floor, 0);
   EXPECT_TRUE(pool.Answers(sequence) == answers);
   pool.Empty();
@@ -256,7 +256,7 @@ TEST_F(HeldLanesTest, ASequenceThatIsFreedBetweenTwoPassesGivesAllBack) {
   EXPECT_TRUE(reading_.Wait().ok());
   pool_.Empty();
   const EngineStatus status = pool_.driver().Settled();
-  EXPECT_EQ(status.totals.jobs_by_outcome[static_cast<size_t>(JobOutcome::kCancelled)], 1);
+  EXPECT_EQ(status.totals.JobsThatEnded(JobOutcome::kCancelled), 1);
   EXPECT_EQ(status.pool.in_use, pool_.model().block_bytes);  // the other sequence's
   EXPECT_EQ(status.pool.retired, 0);
 }

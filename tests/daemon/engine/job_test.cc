@@ -321,7 +321,7 @@ TEST_P(JobTest, AJobIsReportedAndCounted) {
   EXPECT_EQ(info->rows[0].kept_tokens, 10);
   EXPECT_EQ(info->rollback_floor, 30);
   const EngineStatus status = world.driver->Settled();
-  EXPECT_EQ(status.totals.jobs_by_outcome[static_cast<int>(JobOutcome::kCommitted)], 1);
+  EXPECT_EQ(status.totals.JobsThatEnded(JobOutcome::kCommitted), 1);
   EXPECT_EQ(status.totals.evicted_slots, 80);
   EXPECT_EQ(info->held_bytes, status.pool.in_use);
   EXPECT_EQ(info->bytes_alone, info->held_bytes);

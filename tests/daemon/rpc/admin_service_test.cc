@@ -73,7 +73,9 @@ TEST_F(AdminServiceTest, StatusShowsPoolAndState) {
     EngineStatus answer;
     answer.pool.total = 100;
     answer.pool.free = 60;
-    answer.totals.jobs_by_outcome[static_cast<size_t>(JobOutcome::kCommitted)] = 4;
+    constexpr auto kCommitted = static_cast<size_t>(JobOutcome::kCommitted);
+    answer.totals.jobs_by_trigger[static_cast<size_t>(Trigger::kEvery)][kCommitted] = 3;
+    answer.totals.jobs_by_trigger[static_cast<size_t>(Trigger::kRequest)][kCommitted] = 1;
     engine_.Take<GetStatus>().done(answer);
   });
   EXPECT_TRUE(status.ok());
