@@ -29,9 +29,11 @@ constexpr int64_t kPagesPerSlice = 1024;
 constexpr int64_t kCommandsPerTurn = 64;
 
 // Who posts a call runs it to its end if its operations cost no more than this, some
-// tens of microseconds: no longer than to wake other threads for it. A turn that
-// begins, one that ends the call, and those that find what that made possible.
-constexpr int64_t kBytesHere = int64_t{1} << 20;
+// tens of microseconds: no longer than to wake other threads for it. Those that cost
+// more, up to some hundred, it runs together with the threads that it wakes. A turn
+// that begins, one that ends the call, and those that find what that made possible.
+constexpr int64_t kBytesAlone = int64_t{1} << 20;
+constexpr int64_t kBytesTogether = int64_t{4} << 20;
 constexpr int kRoundsHere = 5;
 
 // Deadlines further away than this need not wake the thread when they are set.
@@ -166,7 +168,8 @@ bool Engine::Impl::WorkHere() noexcept {
   backend_->SetQuiet(true);
   for (int round = 0; round < kRoundsHere && more; ++round) {
     more = Turn();
-    if (!core_.dispatcher.HasOnly(kBytesHere)) continue;
+    if (!core_.dispatcher.HasOnly(kBytesTogether)) continue;
+    if (!core_.dispatcher.HasOnly(kBytesAlone)) backend_->SetQuiet(false);
     backend_->Help();
     more = true;
   }

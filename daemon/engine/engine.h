@@ -50,8 +50,9 @@ struct EngineOptions {
 // the engine is made of.
 //
 // Post and PostAndWork are thread-safe; everything else belongs to the owner. The
-// engine's own thread runs no kernel and waits for none; a poster runs small ones,
-// and waits some microseconds for what of them is in other hands.
+// engine's own thread runs no kernel and waits for none; a poster runs small ones
+// alone and middling ones together with the backend's threads, and waits some
+// microseconds for what of them is in other hands.
 class Engine final : public CommandSink {
  public:
   // Takes and touches the memory, starts backend and thread. `progress` is

@@ -1,12 +1,16 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 //
-// Measures one decode call through a session stream of a real daemon against an
-// empty stream of the same messages and the same operations in this process.
+// Measures one decode call through a session stream of a real daemon against a round
+// trip of the same messages through an empty stream and then the same operations in
+// this process, on this thread.
 //
-// The three are measured in blocks that follow one another, so that what else the
-// machine does falls on all; the value is the median over the blocks of
-// call / (empty + attend). Prints one JSON object a line.
-// Usage: sluice_call_bench <path of sluiced> [blocks].
+// Blocks of either follow one another, so that what else the machine does falls on
+// both. Round trips and operations take turns, as they do in the daemon: either
+// finds the caches as the other has left them. On which cores the threads of a
+// server settle is chance, doubles a round trip and lasts as long as the server does;
+// so there are several launches. The value is the median over the blocks of all
+// launches of call / (empty + attend). Prints one JSON object a line.
+// Usage: sluice_call_bench <path of sluiced> [launches].
 
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
@@ -35,6 +39,7 @@ constexpr int32_t kQueryHeads = 4;
 constexpr int32_t kKvHeads = 2;
 constexpr int32_t kDim = 64;
 constexpr int64_t kTokens = 512;
+constexpr int kBlocksPerLaunch = 12;
 constexpr int kStepsPerBlock = 25;
 constexpr int kOutBytes = kQueryHeads * kDim * 2;
 
@@ -213,7 +218,7 @@ class EmptyCalls {
   v1::SessionRequest call_;
 };
 
-// The same append and attend, submitted to a backend of this process.
+// The same append and attend, run by this thread.
 class DirectCalls {
  public:
   DirectCalls() : batch_(Format(), kKvHeads * kLayers, /*seed=*/1) {
@@ -224,6 +229,7 @@ class DirectCalls {
 
   double Seconds(int32_t layer) {
     const double start = NowSeconds();
+    backend_->SetQuiet(true);
     LayerShape shape;
     shape.first_row = layer * kKvHeads;
     shape.kv_heads = kKvHeads;
@@ -247,6 +253,8 @@ class DirectCalls {
     attend.dtype = Dtype::kBf16;
     attend.token_count = 1;
     backend_->Submit(Lane::kForeground, attend);
+    backend_->Help();
+    backend_->SetQuiet(false);
     backend_->WaitIdle();
     return NowSeconds() - start;
   }
@@ -278,54 +286,70 @@ Block MeasureBlock(DaemonCalls& daemon, EmptyCalls& empty, DirectCalls& direct) 
   std::vector<double> calls, empties, directs;
   for (int step = 0; step < kStepsPerBlock; ++step) {
     daemon.Step(&calls);
-    for (int32_t i = 0; i < kLayers; ++i) empties.push_back(empty.Seconds());
-    for (int32_t layer = 0; layer < kLayers; ++layer) directs.push_back(direct.Seconds(layer));
+    for (int32_t layer = 0; layer < kLayers; ++layer) {
+      empties.push_back(empty.Seconds());
+      directs.push_back(direct.Seconds(layer));
+    }
   }
   return {Median(calls), Median(empties), Median(directs)};
 }
 
-void Measure(const std::string& daemon_address, const std::string& empty_address, int blocks) {
+// Adds what the blocks of one launch take to `blocks`.
+void MeasureServers(const std::string& daemon_address, const std::string& empty_address,
+                    std::vector<Block>* blocks) {
   DaemonCalls daemon(daemon_address);
   EmptyCalls empty(empty_address);
   DirectCalls direct;
-  std::vector<double> ratios, calls, empties, directs;
-  for (int i = 0; i <= blocks; ++i) {
-    const Block block = MeasureBlock(daemon, empty, direct);
-    if (i == 0) continue;  // warms up
-    ratios.push_back(block.call / (block.empty + block.direct));
-    calls.push_back(block.call * 1e6);
-    empties.push_back(block.empty * 1e6);
-    directs.push_back(block.direct * 1e6);
+  MeasureBlock(daemon, empty, direct);  // warms up
+  for (int i = 0; i < kBlocksPerLaunch; ++i) {
+    blocks->push_back(MeasureBlock(daemon, empty, direct));
   }
-  PrintFigure("call_vs_empty_stream", Median(ratios), "ratio",
-              Field("call_us", Median(calls)) + Field("empty_stream_us", Median(empties)) +
-                  Field("attend_us", Median(directs)));
 }
 
-void MeasureWithServers(const std::string& daemon_path, const std::string& folder, int blocks) {
+void Launch(const std::string& daemon_path, const std::string& folder,
+            std::vector<Block>* blocks) {
   const std::string daemon_address = "unix:" + folder + "/daemon.sock";
   const std::string empty_address = "unix:" + folder + "/empty.sock";
   const ChildProcess daemon({daemon_path, "--listen=" + daemon_address, "--metrics_address=off",
                              "--pool_bytes=67108864"});
   const ChildProcess empty({std::filesystem::read_symlink("/proc/self/exe"), "--empty-server",
                             empty_address, std::to_string(kOutBytes)});
-  Measure(daemon_address, empty_address, blocks);
+  MeasureServers(daemon_address, empty_address, blocks);
+}
+
+double MedianOf(const std::vector<Block>& blocks, double (*value)(const Block&)) {
+  std::vector<double> values;
+  for (const Block& block : blocks) values.push_back(value(block));
+  return Median(values);
+}
+
+void Print(const std::vector<Block>& blocks) {
+  const auto ratio = [](const Block& block) { return block.call / (block.empty + block.direct); };
+  const auto call_us = [](const Block& block) { return block.call * 1e6; };
+  const auto empty_us = [](const Block& block) { return block.empty * 1e6; };
+  const auto direct_us = [](const Block& block) { return block.direct * 1e6; };
+  PrintFigure("call_vs_empty_stream", MedianOf(blocks, ratio), "ratio",
+              Field("call_us", MedianOf(blocks, call_us)) +
+                  Field("empty_stream_us", MedianOf(blocks, empty_us)) +
+                  Field("attend_us", MedianOf(blocks, direct_us)));
 }
 
 int Main(int argc, char** argv) {
   if (argc == 4 && std::string(argv[1]) == "--empty-server") {
     return ServeEmptyStream(argv[2], std::atoi(argv[3]));
   }
-  const int blocks = argc > 2 ? std::atoi(argv[2]) : 15;
-  if (argc < 2 || blocks < 1) {
-    std::fprintf(stderr, "usage: sluice_call_bench <path of sluiced> [blocks >= 1]\n");
+  const int launches = argc > 2 ? std::atoi(argv[2]) : 9;
+  if (argc < 2 || launches < 1) {
+    std::fprintf(stderr, "usage: sluice_call_bench <path of sluiced> [launches >= 1]\n");
     return 2;
   }
   std::string folder = std::filesystem::temp_directory_path() / "sluice-bench-XXXXXX";
   int exit_code = 0;
   try {
     if (mkdtemp(folder.data()) == nullptr) Fail("cannot make " + folder);
-    MeasureWithServers(argv[1], folder, blocks);
+    std::vector<Block> blocks;
+    for (int i = 0; i < launches; ++i) Launch(argv[1], folder, &blocks);
+    Print(blocks);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sluice_call_bench: %s\n", error.what());
     exit_code = 1;
