@@ -9,12 +9,13 @@
 
 namespace sluice {
 
-// `page_size` consecutive tokens of a sequence over all its rows.
+// `page_size` consecutive tokens of a sequence over all its rows; or its observation
+// rows over all layers, which are counted alike.
 //
 // A block counts the sequences that list it (and a job that still reads it); it
 // holds one reference to each of its pages while it lives.
 struct Block {
-  std::vector<PageId> pages;  // [row_count]
+  std::vector<PageId> pages;  // [row_count], or [layers]
   int32_t references = 0;     // 0: not alive
   SizeClassId size_class;
   TenantId tenant;

@@ -40,6 +40,7 @@ absl::StatusOr<SequenceId> Cache::Fork(SequenceId parent) {
   auto child = std::make_unique<Sequence>(source->ForkAs(id));
   for (const BlockId block : child->blocks()) ++blocks_[block].references;
   if (child->bodies()) ++bodies_[*child->bodies()].references;
+  if (child->observations()) ++blocks_[*child->observations()].references;
   sequences_.emplace(id, std::move(child));
   return id;
 }
@@ -49,6 +50,7 @@ absl::Status Cache::Free(SequenceId sequence) {
   if (freed->job()) CancelJob(sequence);
   reclaim_.DropBlocks(std::move(freed->blocks_));
   if (freed->bodies()) reclaim_.DropBodies(*freed->bodies());
+  DropObservations(sequence);
   tenants_.RemoveSequence(freed->tenant());
   sequences_.erase(sequence);
   return absl::OkStatus();
@@ -72,6 +74,14 @@ absl::Status Cache::Rollback(SequenceId sequence, int64_t new_length) {
       << " below the snapshot of a running job";
   if (new_length < target->length()) reclaim_.DropBlocks(target->Truncate(new_length));
   return absl::OkStatus();
+}
+
+void Cache::DropObservations(SequenceId sequence) {
+  Sequence& target = MustGet(sequence);
+  SLUICE_CHECK(!target.step_open()) << "sequence " << sequence.value;
+  if (const auto dropped = std::exchange(target.observations_, std::nullopt)) {
+    reclaim_.DropBlocks({*dropped});
+  }
 }
 
 absl::Status Cache::MarkLost(SequenceId sequence) {
@@ -127,6 +137,15 @@ void Cache::CommitJob(SequenceId sequence, JobResult result) {
   EndJob(target);
 }
 
+std::optional<BlockId> Cache::HoldObservations(SequenceId sequence) {
+  Sequence& target = MustGet(sequence);
+  SLUICE_CHECK(target.job().has_value()) << "sequence " << sequence.value << " has no job";
+  if (!target.observations()) return std::nullopt;
+  ++blocks_[*target.observations()].references;
+  target.job_->held_blocks.push_back(*target.observations());
+  return target.observations();
+}
+
 void Cache::CancelJob(SequenceId sequence) {
   Sequence& target = MustGet(sequence);
   SLUICE_CHECK(target.job().has_value()) << "sequence " << sequence.value << " has no job";
@@ -164,7 +183,7 @@ void Cache::EndJob(Sequence& sequence) {
   sequence.job_.reset();
   std::erase_if(job.fresh_pages, [&](PageId page) { return !pool_.is_reserved(page); });
   reclaim_.DropReservedPages(std::move(job.fresh_pages));
-  reclaim_.DropBlocks(std::move(job.held_blocks));
+  for (const BlockId block : job.held_blocks) reclaim_.DropBlocks({block});  // of two classes
 }
 
 // --- giving back
@@ -214,24 +233,27 @@ int64_t Cache::HeldBytes(SequenceId sequence) const {
     bytes += static_cast<int64_t>(bodies_[*target.bodies()].pages.size()) *
              pool_.page_bytes(target.geometry().size_class);
   }
+  if (target.observations()) {
+    const Block& rows = blocks_[*target.observations()];
+    bytes += static_cast<int64_t>(rows.pages.size()) * pool_.page_bytes(rows.size_class);
+  }
   return bytes;
 }
 
 int64_t Cache::BytesAlone(SequenceId sequence) const {
   const Sequence& target = MustGet(sequence);
-  int64_t pages = 0;
+  int64_t bytes = 0;
   // No page is in both the tail and the body of one sequence.
-  const auto count_alone = [&](int32_t references, const std::vector<PageId>& list) {
-    if (references > 1) return;
-    pages += std::count_if(list.begin(), list.end(),
+  const auto count_alone = [&](const auto& holder) {
+    if (holder.references > 1) return;
+    bytes += pool_.page_bytes(holder.size_class) *
+             std::count_if(holder.pages.begin(), holder.pages.end(),
                            [&](PageId page) { return pool_.reference_count(page) == 1; });
   };
-  for (const BlockId id : target.blocks()) count_alone(blocks_[id].references, blocks_[id].pages);
-  if (target.bodies()) {
-    const Bodies& bodies = bodies_[*target.bodies()];
-    count_alone(bodies.references, bodies.pages);
-  }
-  return pages * pool_.page_bytes(target.geometry().size_class);
+  for (const BlockId id : target.blocks()) count_alone(blocks_[id]);
+  if (target.bodies()) count_alone(bodies_[*target.bodies()]);
+  if (target.observations()) count_alone(blocks_[*target.observations()]);
+  return bytes;
 }
 
 bool Cache::MayShare(SequenceId sequence) const {
@@ -240,6 +262,7 @@ bool Cache::MayShare(SequenceId sequence) const {
     return blocks_[id].references > 1 || blocks_[id].has_body_pages;
   };
   if (std::any_of(target.blocks().begin(), target.blocks().end(), is_shared)) return true;
+  if (target.observations() && is_shared(*target.observations())) return true;
   if (!target.bodies()) return false;
   const Bodies& bodies = bodies_[*target.bodies()];
   return bodies.references > 1 ||

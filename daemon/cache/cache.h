@@ -70,6 +70,9 @@ class Cache {
   // REQUIRES: not below the snapshot of a running job: cancel that first.
   absl::Status Rollback(SequenceId sequence, int64_t new_length);
 
+  // Gives up the sequence's observation rows, if it has any. REQUIRES: no step is open.
+  void DropObservations(SequenceId sequence);
+
   // From now on only reads and Free (after UndoStep) are accepted.
   absl::Status MarkLost(SequenceId sequence);
 
@@ -112,7 +115,7 @@ class Cache {
   void CloseStep(SequenceId sequence);
 
   // Gives up the step's new blocks; the length stays as it was before the step. A
-  // copy of the open block stays: the copy has been submitted.
+  // copy of the open block stays: the copy has been submitted. So do observation rows.
   // REQUIRES: a step is open on the sequence.
   void UndoStep(SequenceId sequence);
 
@@ -139,6 +142,10 @@ class Cache {
   // REQUIRES: a job was planned; no step is open; `result` is dense, lists no page
   // twice, and the operations that wrote it have completed.
   void CommitJob(SequenceId sequence, JobResult result);
+
+  // The job's own count on the sequence's observation rows, until it ends: a step that
+  // writes them copies them. None: the sequence has none. REQUIRES: a job was planned.
+  std::optional<BlockId> HoldObservations(SequenceId sequence);
 
   // Ends the job without effect. REQUIRES: a job was planned; no further operation
   // of it will be submitted.
@@ -206,6 +213,7 @@ class Cache {
     int64_t new_blocks = 0;
     bool copies_open_block = false;
     bool job_reads_source = false;  // so its count on the copied block goes to the job
+    ObservationPages observations;  // to be allocated; count 0: none
 
     bool drops() const {
       return kept_blocks < static_cast<int64_t>(sequence->blocks().size());
@@ -246,12 +254,14 @@ class Cache {
   absl::StatusOr<Sequence*> GetClosed(SequenceId sequence) const;
   Sequence& MustGet(SequenceId sequence) const;
   absl::StatusOr<Sequence*> CheckEntry(const StepEntryRequest& entry, size_t index) const;
-  static EntryPlan Want(const StepEntryRequest& entry, Sequence& sequence);
+  EntryPlan Want(const StepEntryRequest& entry, Sequence& sequence) const;
   std::vector<EntryPlan> WantAll(std::span<const StepEntryRequest> entries) const;
   StepPlan Plan(std::vector<EntryPlan> wanted, DroppedPages dropped) const;
   void AddDrops(const EntryPlan& entry, StepPlan* plan) const;
   void PlanCopy(const StepPlan& plan, EntryPlan* entry) const;
+  void PlanObservations(const StepPlan& plan, EntryPlan* entry) const;
   void AddEntry(const EntryPlan& entry, StepPlan* plan) const;
+  static void AddDemand(const EntryPlan& entry, StepDemand* demand);
   void TakeSpare(StepPlan* plan) const;
   bool TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const;
   bool MustCopy(BlockId open_block, int32_t given_up) const;
@@ -263,6 +273,9 @@ class Cache {
   size_t ReuseSpare(std::vector<SpareBlocks>* spares, Block& block);
   BlockCopy ReplaceOpenBlock(const EntryPlan& plan, std::vector<SpareBlocks>* spares,
                              StepGrant* grant);
+  void GrantObservations(const EntryPlan& plan, StepEntryGrant* entry, StepGrant* grant);
+  BlockId AddBlock(SizeClassId size_class, TenantId tenant, int64_t page_count);
+  void TakePages(BlockId block, size_t first, StepGrant* grant);
   void GiveUp(SpareBlocks spare);
   std::optional<BodiesId> AddBodies(const Sequence& sequence, JobResult result);
   void EndJob(Sequence& sequence);

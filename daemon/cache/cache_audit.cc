@@ -22,6 +22,7 @@ void CacheAudit::AddSequence(const Sequence& sequence) {
   ++usage_[sequence.tenant().value].sequences;
   for (const BlockId id : sequence.blocks()) ++block_counts_[id.value];
   if (sequence.bodies()) ++bodies_counts_[sequence.bodies()->value];
+  if (sequence.observations()) ++block_counts_[sequence.observations()->value];
   if (sequence.job()) {
     for (const BlockId id : sequence.job()->held_blocks) ++block_counts_[id.value];
     const std::vector<PageId>& fresh = sequence.job()->fresh_pages;

@@ -81,12 +81,19 @@ absl::StatusOr<Sequence*> Cache::CheckEntry(const StepEntryRequest& entry, size_
 
 // --- planning
 
-Cache::EntryPlan Cache::Want(const StepEntryRequest& entry, Sequence& sequence) {
+Cache::EntryPlan Cache::Want(const StepEntryRequest& entry, Sequence& sequence) const {
+  if (entry.observations.count > 0 && sequence.observations()) {
+    const Block& rows = blocks_[*sequence.observations()];
+    const ObservationPages had{rows.size_class, static_cast<int32_t>(rows.pages.size())};
+    SLUICE_CHECK(had == entry.observations)
+        << "sequence " << sequence.id().value << " has observation rows of another kind";
+  }
   return {.sequence = &sequence,
           .base_length = entry.base_length,
           .token_count = entry.token_count,
           .kept_blocks = sequence.BlocksAt(entry.base_length),
-          .new_blocks = sequence.NewBlocksAt(entry.base_length, entry.token_count)};
+          .new_blocks = sequence.NewBlocksAt(entry.base_length, entry.token_count),
+          .observations = entry.observations};
 }
 
 std::vector<Cache::EntryPlan> Cache::WantAll(std::span<const StepEntryRequest> entries) const {
@@ -105,6 +112,7 @@ Cache::StepPlan Cache::Plan(std::vector<EntryPlan> wanted, DroppedPages dropped)
   for (const EntryPlan& entry : wanted) AddDrops(entry, &plan);
   for (EntryPlan& entry : wanted) {
     PlanCopy(plan, &entry);
+    PlanObservations(plan, &entry);
     AddEntry(entry, &plan);
   }
   plan.entries = std::move(wanted);
@@ -149,11 +157,31 @@ void Cache::PlanCopy(const StepPlan& plan, EntryPlan* entry) const {
       !sequence.BlockIsFrom(entry->kept_blocks - 1, sequence.job()->snapshot_length);
 }
 
+// Rows that nobody else has are written where they are.
+void Cache::PlanObservations(const StepPlan& plan, EntryPlan* entry) const {
+  const std::optional<BlockId> rows = entry->sequence->observations();
+  if (!rows) return;
+  const auto given_up = plan.given_up.find(*rows);
+  if (!MustCopy(*rows, given_up == plan.given_up.end() ? 0 : given_up->second.total())) {
+    entry->observations = {};
+  }
+}
+
 void Cache::AddEntry(const EntryPlan& entry, StepPlan* plan) const {
-  const CacheGeometry& geometry = entry.sequence->geometry();
-  plan->demand.Add(geometry.size_class, entry.sequence->tenant(), entry.pages());
+  AddDemand(entry, &plan->demand);
   if (entry.copies_open_block && !entry.job_reads_source) {
     ++plan->given_up[entry.open_block()].copied;
+  }
+  if (entry.observations.count > 0 && entry.sequence->observations()) {
+    ++plan->given_up[*entry.sequence->observations()].copied;
+  }
+}
+
+void Cache::AddDemand(const EntryPlan& entry, StepDemand* demand) {
+  const Sequence& sequence = *entry.sequence;
+  demand->Add(sequence.geometry().size_class, sequence.tenant(), entry.pages());
+  if (entry.observations.count > 0) {
+    demand->Add(entry.observations.size_class, sequence.tenant(), entry.observations.count);
   }
 }
 
@@ -208,9 +236,9 @@ std::vector<size_t> Cache::EntriesWithRoom(std::span<const StepEntryRequest> ent
 bool Cache::TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const {
   if (plan->spares.empty() && !entry.drops()) {
     PlanCopy(*plan, &entry);
-    const CacheGeometry& geometry = entry.sequence->geometry();
+    PlanObservations(*plan, &entry);
     StepDemand demand = plan->demand;
-    demand.Add(geometry.size_class, entry.sequence->tenant(), entry.pages());
+    AddDemand(entry, &demand);
     if (demand.MissingIn(pool_, tenants_).any()) return false;
     AddEntry(entry, plan);
     return true;
@@ -218,6 +246,7 @@ bool Cache::TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const 
   StepPlan with = *plan;
   AddDrops(entry, &with);
   PlanCopy(with, &entry);
+  PlanObservations(with, &entry);
   AddEntry(entry, &with);
   if (dropped == DroppedPages::kReuse) TakeSpare(&with);
   if (with.demand.MissingIn(pool_, tenants_).any()) return false;
@@ -247,8 +276,11 @@ StepEntryGrant Cache::Grant(const EntryPlan& plan, std::vector<SpareBlocks>* spa
                        .base_length = sequence.length(),
                        .token_count = plan.token_count,
                        .new_block_count = static_cast<int32_t>(plan.new_blocks),
-                       .copy = std::nullopt};
+                       .copy = std::nullopt,
+                       .new_observations = std::nullopt,
+                       .observations_source = std::nullopt};
   if (plan.copies_open_block) entry.copy = ReplaceOpenBlock(plan, spares, grant);
+  if (plan.observations.count > 0) GrantObservations(plan, &entry, grant);
   sequence.step_token_count_ = plan.token_count;
   sequence.step_first_block_ = static_cast<int64_t>(sequence.blocks_.size());
   for (int64_t i = 0; i < plan.new_blocks; ++i) {
@@ -260,20 +292,41 @@ StepEntryGrant Cache::Grant(const EntryPlan& plan, std::vector<SpareBlocks>* spa
 BlockId Cache::AllocateBlock(const Sequence& sequence, std::vector<SpareBlocks>* spares,
                              StepGrant* grant) {
   const CacheGeometry& geometry = sequence.geometry();
-  const BlockId id = blocks_.Add();
-  Block& block = blocks_[id];
-  block.pages.resize(static_cast<size_t>(geometry.row_count));
-  block.references = 1;
-  block.size_class = geometry.size_class;
-  block.tenant = sequence.tenant();
-  block.has_body_pages = false;
-  const auto fresh = std::span(block.pages).subspan(ReuseSpare(spares, block));
-  SLUICE_CHECK(pool_.Allocate(geometry.size_class, sequence.tenant(), Purpose::kAppend, fresh,
-                              &grant->slabs_to_clear));
-  tenants_.ChargeBytes(sequence.tenant(), static_cast<int64_t>(fresh.size()) *
-                                              pool_.page_bytes(geometry.size_class));
+  const BlockId id = AddBlock(geometry.size_class, sequence.tenant(), geometry.row_count);
+  TakePages(id, ReuseSpare(spares, blocks_[id]), grant);
   grant->new_blocks.push_back(id);
   return id;
+}
+
+BlockId Cache::AddBlock(SizeClassId size_class, TenantId tenant, int64_t page_count) {
+  const BlockId id = blocks_.Add();
+  Block& block = blocks_[id];
+  block.pages.resize(static_cast<size_t>(page_count));
+  block.references = 1;
+  block.size_class = size_class;
+  block.tenant = tenant;
+  block.has_body_pages = false;
+  return id;
+}
+
+// Fills the block's pages from `first` on.
+void Cache::TakePages(BlockId id, size_t first, StepGrant* grant) {
+  Block& block = blocks_[id];
+  const auto fresh = std::span(block.pages).subspan(first);
+  SLUICE_CHECK(pool_.Allocate(block.size_class, block.tenant, Purpose::kAppend, fresh,
+                              &grant->slabs_to_clear));
+  tenants_.ChargeBytes(block.tenant, static_cast<int64_t>(fresh.size()) *
+                                         pool_.page_bytes(block.size_class));
+}
+
+void Cache::GrantObservations(const EntryPlan& plan, StepEntryGrant* entry, StepGrant* grant) {
+  Sequence& sequence = *plan.sequence;
+  const BlockId id =
+      AddBlock(plan.observations.size_class, sequence.tenant(), plan.observations.count);
+  TakePages(id, 0, grant);
+  entry->new_observations = id;
+  entry->observations_source = std::exchange(sequence.observations_, id);
+  if (entry->observations_source) --blocks_[*entry->observations_source].references;
 }
 
 // Moves pages that only dropped blocks hold to the front of the new block's.

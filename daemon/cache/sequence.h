@@ -20,7 +20,8 @@ struct CacheGeometry {
 struct SequenceJob {
   int64_t snapshot_length = 0;      // positions below it are the job's
   std::vector<PageId> fresh_pages;  // reserved, until the commit takes or drops them
-  std::vector<BlockId> held_blocks;  // replaced by a copy while the job may read them
+  std::vector<BlockId> held_blocks;  // replaced by a copy while the job may read them, and
+                                     // its own count on the observation rows
 };
 
 // One token stream: its bodies, and its tail, the blocks since the last commit.
@@ -46,6 +47,7 @@ class Sequence {
   int32_t tail_start() const { return tail_start_; }
   int64_t tail_first_position() const { return tail_first_position_; }
   std::optional<BodiesId> bodies() const { return bodies_; }
+  std::optional<BlockId> observations() const { return observations_; }
   const std::optional<SequenceJob>& job() const { return job_; }
 
   // The smallest length it can be rolled back to: the last commit's snapshot.
@@ -90,6 +92,7 @@ class Sequence {
   int32_t tail_start_ = 0;
   int64_t tail_first_position_ = 0;
   std::optional<BodiesId> bodies_;
+  std::optional<BlockId> observations_;
   std::optional<SequenceJob> job_;
   int32_t step_token_count_ = 0;
   int64_t step_first_block_ = 0;  // blocks from here on are the open step's

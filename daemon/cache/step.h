@@ -10,11 +10,24 @@
 
 namespace sluice {
 
+// The memory for a sequence's observation rows: one page a layer, of a class of its
+// own. They are kept like a block, by count: shared by a fork, copied by the first
+// step that writes them.
+struct ObservationPages {
+  SizeClassId size_class;
+  int32_t count = 0;  // 0: the sequence keeps none
+
+  friend bool operator==(const ObservationPages&, const ObservationPages&) = default;
+};
+
 // What one sequence wants of a step.
 struct StepEntryRequest {
   SequenceId sequence;
   int64_t base_length = 0;  // where it starts; what lies beyond is rolled back
   int32_t token_count = 0;  // >= 1
+  // What the step writes observation rows to; those that the sequence has are of the
+  // same class and count.
+  ObservationPages observations = {};
 };
 
 // What becomes of pages that the rollbacks of a step drop and nobody else holds.
@@ -38,12 +51,16 @@ struct StepEntryGrant {
   int32_t token_count = 0;
   int32_t new_block_count = 0;    // blocks added at the end of its list, after a rollback
   std::optional<BlockCopy> copy;  // its open block was replaced by a copy
+  // It had no observation rows, or others have them too: these are new.
+  std::optional<BlockId> new_observations;
+  std::optional<BlockId> observations_source;  // to be copied to them, whole
 };
 
 // What BeginStep allocated.
 struct StepGrant {
   std::vector<StepEntryGrant> entries;  // in the order of the request
-  std::vector<BlockId> new_blocks;      // of all entries, copies' destinations included
+  std::vector<BlockId> new_blocks;      // of all entries, copies' destinations included; no
+                                        // observation rows
   std::vector<SlabId> slabs_to_clear;   // before any page of them is written
 };
 

@@ -57,9 +57,17 @@ bool CacheModel::MustCopyOpenBlock(SequenceId id) const {
   return false;
 }
 
+bool CacheModel::SharesObservations(SequenceId id) const {
+  const ModelBlockPtr& rows = sequences.at(id).observations;
+  return rows != nullptr && rows.use_count() > 1;
+}
+
 std::set<PageId> CacheModel::PagesOf(SequenceId id) const {
   const ModelSequence& sequence = sequences.at(id);
   std::set<PageId> pages;
+  if (sequence.observations != nullptr) {
+    pages.insert(sequence.observations->pages.begin(), sequence.observations->pages.end());
+  }
   for (const ModelBlockPtr& block : sequence.tail) {
     pages.insert(block->pages.begin(), block->pages.end());
   }
@@ -120,8 +128,26 @@ std::string CacheModel::Compare(SequenceId id, const Cache& cache,
                           model.rows[row].size());
     }
   }
-  const std::string wrong = CompareRows(model, memory);
+  std::string wrong = CompareRows(model, memory);
+  if (wrong.empty()) wrong = CompareObservations(model, *real, cache, memory);
   return wrong.empty() ? "" : name + wrong;
+}
+
+std::string CacheModel::CompareObservations(const ModelSequence& model, const Sequence& real,
+                                            const Cache& cache, const PagedMemory& memory) {
+  if (real.observations().has_value() != (model.observations != nullptr)) {
+    return "has observation rows in one of model and cache";
+  }
+  if (model.observations == nullptr) return "";
+  const std::span<const PageId> pages = cache.BlockPages(*real.observations());
+  if (!std::equal(pages.begin(), pages.end(), model.observations->pages.begin(),
+                  model.observations->pages.end())) {
+    return "the pages of the observation rows differ";
+  }
+  const bool whole = std::all_of(pages.begin(), pages.end(), [&](PageId page) {
+    return memory.Read({page, 0}) == model.observed;
+  });
+  return whole ? "" : "the observation rows were lost";
 }
 
 std::string CacheModel::CompareRows(const ModelSequence& model, const PagedMemory& memory) const {

@@ -36,6 +36,7 @@ struct ModelJob {
   std::vector<std::vector<SlotAddress>> slots;  // where they were at the plan
   std::vector<PageId> fresh_pages;
   std::vector<ModelBlockPtr> held;
+  ModelBlockPtr observations;  // that it reads
   std::set<uint64_t> read_tickets;
 };
 
@@ -49,6 +50,8 @@ struct ModelSequence {
   std::vector<ModelBlockPtr> tail;
   std::shared_ptr<ModelBody> body;
   std::vector<ModelRow> rows;  // what is kept, closed steps only
+  ModelBlockPtr observations;
+  TokenUid observed = 0;  // what its pages' first slots hold
   int64_t step_tokens = 0;
   int64_t step_first_block = 0;
   std::vector<TokenUid> step_uids;
@@ -73,6 +76,8 @@ class CacheModel {
 
   // True if the open block may be written by this sequence only.
   bool MustCopyOpenBlock(SequenceId id) const;
+  // True if others have its observation rows too.
+  bool SharesObservations(SequenceId id) const;
   // Pages that blocks, bodies and running jobs account for; without `but`, if given,
   // what it holds itself.
   std::set<PageId> UsedPages(std::optional<SequenceId> but = std::nullopt) const;
@@ -84,6 +89,8 @@ class CacheModel {
 
  private:
   std::string CompareRows(const ModelSequence& model, const PagedMemory& memory) const;
+  static std::string CompareObservations(const ModelSequence& model, const Sequence& real,
+                                         const Cache& cache, const PagedMemory& memory);
 };
 
 }  // namespace sluice

@@ -25,7 +25,8 @@ constexpr const char* kEvents[] = {
     "tail inside a block", "reserve used", "slab cleared",
     "POOL_FULL",       "TENANT_QUOTA", "copy of a shared block",
     "copy of a block with body pages", "block held by a job", "partly filled page taken over",
-    "step with rollback", "rollback without room",
+    "step with rollback", "rollback without room", "new observation rows",
+    "copy of observation rows",
 };
 
 TEST(CacheModelTest, AgreesWithTheModelAfterEveryRandomOperation) {

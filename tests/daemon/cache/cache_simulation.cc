@@ -21,6 +21,7 @@ CacheSimulation::CacheSimulation(uint64_t seed)
   const SizeClassId small = cache_.AddSizeClass(8, 100, 4);
   const SizeClassId large = cache_.AddSizeClass(3, 330, 4);
   const SizeClassId longer = cache_.AddSizeClass(8, 100, kMaxPageSize);
+  observation_class_ = cache_.AddSizeClass(5, kObservationBytes, 1);
   geometries_ = {{1, 4, small}, {3, 4, small}, {2, 4, large}, {2, kMaxPageSize, longer}};
 }
 
@@ -42,6 +43,7 @@ void CacheSimulation::DoOperation() {
       {"create", 3, &S::Create},          {"fork", 4, &S::Fork},
       {"free", 3, &S::Free},              {"rollback", 5, &S::Rollback},
       {"mark lost", 1, &S::MarkLost},     {"begin step", 20, &S::BeginStep},
+      {"drop observations", 2, &S::DropObservations},
       {"wrong step", 2, &S::BeginWrongStep}, {"end step", 25, &S::EndStep},
       {"plan job", 8, &S::PlanJob},       {"read for job", 6, &S::ReadForJob},
       {"job pages", 3, &S::AllocateForJob}, {"commit job", 7, &S::CommitJob},
@@ -153,6 +155,13 @@ void CacheSimulation::Rollback() {
   sequence.RollBack(length);
 }
 
+void CacheSimulation::DropObservations() {
+  const std::optional<SequenceId> id = RandomSequence();
+  if (!id || model_.sequences.at(*id).step_tokens > 0) return;
+  cache_.DropObservations(*id);
+  model_.sequences.at(*id).observations.reset();
+}
+
 void CacheSimulation::MarkLost() {
   const std::optional<SequenceId> id = RandomSequence();
   if (!id || !OneIn(4)) return;
@@ -184,6 +193,12 @@ void CacheSimulation::PlanJob() {
     job.tokens.push_back(std::move(tokens));
     job.slots.push_back(std::move(places));
   }
+  if (OneIn(2)) {
+    const std::optional<BlockId> held = cache_.HoldObservations(*id);
+    Expect(held == cache_.Find(*id)->observations(), "the held observation rows differ");
+    if (held) job.held.push_back(sequence.observations);
+    if (held) job.observations = sequence.observations;
+  }
   sequence.job = std::move(job);
 }
 
@@ -193,6 +208,9 @@ void CacheSimulation::ReadForJob() {
   ModelJob& job = *model_.sequences.at(*id).job;
   std::vector<SlotAddress> slots;
   for (const auto& row : job.slots) slots.insert(slots.end(), row.begin(), row.end());
+  if (job.observations != nullptr) {
+    for (const PageId page : job.observations->pages) slots.push_back({page, 0});
+  }
   job.read_tickets.insert(++submitted_.background);
   memory_.BeginRead(TestLane::kBackground, submitted_.background, slots);
 }
@@ -395,7 +413,11 @@ void CacheSimulation::CheckBytes() {
 void CacheSimulation::CheckSlabs() {
   std::map<uint32_t, int64_t> page_sizes;
   for (const auto& [id, sequence] : model_.sequences) {
-    for (const PageId page : model_.PagesOf(id)) {
+    std::set<PageId> pages = model_.PagesOf(id);
+    if (sequence.observations != nullptr) {
+      for (const PageId page : sequence.observations->pages) pages.erase(page);
+    }
+    for (const PageId page : pages) {
       const int64_t page_size = sequence.geometry.page_size;
       const int64_t known = page_sizes.emplace(page.slab().value, page_size).first->second;
       Expect(known == page_size, "a slab has pages of two page sizes");

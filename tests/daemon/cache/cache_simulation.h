@@ -37,6 +37,7 @@ class CacheSimulation {
   static constexpr int32_t kMaxPageSize = 8;
   static constexpr int64_t kSlabBytes = 1024;
   static constexpr int64_t kReserveSlabs = 2;
+  static constexpr int64_t kObservationBytes = 70;
 
   int64_t Random(int64_t below);
   bool OneIn(int64_t n) { return Random(n) == 0; }
@@ -50,6 +51,7 @@ class CacheSimulation {
   void Free();
   void FreeNow(SequenceId id);
   void Rollback();
+  void DropObservations();
   void MarkLost();
   void BeginStep();
   void BeginWrongStep();
@@ -73,9 +75,12 @@ class CacheSimulation {
   void ApplyGrant(const StepGrant& grant);
   void ApplyEntry(const StepEntryGrant& entry);
   void ApplyCopy(SequenceId id, const StepEntryGrant& entry);
+  void ApplyObservations(const StepEntryGrant& entry, bool wanted);
+  ObservationPages ObservationsOf(const ModelSequence& sequence) const;
   void ReadInForeground(SequenceId id);
   void ClearSlabs(const std::vector<SlabId>& slabs);
   void TakeOver(const ModelSequence& sequence, std::span<const PageId> pages);
+  void TakeOver(TenantId tenant, std::span<const PageId> pages, int64_t page_bytes);
   std::optional<std::vector<PageId>> MoreJobPages(SequenceId id, int64_t count);
   std::vector<ModelRow> RandomKept(const ModelJob& job);
   std::vector<std::optional<PageId>> RandomReuse(const ModelSequence& sequence, size_t row,
@@ -91,6 +96,8 @@ class CacheSimulation {
   PagedMemory memory_;
   std::vector<TenantId> tenants_;
   std::vector<CacheGeometry> geometries_;
+  SizeClassId observation_class_;
+  std::set<SequenceId> observing_;  // of the last RandomEntries
   bool lazy_reclaim_;
   LaneTickets submitted_;
   LaneTickets completed_;

@@ -18,13 +18,22 @@ std::vector<StepEntryRequest> CacheSimulation::RandomEntries() {
       base_length = std::max(floor, sequence.length - Random(12));
     }
     entries.push_back({id, base_length, tokens});
+    if (OneIn(2)) entries.back().observations = ObservationsOf(sequence);
   }
   std::shuffle(entries.begin(), entries.end(), random_);
   return entries;
 }
 
+ObservationPages CacheSimulation::ObservationsOf(const ModelSequence& sequence) const {
+  return {observation_class_, 1 + sequence.geometry.row_count % 3};
+}
+
 void CacheSimulation::BeginStep() {
   const std::vector<StepEntryRequest> entries = RandomEntries();
+  observing_.clear();
+  for (const StepEntryRequest& entry : entries) {
+    if (entry.observations.count > 0) observing_.insert(entry.sequence);
+  }
   const int64_t missing_bytes = cache_.MissingBytes(entries);
   const std::vector<size_t> with_room = cache_.EntriesWithRoom(entries);
   const bool rolls_back = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
@@ -84,6 +93,18 @@ void CacheSimulation::ApplyGrant(const StepGrant& grant) {
     new_blocks += static_cast<size_t>(entry.new_block_count) + (entry.copy ? 1 : 0);
     ApplyEntry(entry);
   }
+  // All are copied before anything is written.
+  for (const StepEntryGrant& entry : grant.entries) {
+    ApplyObservations(entry, observing_.contains(entry.sequence));
+  }
+  for (const StepEntryGrant& entry : grant.entries) {
+    if (!observing_.contains(entry.sequence)) continue;
+    ModelSequence& sequence = model_.sequences.at(entry.sequence);
+    sequence.observed = NewToken(sequence.tenant);
+    for (const PageId page : sequence.observations->pages) {
+      memory_.Write(TestLane::kForeground, {page, 0}, sequence.observed);
+    }
+  }
   Expect(new_blocks == grant.new_blocks.size(), "the list of new blocks is not complete");
   ++submitted_.foreground;
 }
@@ -142,6 +163,30 @@ void CacheSimulation::ApplyCopy(SequenceId id, const StepEntryGrant& entry) {
   sequence.tail.back()->pages.assign(pages.begin(), pages.end());
 }
 
+void CacheSimulation::ApplyObservations(const StepEntryGrant& entry, bool wanted) {
+  ModelSequence& sequence = model_.sequences.at(entry.sequence);
+  const bool had = sequence.observations != nullptr;
+  Expect(!wanted || entry.new_observations.has_value() ||
+             (had && !model_.SharesObservations(entry.sequence)),
+         "shared observation rows would be written");
+  Expect(entry.observations_source.has_value() == (had && entry.new_observations.has_value()),
+         "the source of observation rows differs");
+  if (!entry.new_observations) return;
+  Expect(wanted, "observation rows that nobody wants");
+  // With counts queued to be dropped a copy may happen that the model does not need.
+  Expect(!had || lazy_reclaim_ || cache_.reclaim_pending() ||
+             model_.SharesObservations(entry.sequence),
+         "observation rows were copied for nothing");
+  const std::span<const PageId> pages = cache_.BlockPages(*entry.new_observations);
+  TakeOver(sequence.tenant, pages, kObservationBytes);
+  for (size_t i = 0; had && i < pages.size(); ++i) {
+    memory_.CopyPage(sequence.observations->pages[i], pages[i], 1);
+  }
+  ++events_[had ? "copy of observation rows" : "new observation rows"];
+  sequence.observations = std::make_shared<ModelBlock>();
+  sequence.observations->pages.assign(pages.begin(), pages.end());
+}
+
 void CacheSimulation::EndStep() {
   const std::optional<SequenceId> id = RandomSequence();
   if (!id || model_.sequences.at(*id).step_tokens == 0) return;
@@ -182,10 +227,16 @@ void CacheSimulation::ClearSlabs(const std::vector<SlabId>& slabs) {
 
 // A new page may hold old bytes of its tenant, never those of another.
 void CacheSimulation::TakeOver(const ModelSequence& sequence, std::span<const PageId> pages) {
+  TakeOver(sequence.tenant, pages,
+           cache_.BlockBytes(sequence.geometry) / sequence.geometry.row_count);
+}
+
+void CacheSimulation::TakeOver(TenantId tenant, std::span<const PageId> pages,
+                               int64_t page_bytes) {
   for (const PageId page : pages) {
-    page_bytes_[page] = cache_.BlockBytes(sequence.geometry) / sequence.geometry.row_count;
+    page_bytes_[page] = page_bytes;
     for (const TokenUid token : memory_.Tokens(page)) {
-      Expect(token == 0 || token_tenants_.at(token) == sequence.tenant,
+      Expect(token == 0 || token_tenants_.at(token) == tenant,
              "a page shows another tenant's bytes");
     }
   }
