@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "daemon/engine/command_sink.h"
+#include "daemon/rpc/call_count.h"
 #include "daemon/rpc/call_observer.h"
 #include "daemon/rpc/session_table.h"
 #include "daemon/rpc/validate_common.h"
@@ -20,7 +21,7 @@ namespace sluice {
 
 // What the services share, for the daemon's life.
 //
-// Set before the first call and then constant, but for the flag. Shared by the
+// Set before the first call and then constant, but for the flag and the count. Shared by the
 // services and by what they leave with the engine: a call may end after its
 // server. Engine and sessions outlive the server.
 struct ServiceContext {
@@ -37,6 +38,7 @@ struct ServiceContext {
   // Begins the daemon's end; the argument is the time that calls get, if given.
   std::function<void(std::optional<absl::Duration>)> drain;
   std::atomic<bool> draining{false};
+  mutable CallCount calls;
 };
 
 // Who comes by one listener.

@@ -56,6 +56,7 @@ SessionReactor::SessionReactor(std::shared_ptr<const ServiceContext> service, in
     : shared_service_(std::move(service)),
       tenant_(tenant),
       context_(context) {
+  service_.calls.Enter();
   observed_.Start(service_.observer.get(), Method::kSession);
 }
 
@@ -370,6 +371,7 @@ void SessionReactor::CloseOnce() {
 
 void SessionReactor::OnDone() {
   service_.sessions->Remove(this);
+  service_.calls.Leave();
   const std::shared_ptr<SessionReactor> last = std::move(self_);
 }
 

@@ -48,7 +48,8 @@ inline constexpr absl::Duration kLongestTimeLimit = absl::Minutes(5);
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   UnaryCall(const ServiceContext& service, grpc::CallbackServerContext* context, Method method)
-      : engine_(service.engine), context_(context) {
+      : engine_(service.engine), calls_(service.calls), context_(context) {
+    calls_.Enter();
     observed_.Start(service.observer.get(), method);
   }
 
@@ -71,10 +72,14 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     // So that a call that waits is dropped now, and not when something changes.
     engine_->Post(Wake{}).IgnoreError();
   }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    calls_.Leave();
+    delete this;
+  }
 
  private:
   CommandSink* const engine_;
+  CallCount& calls_;
   grpc::CallbackServerContext* const context_;
   const CancelFlag cancelled_ = std::make_shared<std::atomic<bool>>(false);
   ObservedCall observed_;

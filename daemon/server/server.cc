@@ -33,6 +33,9 @@ constexpr mode_t kAdminSocketMode = 0600;
 constexpr absl::Duration kLongestCheck = absl::Seconds(1);
 // What of the time to drain is left for telling sessions and closing connections.
 constexpr double kFarewellShare = 0.1;
+// A connection without calls goes when its client agrees, which one that sleeps does
+// seconds later; no longer than this.
+constexpr absl::Duration kLongestFarewell = absl::Milliseconds(200);
 
 }  // namespace
 
@@ -237,8 +240,10 @@ void Server::Impl::Stop(absl::Duration timeout) {
   exposer_.reset();
   for (const Socket& socket : sockets_) socket.listener->Stop();
   const absl::Time deadline = absl::Now() + timeout;
+  context_->calls.AwaitNone(timeout);
+  const absl::Time farewell = std::min(deadline, absl::Now() + kLongestFarewell);
   for (const auto& endpoint : endpoints_) {
-    endpoint->Shutdown(std::max(deadline - absl::Now(), absl::ZeroDuration()));
+    endpoint->Shutdown(std::max(farewell - absl::Now(), absl::ZeroDuration()));
   }
   timer_.reset();
   sockets_.clear();

@@ -1,9 +1,15 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """Clients in processes of their own."""
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from waiting import eventually
 
 TIMEOUT_S = 60
 
@@ -48,3 +54,19 @@ class ClientProcess:
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             pipe.close()
+
+
+def states_of(process_id: int) -> set[str]:
+    """Of its threads, which a signal does not stop all at once."""
+    files = Path(f"/proc/{process_id}/task").glob("*/stat")
+    return {file.read_text().rpartition(")")[2].split()[0] for file in files}
+
+
+@contextmanager
+def stopped(process_id: int) -> Iterator[None]:
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        eventually(lambda: states_of(process_id), lambda now: now == {"T"}, "it runs on")
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)

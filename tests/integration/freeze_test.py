@@ -2,18 +2,15 @@
 """Clients, and the daemon, that are stopped for a while and then go on."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import oracle
 import pytest
 import sluice
-from client_processes import ClientProcess
+from client_processes import ClientProcess, stopped
 from example.daemon import Daemon
 from holdings import assert_all_comes_back, holdings
 from sluice._generated import session_pb2
@@ -36,22 +33,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     with Daemon(flags=[f"--config={config}", "--pool_bytes=67108864"]) as daemon:
         yield daemon
         assert daemon.stop() == 0, daemon.log_tail()
-
-
-def states_of(process_id: int) -> set[str]:
-    """Of its threads, which a signal does not stop all at once."""
-    files = Path(f"/proc/{process_id}/task").glob("*/stat")
-    return {file.read_text().rpartition(")")[2].split()[0] for file in files}
-
-
-@contextmanager
-def stopped(process_id: int) -> Iterator[None]:
-    os.kill(process_id, signal.SIGSTOP)
-    try:
-        eventually(lambda: states_of(process_id), lambda now: now == {"T"}, "it runs on")
-        yield
-    finally:
-        os.kill(process_id, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("state", TOLD)

@@ -16,6 +16,7 @@ import oracle
 import pytest
 import sluice
 from bad_input_world import LAYERS, Case, World
+from client_processes import ClientProcess, stopped
 from example.daemon import Daemon, find_binary
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from raw_steps import attend_of, register
@@ -120,6 +121,15 @@ def test_a_step_that_stays_open_does_not_keep_the_daemon(daemon: Daemon) -> None
         assert time.monotonic() - start < DRAIN_S + 2
         assert stream.end().code == "UNAVAILABLE"
     assert "drain_ends" in daemon.log_tail()
+
+
+def test_a_client_that_is_stopped_does_not_keep_the_daemon(daemon: Daemon) -> None:
+    with ClientProcess(daemon.address, "idle", script="frozen_client.py") as client:
+        client.wait_for("ready")
+        with stopped(client.process.pid):
+            start = time.monotonic()
+            assert daemon.stop() == 0, daemon.log_tail()
+            assert time.monotonic() - start < DRAIN_S
 
 
 # A call of each kind with ids of the life before.
