@@ -76,6 +76,12 @@ HeadKeys LayerTensors::Keys(int kv_head, const Indices& positions) const {
   return {positions, Gather(k[kv_head], positions), {}};
 }
 
+LayerTensors WithGroupsExpanded(const LayerTensors& tensors) {
+  LayerTensors expanded{tensors.q, {}};
+  for (const Rows& head : tensors.k) expanded.k.insert(expanded.k.end(), tensors.group(), head);
+  return expanded;
+}
+
 std::vector<Rows> GroupAttention(const LayerTensors& tensors, int kv_head, int first, int end,
                                  const Indices& held, const AttentionOptions& options) {
   std::vector<Rows> p;

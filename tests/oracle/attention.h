@@ -57,6 +57,10 @@ struct LayerTensors {
   HeadKeys Keys(int kv_head, const Indices& positions) const;
 };
 
+// The same with every kv head repeated for each of its query heads: the layout of papers whose
+// query heads choose for themselves.
+LayerTensors WithGroupsExpanded(const LayerTensors& tensors);
+
 // p of the query heads that read `kv_head`: rows of tokens [first, end) over the keys of the
 // tokens at `held`. [group][rows][held]
 std::vector<Rows> GroupAttention(const LayerTensors& tensors, int kv_head, int first, int end,

@@ -73,6 +73,16 @@ TEST(AttentionTest, AGroupReadsItsKvHead) {
   EXPECT_NEAR(std::accumulate(p[0][1].begin(), p[0][1].end(), 0.0), 1, 1e-12);
 }
 
+TEST(AttentionTest, ExpandedGroupsReadTheSameKeys) {
+  std::mt19937_64 random(1);
+  const LayerTensors tensors = RandomTensors(random, {.tokens = 6, .q_heads = 4, .kv_heads = 2});
+  const LayerTensors expanded = WithGroupsExpanded(tensors);
+  EXPECT_EQ(expanded.group(), 1);
+  const std::vector<Rows> p = GroupAttention(tensors, 1, 0, 6, Range(6));
+  EXPECT_EQ(GroupAttention(expanded, 2, 0, 6, Range(6))[0], p[0]);
+  EXPECT_EQ(GroupAttention(expanded, 3, 0, 6, Range(6))[0], p[1]);
+}
+
 TEST(RopeTest, PairsTurnByTheirFrequency) {
   const Rope half = MakeRope(100, 4, RopePairing::kHalfSplit);
   EXPECT_THAT(half.inverse_frequencies, ElementsAre(1, DoubleNear(0.1, 1e-12)));

@@ -25,6 +25,12 @@ struct CascadeRule {
 // pow2-1-4, pow2-2-4, pow2-3-4: 1 for the first 3/4, 1/2, 1/4 of the rings, then 2^i.
 Indices AcceptancePeriods(const std::string& name, int rings);
 
+// The rings with which a decode step sees sinks + recent keys, its own included (compute.md,
+// section 8, streaming_llm).
+inline CascadeRule StreamingRing(int sinks, int recent) {
+  return {.total = recent - 1, .rings = 1, .sinks = sinks};
+}
+
 // One kv head of one layer. Every list is oldest first; a ring's oldest is the one at `start`.
 class CascadeCache {
  public:

@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "tests/oracle/random_tensors.h"
 #include "tests/oracle/sink_window.h"
@@ -46,6 +47,68 @@ std::vector<HeadSets> RingsAfterEach(const CascadeRule& rule) {
     steps.push_back(Rings(cache));
   }
   return steps;
+}
+
+// The rule of 3(c.2) with physical slots, `start` and `cnt`, as it is written there.
+struct SlotCache {
+  CascadeRule rule;
+  HeadSets token = HeadSets(rule.rings, Indices(rule.ring_size(), -1));
+  Rows score = Rows(rule.rings, Row(rule.ring_size(), 0));
+  Indices start = Indices(rule.rings, 0);
+  Indices cnt = Indices(rule.rings, 0);
+  int seen = 0;
+
+  void Put(int i, int p, int current, double mu) {
+    token[i][p] = current;
+    score[i][p] = mu;
+  }
+
+  void Insert(double mu) {
+    int current = seen++;
+    const int x = current - rule.sinks;
+    const int size = rule.ring_size();
+    for (int i = 0; x >= 0 && i < rule.rings; ++i) {
+      if ((rule.eager && x <= rule.total) || x % (1 << i) == 0) {
+        if (cnt[i] < size) return Put(i, start[i] + cnt[i]++, current, mu);
+        std::swap(current, token[i][start[i]]);
+        std::swap(mu, score[i][start[i]]);
+        start[i] = (start[i] + 1) % size;
+        continue;
+      }
+      if (cnt[i] == 0) return Put(i, start[i] + cnt[i]++, current, mu);
+      const int p = (start[i] + cnt[i] - 1) % cnt[i];
+      if (mu >= score[i][p]) Put(i, p, current, mu);
+      return;
+    }
+  }
+
+  // Tokens by the position of their slots: S + base_i + ((p - start_i) mod cnt_i).
+  Indices InCacheOrder() const {
+    Indices order = Range(std::min(seen, rule.sinks));
+    for (int i = rule.rings - 1; i >= 0; --i) {
+      for (int n = 0; n < cnt[i]; ++n) order.push_back(token[i][(start[i] + n) % cnt[i]]);
+    }
+    return order;
+  }
+};
+
+TEST(CascadeCacheTest, EqualsTheRuleAsItIsWritten) {
+  for (uint64_t seed = 0; seed < 1000; ++seed) {
+    std::mt19937_64 random(seed);
+    const int rings = 1 + RandomBelow(random, 5);
+    const CascadeRule rule{.total = rings * (1 + RandomBelow(random, 6)),
+                           .rings = rings,
+                           .sinks = RandomBelow(random, 4),
+                           .eager = RandomBelow(random, 2) == 0};
+    CascadeCache cache(rule);
+    SlotCache slots{.rule = rule};
+    for (int t = 0; t < 120; ++t) {
+      const double score = RandomBelow(random, 9);  // with ties
+      cache.Insert(score);
+      slots.Insert(score);
+      ASSERT_EQ(cache.InCacheOrder(), slots.InCacheOrder()) << "seed " << seed << ", token " << t;
+    }
+  }
 }
 
 TEST(CascadeCacheTest, ExampleA) {
@@ -180,7 +243,7 @@ TEST(CascadeCacheTest, GeometryDoesNotDependOnScores) {
 TEST(CascadeCacheTest, TheSpanIsASeriesOfDoublings) {
   const CascadeRule rule{.total = 64, .rings = 4, .sinks = 0};
   CascadeCache cache(rule);
-  int youngest = std::numeric_limits<int>::max();
+  int youngest = std::numeric_limits<int>::max();  // of the oldest tokens
   int oldest = 0;
   for (int t = 0; t < 4000; ++t) {
     cache.Insert(1);
@@ -211,7 +274,7 @@ TEST(CascadeCacheTest, NotANumberLosesUnlessBothAre) {
 TEST(CascadeCacheTest, OneRingIsStreamingLlm) {
   const SinkWindowRule streaming{.sinks = 3, .recent = 6};
   StreamingCache expected(streaming);
-  CascadeCache cache({.total = streaming.recent - 1, .rings = 1, .sinks = 3});
+  CascadeCache cache(StreamingRing(streaming.sinks, streaming.recent));
   expected.Prefill(0);
   for (int t = 0; t < 40; ++t) {
     Indices seen = cache.Kept();

@@ -67,6 +67,27 @@ double SmallestMargin(const DecisionLog& log) {
   return smallest;
 }
 
+int FirstCloseStep(const DecisionLog& log, double limit) {
+  int first = std::numeric_limits<int>::max();
+  for (const Decision& decision : log) {
+    if (decision.margin < limit) first = std::min(first, decision.step);
+  }
+  return first;
+}
+
+DecisionLog OfHead(const DecisionLog& log, int head) {
+  DecisionLog found;
+  for (const Decision& decision : log) {
+    if (decision.head == head) found.push_back(decision);
+  }
+  return found;
+}
+
+bool Trigger::IsDue(int prompt, int end, int held, int budget) const {
+  if (end == prompt) return true;
+  return (end - prompt) % every == 0 && held >= budget + hysteresis;
+}
+
 Indices Range(int count) {
   Indices range(count);
   std::iota(range.begin(), range.end(), 0);

@@ -33,9 +33,10 @@ struct Decision {
 
 using DecisionLog = std::vector<Decision>;
 
-// What a method that acts once leaves of a prompt.
+// What a method that acts once leaves. Slots count within what was scored: of a prompt that is
+// held whole they are positions.
 struct Outcome {
-  LayerSets kept;                // positions, with the window
+  LayerSets kept;                // slots, with the window
   std::vector<Indices> budgets;  // [layers][heads] slots kept before the window
   DecisionLog decisions;
 };
@@ -51,6 +52,16 @@ struct TokenRun {
   DecisionLog decisions;        // `step` is the number of tokens so far
 };
 
+// When an online method acts after the prompt: every so many decoded tokens, if it then holds at
+// least `hysteresis` slots more than its budget (design.md, section 7).
+struct Trigger {
+  int every = 1;
+  int hysteresis = 0;
+
+  // Whether it acts with `end` tokens in the sequence; at the prompt's end it always does.
+  bool IsDue(int prompt, int end, int held, int budget) const;
+};
+
 // |a - b| over the larger magnitude; magnitudes below what fp32 holds well count as 1e-30,
 // so that scores which fp32 would flush to zero are close. Infinity if one is infinite.
 double RelativeDifference(double a, double b);
@@ -60,6 +71,13 @@ Decision Judge(Decision decision, const Row& chosen, const Row& not_chosen);
 
 // The smallest margin of the log; infinity if it is empty.
 double SmallestMargin(const DecisionLog& log);
+
+// The step of the first decision whose margin is under `limit`, from where on a comparison says
+// nothing (compute.md, section 3, the margin rule); the largest int if there is none.
+int FirstCloseStep(const DecisionLog& log, double limit = 1e-4);
+
+// The decisions of one head.
+DecisionLog OfHead(const DecisionLog& log, int head);
 
 // The number of a container's elements, as the type that counts here.
 template <class Container>

@@ -32,6 +32,8 @@ struct DynamicKvUpdate {
 };
 
 struct DynamicKvOutcome {
+  // Its decisions: first the counts of every update (`step` is c, `head` -1), then the kept slots
+  // of every layer and head.
   Outcome outcome;
   std::vector<DynamicKvUpdate> updates;
   // [layers][heads] as the paper stores them: descending score, then the window.

@@ -37,18 +37,18 @@ Decision H2oHead::Evict() {
   return decision;
 }
 
-TokenRun RunH2o(const LayerTensors& tensors, int prompt, int every, const H2oRule& rule,
-                const AttentionOptions& options) {
+TokenRun RunH2o(const LayerTensors& tensors, int prompt, const Trigger& trigger,
+                const H2oRule& rule, const AttentionOptions& options) {
   TokenRun run;
   std::vector<H2oHead> heads(tensors.kv_heads(), H2oHead(rule));
   for (int first = 0, end = prompt; end <= tensors.tokens(); first = end, ++end) {
-    const bool is_due = end == prompt || (end - prompt) % every == 0;
     HeldStep step{end, {}};
     for (int head = 0; head < tensors.kv_heads(); ++head) {
       Indices slots = heads[head].held();
       for (int token = first; token < end; ++token) slots.push_back(token);
       heads[head].Attend(GroupAttention(tensors, head, first, end, slots, options));
-      if (is_due) {
+      const int budget = rule.heavy + rule.recent;
+      if (trigger.IsDue(prompt, end, Size(slots), budget)) {
         run.decisions.push_back(heads[head].Evict());
         run.decisions.back().head = head;
       }

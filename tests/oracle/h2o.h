@@ -44,8 +44,8 @@ class H2oHead {
 };
 
 // A layer over a sequence: the first `prompt` tokens at once and an eviction, then one token at
-// a time with an eviction after every `every`.
-TokenRun RunH2o(const LayerTensors& tensors, int prompt, int every, const H2oRule& rule,
-                const AttentionOptions& options = {});
+// a time with an eviction when `trigger` says so.
+TokenRun RunH2o(const LayerTensors& tensors, int prompt, const Trigger& trigger,
+                const H2oRule& rule, const AttentionOptions& options = {});
 
 }  // namespace sluice::oracle

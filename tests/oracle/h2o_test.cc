@@ -68,14 +68,14 @@ TEST(H2oTest, AGroupIsReducedAsAsked) {
 TEST(H2oTest, NothingGoesWithinTheBudget) {
   std::mt19937_64 random(8);
   const LayerTensors tensors = RandomTensors(random, {.tokens = 20});
-  const TokenRun run = RunH2o(tensors, 12, 1, {.heavy = 10, .recent = 10});
+  const TokenRun run = RunH2o(tensors, 12, {.every = 1}, {.heavy = 10, .recent = 10});
   EXPECT_EQ(run.steps.back().held, HeadSets(2, Range(20)));
 }
 
 TEST(H2oTest, TheBudgetAndTheRecentTokensHoldAtEveryStep) {
   std::mt19937_64 random(9);
   const LayerTensors tensors = RandomTensors(random, {.tokens = 40});
-  const TokenRun run = RunH2o(tensors, 20, 1, {.heavy = 5, .recent = 3});
+  const TokenRun run = RunH2o(tensors, 20, {.every = 1}, {.heavy = 5, .recent = 3});
   ASSERT_EQ(run.steps.size(), 21u);
   for (const HeldStep& step : run.steps) {
     for (const Indices& held : step.held) {
@@ -89,11 +89,21 @@ TEST(H2oTest, TheBudgetAndTheRecentTokensHoldAtEveryStep) {
 TEST(H2oTest, AnIntervalActsOnlyWhenItIsDue) {
   std::mt19937_64 random(10);
   const LayerTensors tensors = RandomTensors(random, {.tokens = 18});
-  const TokenRun run = RunH2o(tensors, 10, 4, {.heavy = 3, .recent = 3});
+  const TokenRun run = RunH2o(tensors, 10, {.every = 4}, {.heavy = 3, .recent = 3});
   std::vector<int> sizes;
   for (const HeldStep& step : run.steps) sizes.push_back(Size(step.held[0]));
   EXPECT_THAT(sizes, ElementsAre(6, 7, 8, 9, 6, 7, 8, 9, 6));
   EXPECT_EQ(run.decisions.size(), 6u);  // three times two heads
+}
+
+TEST(H2oTest, HysteresisWaitsForThatManyMore) {
+  std::mt19937_64 random(10);
+  const LayerTensors tensors = RandomTensors(random, {.tokens = 16});
+  const TokenRun run =
+      RunH2o(tensors, 10, {.every = 2, .hysteresis = 4}, {.heavy = 3, .recent = 3});
+  std::vector<int> sizes;
+  for (const HeldStep& step : run.steps) sizes.push_back(Size(step.held[0]));
+  EXPECT_THAT(sizes, ElementsAre(6, 7, 8, 9, 6, 7, 8));
 }
 
 TEST(H2oTest, ALayersMassIsAllThatWasGivenOut) {

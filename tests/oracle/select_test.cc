@@ -99,5 +99,14 @@ TEST(MarginTest, TheLogKnowsItsSmallest) {
   EXPECT_DOUBLE_EQ(SmallestMargin({{.margin = 0.5}, {.margin = 0.25}, {.margin = 1}}), 0.25);
 }
 
+TEST(MarginTest, AComparisonEndsAtTheFirstCloseDecision) {
+  const DecisionLog log = {{.step = 9, .head = 1, .margin = 1e-6},
+                           {.step = 4, .head = 0, .margin = 0.5},
+                           {.step = 7, .head = 0, .margin = 1e-5}};
+  EXPECT_EQ(FirstCloseStep(log), 7);
+  EXPECT_EQ(FirstCloseStep(OfHead(log, 1)), 9);
+  EXPECT_EQ(FirstCloseStep(log, 1e-7), std::numeric_limits<int>::max());
+}
+
 }  // namespace
 }  // namespace sluice::oracle

@@ -20,13 +20,13 @@ TovaChoice KeepByLastRow(const Rows& last_row, const TovaRule& rule) {
   return {selection.chosen[0], selection.decisions.back()};
 }
 
-TokenRun RunTova(const LayerTensors& tensors, int prompt, int every, const TovaRule& rule,
-                 const AttentionOptions& options) {
+TokenRun RunTova(const LayerTensors& tensors, int prompt, const Trigger& trigger,
+                 const TovaRule& rule, const AttentionOptions& options) {
   TokenRun run;
   Indices held;
   for (int first = 0, end = prompt; end <= tensors.tokens(); first = end, ++end) {
     for (int token = first; token < end; ++token) held.push_back(token);
-    if (end == prompt || (end - prompt) % every == 0) {
+    if (trigger.IsDue(prompt, end, Size(held), rule.capacity)) {
       Rows last_row;
       for (int head = 0; head < tensors.kv_heads(); ++head) {
         for (const Rows& p : GroupAttention(tensors, head, end - 1, end, held, options)) {

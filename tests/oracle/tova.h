@@ -23,8 +23,8 @@ struct TovaChoice {
 TovaChoice KeepByLastRow(const Rows& last_row, const TovaRule& rule);
 
 // A layer over a sequence: the first `prompt` tokens at once and an eviction, then one token at
-// a time with an eviction after every `every`. All kv heads hold the same.
-TokenRun RunTova(const LayerTensors& tensors, int prompt, int every, const TovaRule& rule,
-                 const AttentionOptions& options = {});
+// a time with an eviction when `trigger` says so. All kv heads hold the same.
+TokenRun RunTova(const LayerTensors& tensors, int prompt, const Trigger& trigger,
+                 const TovaRule& rule, const AttentionOptions& options = {});
 
 }  // namespace sluice::oracle

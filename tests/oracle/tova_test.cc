@@ -31,7 +31,7 @@ TEST(TovaTest, NothingGoesWithinTheCapacity) {
 TEST(TovaTest, HeadsHoldTheSameAndTheCapacityHolds) {
   std::mt19937_64 random(12);
   const LayerTensors tensors = RandomTensors(random, {.tokens = 40});
-  const TokenRun run = RunTova(tensors, 20, 1, {.capacity = 6});
+  const TokenRun run = RunTova(tensors, 20, {.every = 1}, {.capacity = 6});
   ASSERT_EQ(run.steps.size(), 21u);
   for (const HeldStep& step : run.steps) {
     ASSERT_EQ(Size(step.held[0]), 6);
@@ -42,7 +42,7 @@ TEST(TovaTest, HeadsHoldTheSameAndTheCapacityHolds) {
 TEST(TovaTest, OneStepEqualsTheLastRowOverWhatWasHeld) {
   std::mt19937_64 random(13);
   const LayerTensors tensors = RandomTensors(random, {.tokens = 13, .q_heads = 2, .kv_heads = 1});
-  const TokenRun run = RunTova(tensors, 12, 1, {.capacity = 5});
+  const TokenRun run = RunTova(tensors, 12, {.every = 1}, {.capacity = 5});
   Indices held = run.steps[0].held[0];
   held.push_back(12);
   const std::vector<Rows> p = GroupAttention(tensors, 0, 12, 13, held);
