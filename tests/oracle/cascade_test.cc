@@ -103,7 +103,8 @@ TEST(CascadeTest, HomogeneousHeadsHoldTheSame) {
   EXPECT_NE(RunCascade(tensors, 60, 4, rule).run.steps.back().held[0],
             RunCascade(tensors, 60, 4, rule).run.steps.back().held[1]);
   rule.homogeneous = true;
-  for (const HeldStep& step : RunCascade(tensors, 60, 4, rule).run.steps) {
+  const CascadeRun result = RunCascade(tensors, 60, 4, rule);
+  for (const HeldStep& step : result.run.steps) {
     ASSERT_EQ(step.held[0], step.held[1]);
   }
 }

@@ -46,7 +46,8 @@ Indices ExactLine(Ends ends, int layers) {
   }
   const int total = layers * (ends.high + ends.low) / 2;
   const int missing = total - std::accumulate(budgets.begin(), budgets.end(), 0);
-  for (int layer : SelectTop(remainders, missing).chosen[0]) ++budgets[layer];
+  const Selection next = SelectTop(remainders, missing);
+  for (int layer : next.chosen[0]) ++budgets[layer];
   return budgets;
 }
 
