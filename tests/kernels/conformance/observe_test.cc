@@ -67,7 +67,7 @@ TEST_P(ObserveConformanceTest, RingsHoldWhatTheReferenceKeeps) {
   for (const Dtype stored : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
     for (const Dtype given : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
       for (const int32_t capacity : {1, 7, 32}) {
-        SCOPED_TRACE(testing::Message() << DtypeName(given) << " " << DtypeName(stored) << capacity);
+        SCOPED_TRACE(testing::Message() << DtypeName(given) << DtypeName(stored) << capacity);
         TestBatch expected = BatchWithRings(stored, capacity);
         const Tensor q = AnyQueries(expected, given);
         const std::vector<float> lse =
