@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <variant>
 
+#include "kernels/core/observation.h"
 #include "kernels/core/view.h"
 #include "kernels/dtype.h"
 
@@ -36,6 +37,7 @@ struct LayerShape {
   int32_t window = 0;                 // 0: none; a row at p sees p - window + 1 .. p
   const float* sink_logits = nullptr;  // [q_heads]: an extra term of the softmax's sum; null: none
   RopeTable rope;
+  int32_t layer = 0;  // its number in the model
 };
 
 // Writes k and v of a range of a step's tokens into the layer's tail pages.
@@ -93,6 +95,23 @@ struct AttendArgs {
   int64_t* non_finite_count = nullptr;  // += query rows that were not finite; null: not wanted
 };
 
+// Keeps the newest query rows of a range of a step's tokens as observation rows.
+//
+// Of each entry with a ring for the layer, the rows among the last
+// `observation_capacity` of all the entry's tokens in the step, converted to the
+// dtype of its tail. A row of a query head that is not finite there is kept as
+// zeros with lse -inf: as one that saw nothing. How a step's tokens are divided
+// into calls does not show in a ring.
+struct ObserveArgs {
+  const StepView* view = nullptr;
+  const LayerShape* layer = nullptr;
+  const void* q = nullptr;     // [token_count, q_heads, k_dim], rotated
+  const float* lse = nullptr;  // [token_count, q_heads], as Attend gives it; null: not known
+  Dtype dtype = Dtype::kF32;
+  int64_t first_token = 0;  // of the step's tokens
+  int64_t token_count = 0;
+};
+
 // A set of rows of one sequence whose slots lie below a snapshot.
 //
 // Used by the background operations. `entry.base_length` is the snapshot: rows
@@ -108,6 +127,33 @@ struct RowSet {
 // Minus the key norm of every slot; -inf where the norm is not finite.
 struct KeyNormScoreArgs {
   RowSet rows;
+  float* scores = nullptr;  // [row_offsets[row_count]]
+};
+
+// How scores are pooled along the slots of a row (core/pooling.h).
+enum class WindowPool : uint8_t { kNone = 0, kAverage = 1, kMax = 2 };
+
+// Scores slots by the attention that the last `window` query rows paid to them
+// (SnapKV, Li et al. 2024; compute: "Score").
+//
+// The rows used are those that the ring holds of the positions [length - window,
+// length). For each query head the softmax of every row, over all slots below
+// `length` that it sees (as in Attend, sink logits and log_mass included), is
+// summed over the rows; then reduced over the query heads of the kv head; then
+// pooled along the slots below the snapshot. The softmax's log-sum-exp is the one
+// kept with the row, or where that is not known, computed here. Rows of -inf add
+// nothing; without rows every score is 0. Slots that round a row up are not
+// written.
+struct WindowScoreArgs {
+  RowSet rows;  // kv heads of the layer; entry->base_length, the snapshot, is at most `length`
+  const LayerShape* layer = nullptr;
+  int64_t length = 0;                      // keys below it are seen
+  const std::byte* observation = nullptr;  // the layer's ring
+  ObservationLayout layout;
+  int32_t window = 0;  // 1 .. layout.capacity
+  GroupReduce reduce = GroupReduce::kMean;  // kMean, kMax or kSum
+  WindowPool pool = WindowPool::kNone;
+  int32_t pool_width = 1;   // odd
   float* scores = nullptr;  // [row_offsets[row_count]]
 };
 
@@ -213,6 +259,7 @@ struct ImportArgs {
 };
 
 using Operation = std::variant<AppendArgs, AttendArgs, KeyNormScoreArgs, SelectArgs, CompactArgs,
-                               MoveScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs>;
+                               MoveScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs, ObserveArgs,
+                               WindowScoreArgs>;
 
 }  // namespace sluice

@@ -51,6 +51,10 @@ struct ViewEntry {
   int64_t first_token = 0;                  // of the sequence, among the step's tokens
   uint16_t tail_format = 0;                 // index into PoolView::formats
   uint16_t body_format = 0;
+  // In tables: uint64_t[layers of the model], a pool offset each, of the ring of
+  // its observation rows (core/observation.h); kNoOffset: none are kept.
+  uint64_t observation_list_offset = kNoOffset;
+  int32_t observation_capacity = 0;  // rows of each ring
 };
 
 // One step: its sequences in order; their tokens are the step's tokens

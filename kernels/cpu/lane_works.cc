@@ -33,7 +33,9 @@ LaneWorks::LaneWorks(const PoolView& pool)
       move_scores_(pool),
       copy_pages_(pool),
       export_(pool),
-      import_(pool) {}
+      import_(pool),
+      observe_(pool),
+      window_score_(pool) {}
 
 Work* LaneWorks::Prepare(const Operation& operation) {
   return std::visit(
@@ -47,6 +49,8 @@ Work* LaneWorks::Prepare(const Operation& operation) {
           [&](const CopyPagesArgs& args) { return Set(copy_pages_, args); },
           [&](const ExportArgs& args) { return Set(export_, args); },
           [&](const ImportArgs& args) { return Set(import_, args); },
+          [&](const ObserveArgs& args) { return Set(observe_, args); },
+          [&](const WindowScoreArgs& args) { return Set(window_score_, args); },
       },
       operation);
 }

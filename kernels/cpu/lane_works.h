@@ -5,9 +5,11 @@
 #include "kernels/cpu/attend_work.h"
 #include "kernels/cpu/compact_work.h"
 #include "kernels/cpu/lane_queue.h"
+#include "kernels/cpu/observe_work.h"
 #include "kernels/cpu/score_work.h"
 #include "kernels/cpu/select_work.h"
 #include "kernels/cpu/transfer_work.h"
+#include "kernels/cpu/window_score_work.h"
 
 namespace sluice::cpu {
 
@@ -29,6 +31,8 @@ class LaneWorks : public WorkSource {
   CopyPagesWork copy_pages_;
   ExportWork export_;
   ImportWork import_;
+  ObserveWork observe_;
+  WindowScoreWork window_score_;
 };
 
 }  // namespace sluice::cpu

@@ -3,23 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "kernels/core/number.h"
+#include "kernels/reference/logits.h"
 #include "kernels/reference/mass.h"
-#include "kernels/reference/slot.h"
 #include "kernels/reference/step_tokens.h"
 
 namespace sluice::reference {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-struct Key {
-  SlotContent content;
-  int64_t position = 0;
-};
 
 // What one query row gives.
 struct Answer {
@@ -28,54 +20,17 @@ struct Answer {
   double lse = -kInfinity;
 };
 
-std::vector<Key> ReadRow(const PoolView& pool, const Row& row) {
-  std::vector<Key> keys;
-  for (int64_t slot = 0; slot < row.slots; ++slot) {
-    keys.push_back(Key{ReadSlot(pool, PlaceInRow(row, slot)), PositionInRow(pool, row, slot)});
-  }
-  return keys;
-}
-
-bool Sees(const LayerShape& layer, int64_t query_position, int64_t key_position) {
-  if (key_position > query_position) return false;
-  return layer.window == 0 || key_position > query_position - layer.window;
-}
-
-double Logit(const LayerShape& layer, const Vector& q, const SlotContent& key) {
-  double dot = 0.0;
-  for (int32_t dim = 0; dim < layer.k_dim; ++dim) dot += double{q[dim]} * double{key.k[dim]};
-  double logit = dot * double{layer.scale};
-  if (layer.soft_cap != 0.0f) {
-    logit = double{layer.soft_cap} * std::tanh(logit / double{layer.soft_cap});
-  }
-  return logit + double{key.log_mass};
-}
-
-// Turns logits into the softmax's weights; `sink` is one more term of its sum.
-void Softmax(const std::vector<double>& logits, double sink, Answer* answer) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  if (largest == -kInfinity) return;
-  const double top = std::max(largest, sink);
-  double sum = std::exp(sink - top);
-  for (const double logit : logits) sum += std::exp(logit - top);
-  for (size_t i = 0; i < logits.size(); ++i) answer->weights[i] = std::exp(logits[i] - top) / sum;
-  answer->lse = top + std::log(sum);
-}
-
 Answer AttendRow(const LayerShape& layer, const std::vector<Key>& keys, const Vector& q,
                  int64_t position, int32_t head) {
   Answer answer;
   answer.out.resize(static_cast<size_t>(layer.v_dim));
   answer.weights.resize(keys.size());
   if (keys.empty() || !std::all_of(q.begin(), q.end(), IsFinite)) return answer;
-  std::vector<double> logits;
-  for (const Key& key : keys) {
-    logits.push_back(Sees(layer, position, key.position) ? Logit(layer, q, key.content)
-                                                         : -kInfinity);
-  }
-  Softmax(logits, layer.sink_logits != nullptr ? double{layer.sink_logits[head]} : -kInfinity,
-          &answer);
+  const std::vector<double> logits = Logits(layer, keys, q, position);
+  answer.lse = LogSumExp(logits, SinkLogit(layer, head));
+  if (answer.lse == -kInfinity) return answer;
   for (size_t i = 0; i < keys.size(); ++i) {
+    answer.weights[i] = std::exp(logits[i] - answer.lse);
     for (int32_t dim = 0; dim < layer.v_dim; ++dim) {
       answer.out[dim] += answer.weights[i] * double{keys[i].content.v[dim]};
     }

@@ -5,8 +5,10 @@
 #include "kernels/reference/append.h"
 #include "kernels/reference/attend.h"
 #include "kernels/reference/compact.h"
+#include "kernels/reference/observe.h"
 #include "kernels/reference/select.h"
 #include "kernels/reference/transfer.h"
+#include "kernels/reference/window_score.h"
 
 namespace sluice {
 namespace {
@@ -24,6 +26,8 @@ struct Runner {
   void operator()(const CopyPagesArgs& args) const { reference::RunCopyPages(pool, args); }
   void operator()(const ExportArgs& args) const { reference::RunExport(pool, args); }
   void operator()(const ImportArgs& args) const { reference::RunImport(pool, args); }
+  void operator()(const ObserveArgs& args) const { reference::RunObserve(pool, args); }
+  void operator()(const WindowScoreArgs& args) const { reference::RunWindowScore(pool, args); }
 };
 
 }  // namespace

@@ -109,6 +109,7 @@ TEST(ModelTest, RowsAreThoseOfLayersWithTheirOwnCache) {
   EXPECT_EQ(model->row_count(), 4);
   EXPECT_EQ(model->shape(1).first_row, 2);
   EXPECT_EQ(model->shape(2).first_row, 0);
+  for (int32_t layer = 0; layer < 3; ++layer) EXPECT_EQ(model->shape(layer).layer, layer);
   EXPECT_FALSE(model->owns_cache(2));
   EXPECT_EQ(model->block_bytes(), 4 * 32 * (64 + 32) * 2);
   EXPECT_FLOAT_EQ(model->shape(0).scale, 0.125f);

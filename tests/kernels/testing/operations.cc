@@ -57,6 +57,20 @@ AttendResult RunAttend(Backend& backend, const TestBatch& batch, const LayerShap
   return result;
 }
 
+void RunObserve(Backend& backend, const TestBatch& batch, const LayerShape& layer, const Tensor& q,
+                const std::vector<float>& lse, int64_t first, int64_t count) {
+  const StepView view = batch.View();
+  ObserveArgs args;
+  args.view = &view;
+  args.layer = &layer;
+  args.q = q.bytes.data() + first * layer.q_heads * layer.k_dim * DtypeBytes(q.dtype);
+  args.lse = lse.empty() ? nullptr : lse.data() + first * layer.q_heads;
+  args.dtype = q.dtype;
+  args.first_token = first;
+  args.token_count = count;
+  RunOperation(backend, args);
+}
+
 std::vector<int64_t> RowOffsets(const TestBatch& batch, const ViewEntry& entry, int32_t first_row,
                                 int32_t row_count) {
   std::vector<int64_t> offsets = {0};

@@ -46,6 +46,11 @@ AttendResult RunAttend(Backend& backend, const TestBatch& batch, const LayerShap
                        const Tensor& q, int64_t first, int64_t count,
                        const MassRule* rule = nullptr);
 
+// Observe over the tokens [first, first + count) of the batch's step. `q` and `lse`
+// are those of the whole step; lse may be empty: not known.
+void RunObserve(Backend& backend, const TestBatch& batch, const LayerShape& layer, const Tensor& q,
+                const std::vector<float>& lse, int64_t first, int64_t count);
+
 // Where each row of a RowSet starts in arrays of one value a slot: each rounded
 // up to 32 slots.
 std::vector<int64_t> RowOffsets(const TestBatch& batch, const ViewEntry& entry, int32_t first_row,

@@ -157,6 +157,41 @@ StepView TestBatch::View() const {
   return StepView{entries_.data(), static_cast<int32_t>(entries_.size()), total_tokens_};
 }
 
+void TestBatch::AddObservations(const LayerShape& layer, int32_t capacity) {
+  for (size_t e = 0; e < entries_.size(); ++e) {
+    ViewEntry& entry = entries_[e];
+    entry.observation_capacity = capacity;
+    entry.observation_list_offset = world_.TakeTable(8 * (int64_t{layer.layer} + 2));
+    const ObservationLayout layout = RingLayout(e, layer);
+    const uint64_t ring = world_.TakePoolBytes(layout.bytes);
+    auto* rings = world_.Table<uint64_t>(entry.observation_list_offset);
+    std::fill_n(rings, layer.layer + 2, kNoOffset);
+    rings[layer.layer] = ring;
+    ClearObservation(world_.Pool<std::byte>(ring), layout);
+  }
+}
+
+const std::byte* TestBatch::Ring(size_t entry, const LayerShape& layer) const {
+  const PoolView view = pool();
+  const std::byte* list = view.tables + entries_[entry].observation_list_offset;
+  return view.pool + reinterpret_cast<const uint64_t*>(list)[layer.layer];
+}
+
+ObservationLayout TestBatch::RingLayout(size_t entry, const LayerShape& layer) const {
+  return MakeObservationLayout(entries_[entry].observation_capacity, layer.q_heads, layer.k_dim,
+                               page_format().dtype);
+}
+
+void TestBatch::SetStep(size_t entry, int64_t base_length, int32_t count) {
+  entries_[entry].base_length = base_length;
+  entries_[entry].token_count = count;
+  total_tokens_ = 0;
+  for (ViewEntry& e : entries_) {
+    e.first_token = total_tokens_;
+    total_tokens_ += e.token_count;
+  }
+}
+
 void TestBatch::FillScores() {
   for (size_t e = 0; e < entries_.size(); ++e) {
     for (int32_t r = 0; r < rows_; ++r) {

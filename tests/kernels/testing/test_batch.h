@@ -52,6 +52,17 @@ class TestBatch {
   const PageFormat& page_format() const { return world_.format(format_).page; }
   int32_t rows() const { return rows_; }
 
+  // Gives every sequence an empty ring of `capacity` observation rows for `layer`,
+  // and none for the other layers of a model of layer.layer + 2.
+  void AddObservations(const LayerShape& layer, int32_t capacity);
+  // The ring of an entry, and how it is laid out.
+  const std::byte* Ring(size_t entry, const LayerShape& layer) const;
+  ObservationLayout RingLayout(size_t entry, const LayerShape& layer) const;
+
+  // Moves a sequence's step on: it is now about the `count` tokens from `base_length`
+  // on, which are not written here. The whole step may move to a part of itself.
+  void SetStep(size_t entry, int64_t base_length, int32_t count);
+
   // Random scores in every slot before the step, where there is score memory.
   void FillScores();
 

@@ -1,0 +1,59 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/reference/logits.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sluice::reference {
+namespace {
+
+bool Sees(const LayerShape& layer, int64_t query_position, int64_t key_position) {
+  if (key_position > query_position) return false;
+  return layer.window == 0 || key_position > query_position - layer.window;
+}
+
+double Logit(const LayerShape& layer, const Vector& q, const SlotContent& key) {
+  double dot = 0.0;
+  for (int32_t dim = 0; dim < layer.k_dim; ++dim) dot += double{q[dim]} * double{key.k[dim]};
+  double logit = dot * double{layer.scale};
+  if (layer.soft_cap != 0.0f) {
+    logit = double{layer.soft_cap} * std::tanh(logit / double{layer.soft_cap});
+  }
+  return logit + double{key.log_mass};
+}
+
+}  // namespace
+
+std::vector<Key> ReadRow(const PoolView& pool, const Row& row) {
+  std::vector<Key> keys;
+  for (int64_t slot = 0; slot < row.slots; ++slot) {
+    keys.push_back(Key{ReadSlot(pool, PlaceInRow(row, slot)), PositionInRow(pool, row, slot)});
+  }
+  return keys;
+}
+
+std::vector<double> Logits(const LayerShape& layer, const std::vector<Key>& keys, const Vector& q,
+                           int64_t position) {
+  std::vector<double> logits;
+  for (const Key& key : keys) {
+    logits.push_back(Sees(layer, position, key.position) ? Logit(layer, q, key.content)
+                                                         : -kInfinity);
+  }
+  return logits;
+}
+
+double SinkLogit(const LayerShape& layer, int32_t head) {
+  return layer.sink_logits != nullptr ? double{layer.sink_logits[head]} : -kInfinity;
+}
+
+double LogSumExp(const std::vector<double>& logits, double sink) {
+  double largest = -kInfinity;
+  for (const double logit : logits) largest = std::max(largest, logit);
+  if (largest == -kInfinity) return -kInfinity;
+  const double top = std::max(largest, sink);
+  double sum = std::exp(sink - top);
+  for (const double logit : logits) sum += std::exp(logit - top);
+  return top + std::log(sum);
+}
+
+}  // namespace sluice::reference
