@@ -389,8 +389,8 @@ absl::StatusOr<Outcome> DataCalls::TryExplain(ExplainSequence& command) {
     return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
                   "the table segment is full");
   }
-  core_.RenewLease(*sequence);
-  const int32_t tenant = command.caller.tenant;
+  if (!command.caller.looks_on) core_.RenewLease(*sequence);
+  const int32_t tenant = sequence->tenant;
   core_.dispatcher.Add(tenant, std::make_unique<ExplainCall>(core_, steps_, *sequence, *range,
                                                              std::move(command), slots, body));
   return Outcome::kAnswered;
