@@ -246,9 +246,10 @@ absl::Status DataCalls::TryAttendStep(struct Attend& command) {
   return absl::OkStatus();
 }
 
-bool DataCalls::WaitsForJob(SequenceState& sequence) {
+bool DataCalls::WaitsForJob(SequenceState& sequence, const Caller& caller) {
   if (sequence.job == nullptr || !sequence.job->due) return false;
-  sequence.job->waited = true;
+  // Who only looks on waits, but makes nothing more urgent.
+  if (!caller.looks_on) sequence.job->waited = true;
   return true;
 }
 
@@ -309,7 +310,9 @@ absl::StatusOr<Outcome> DataCalls::TryAttendSequences(struct Attend& command) {
                                                total_rows));
   }
   bool waits = false;
-  for (SequenceState* sequence : sequences) waits = WaitsForJob(*sequence) || waits;
+  for (SequenceState* sequence : sequences) {
+    waits = WaitsForJob(*sequence, command.caller) || waits;
+  }
   if (waits) return Outcome::kWaits;
   const auto range =
       core_.tables.Allocate(static_cast<int64_t>(sequences.size() * sizeof(ViewEntry)));
@@ -377,7 +380,7 @@ absl::StatusOr<Outcome> DataCalls::TryExplain(ExplainSequence& command) {
     return RefuseField("kv_head", absl::StrCat("must be in [0, ", shape.kv_heads - 1, "], got ",
                                                command.kv_head));
   }
-  if (WaitsForJob(*sequence)) return Outcome::kWaits;
+  if (WaitsForJob(*sequence, command.caller)) return Outcome::kWaits;
   const auto row = static_cast<size_t>(shape.first_row + command.kv_head);
   const Sequence& state = core_.cached(*sequence);
   const int64_t body = state.bodies().has_value()
