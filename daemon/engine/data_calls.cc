@@ -310,9 +310,7 @@ absl::StatusOr<Outcome> DataCalls::TryAttendSequences(struct Attend& command) {
                                                total_rows));
   }
   bool waits = false;
-  for (SequenceState* sequence : sequences) {
-    waits = WaitsForJob(*sequence, command.caller) || waits;
-  }
+  for (SequenceState* one : sequences) waits = WaitsForJob(*one, command.caller) || waits;
   if (waits) return Outcome::kWaits;
   const auto range =
       core_.tables.Allocate(static_cast<int64_t>(sequences.size() * sizeof(ViewEntry)));
