@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/convert_common.h"
+#include "client/cpp/convert_sequence.h"
 #include "client/cpp/errors.h"
 #include "client/cpp/transport.h"
 #include "sluice/v1/admin.pb.h"
@@ -116,6 +117,23 @@ absl::StatusOr<SequenceList> Admin::ListSequences(int64_t max_count) {
     out.sequences.push_back(FromWire(summary));
   }
   auto json = ToJson(all);
+  if (!json.ok()) return json.status();
+  out.json = *std::move(json);
+  return out;
+}
+
+absl::StatusOr<SequenceInspection> Admin::InspectSequence(uint64_t sequence_id) {
+  v1::InspectSequenceRequest request;
+  request.set_sequence_id(sequence_id);
+  v1::InspectSequenceResponse response;
+  absl::Status status = transport_->Call("/sluice.v1.Admin/InspectSequence", request, &response);
+  if (!status.ok()) return status;
+  SequenceInspection out;
+  out.tenant = response.tenant();
+  out.model_name = response.model_name();
+  out.state = client::FromWire(response.sequence());
+  if (response.has_plan()) out.plan = client::FromWire(response.plan());
+  auto json = ToJson(response);
   if (!json.ok()) return json.status();
   out.json = *std::move(json);
   return out;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cpp/connect_options.h"
+#include "client/cpp/sequence_types.h"
 
 namespace sluice::client {
 
@@ -77,6 +78,15 @@ struct SequenceList {
   std::string json = {};    // the list as proto3 JSON
 };
 
+// What a sequence holds and why. Meaning: sluice.v1.InspectSequenceResponse.
+struct SequenceInspection {
+  std::string tenant = {};
+  std::string model_name = {};
+  SequenceState state = {};
+  std::optional<CompressResult> plan = {};  // what its policy would keep now; none: not to be told
+  std::string json = {};                    // the whole answer as proto3 JSON
+};
+
 // An operator's way to one daemon, on a tenant's or the admin socket.
 //
 // Every call has a deadline (ConnectOptions::call_timeout). Errors: those of
@@ -94,6 +104,9 @@ class Admin {
 
   // The first `max_count` sequences, at least 1.
   absl::StatusOr<SequenceList> ListSequences(int64_t max_count);
+
+  // Says what a sequence holds, did and would do; it lives no longer for it.
+  absl::StatusOr<SequenceInspection> InspectSequence(uint64_t sequence_id);
 
   // Frees cached blocks until `target_bytes` came back, or all for 0; what did.
   absl::StatusOr<int64_t> Reclaim(int64_t target_bytes);

@@ -105,6 +105,8 @@ JobReport FromWire(const v1::JobReport& report) {
   out.freed_bytes = report.freed_bytes();
   out.duration = client::FromWire(report.duration());
   if (report.has_evicted_mass_share()) out.evicted_mass_share = report.evicted_mass_share();
+  out.freed_later_bytes = report.freed_later_bytes();
+  out.detail = report.detail();
   return out;
 }
 

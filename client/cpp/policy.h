@@ -87,6 +87,8 @@ struct JobReport {
   int64_t freed_bytes = 0;
   absl::Duration duration = {};
   std::optional<double> evicted_mass_share = {};
+  int64_t freed_later_bytes = 0;  // once others that share the pages let go
+  std::string detail = {};        // why it was skipped or cancelled
 };
 
 }  // namespace sluice::client

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -24,6 +25,7 @@ constexpr Name kNames[] = {
     {"--version", CtlCommand::kVersion},
     {"status", CtlCommand::kStatus},
     {"sequences", CtlCommand::kSequences},
+    {"explain", CtlCommand::kExplain},
     {"top", CtlCommand::kTop},
     {"health", CtlCommand::kHealth},
 };
@@ -55,6 +57,32 @@ absl::Status SetCommand(absl::string_view word, std::optional<CtlCommand>* comma
   return absl::OkStatus();
 }
 
+// A word that is neither an option nor a command's name: explain's sequence, if any.
+bool IsSequence(absl::string_view word, std::optional<CtlCommand> command,
+                const Arguments& arguments) {
+  return command == CtlCommand::kExplain && arguments.sequence_id == 0 &&
+         word.substr(0, 1) != "-" && !FindCommand(word);
+}
+
+absl::Status SetSequence(absl::string_view word, Arguments* arguments) {
+  if (absl::SimpleAtoi(word, &arguments->sequence_id) && arguments->sequence_id > 0) {
+    return absl::OkStatus();
+  }
+  return Refuse("explain takes the id of a sequence, as `sluicectl sequences` lists it, not", word);
+}
+
+absl::Status CheckTogether(const Arguments& arguments) {
+  const CtlCommand command = arguments.command;
+  if (command == CtlCommand::kExplain && arguments.sequence_id == 0) {
+    return absl::InvalidArgumentError(
+        "explain needs the id of a sequence; `sluicectl sequences` lists them");
+  }
+  const bool has_json = command == CtlCommand::kStatus || command == CtlCommand::kSequences ||
+                        command == CtlCommand::kExplain || command == CtlCommand::kHelp;
+  if (!arguments.json || has_json) return absl::OkStatus();
+  return absl::InvalidArgumentError("--json is for status, sequences and explain");
+}
+
 }  // namespace
 
 absl::StatusOr<Arguments> ParseArguments(std::span<const std::string> words) {
@@ -70,6 +98,8 @@ absl::StatusOr<Arguments> ParseArguments(std::span<const std::string> words) {
       status = SetAddress(words[i], &arguments);
     } else if (absl::ConsumePrefix(&word, "--address=")) {
       status = SetAddress(word, &arguments);
+    } else if (IsSequence(word, command, arguments)) {
+      status = SetSequence(word, &arguments);
     } else {
       status = SetCommand(word, &command);
     }
@@ -77,11 +107,7 @@ absl::StatusOr<Arguments> ParseArguments(std::span<const std::string> words) {
   }
   if (!command) return absl::InvalidArgumentError("no command given");
   arguments.command = *command;
-  const bool has_json = command == CtlCommand::kStatus || command == CtlCommand::kSequences ||
-                        command == CtlCommand::kHelp;
-  if (arguments.json && !has_json) {
-    return absl::InvalidArgumentError("--json is for status and sequences");
-  }
+  if (absl::Status status = CheckTogether(arguments); !status.ok()) return status;
   return arguments;
 }
 
@@ -93,6 +119,8 @@ std::string HelpText() {
       "\n"
       "  status       the daemon and its pool          (--json: as JSON)\n"
       "  sequences    every sequence, by id            (--json: as JSON)\n"
+      "  explain ID   what that sequence keeps by layer, and what its policy did\n"
+      "               and would do now               (--json: as JSON)\n"
       "  top          a live view of both; q ends it\n"
       "  health       nothing but the exit code: 0 if the daemon serves, else 1\n"
       "  version      the version of this program\n"

@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -9,18 +10,20 @@
 namespace sluice::client {
 
 // What sluicectl is to do.
-enum class CtlCommand { kHelp, kVersion, kStatus, kSequences, kTop, kHealth };
+enum class CtlCommand { kHelp, kVersion, kStatus, kSequences, kExplain, kTop, kHealth };
 
 // The command line of sluicectl.
 struct Arguments {
   CtlCommand command = CtlCommand::kHelp;
   std::string address;  // empty: the daemon's default
   bool json = false;
+  uint64_t sequence_id = 0;  // of kExplain only
 };
 
 // Reads the words after the program's name; options may stand anywhere.
 // INVALID_ARGUMENT with a sentence for the user: an unknown command or option, a
-// missing value, more than one command, or --json where it means nothing.
+// missing value, more than one command, `explain` without an id, or --json where it
+// means nothing.
 absl::StatusOr<Arguments> ParseArguments(std::span<const std::string> words);
 
 // The text of `sluicectl help`.

@@ -9,6 +9,7 @@
 #include "client/cpp/address.h"
 #include "client/cpp/admin.h"
 #include "client/ctl/arguments.h"
+#include "client/ctl/explain.h"
 #include "client/ctl/report.h"
 #include "client/ctl/top.h"
 
@@ -33,6 +34,13 @@ absl::Status PrintSequences(Admin* admin, const Arguments& arguments, std::ostre
   return absl::OkStatus();
 }
 
+absl::Status PrintExplanation(Admin* admin, const Arguments& arguments, std::ostream& out) {
+  const auto inspection = admin->InspectSequence(arguments.sequence_id);
+  if (!inspection.ok()) return inspection.status();
+  out << (arguments.json ? inspection->json : ExplainReport(*inspection));
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Arguments& arguments, std::ostream& out) {
   if (arguments.command == CtlCommand::kHelp) {
     out << HelpText();
@@ -53,6 +61,8 @@ absl::Status Run(const Arguments& arguments, std::ostream& out) {
       return PrintStatus(admin->get(), arguments, out);
     case CtlCommand::kSequences:
       return PrintSequences(admin->get(), arguments, out);
+    case CtlCommand::kExplain:
+      return PrintExplanation(admin->get(), arguments, out);
     case CtlCommand::kTop:
       return RunTop(admin->get(), out);
     default:

@@ -62,6 +62,10 @@ std::string FitRight(absl::string_view text, size_t width) {
   return absl::StrCat(std::string(width - text.size(), ' '), text);
 }
 
+std::string NamedLine(absl::string_view name, absl::string_view value) {
+  return absl::StrCat(FitLeft(name, 20), value, "\n");
+}
+
 std::string Printable(absl::string_view text) {
   std::string out(text);
   std::replace_if(

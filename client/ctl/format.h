@@ -27,6 +27,9 @@ std::string FormatShare(int64_t part, int64_t total);
 std::string FitLeft(absl::string_view text, size_t width);
 std::string FitRight(absl::string_view text, size_t width);
 
+// A whole line of a report: the name in a column of its own, then the value.
+std::string NamedLine(absl::string_view name, absl::string_view value);
+
 // `text` with control characters, which a terminal would obey, as "?".
 std::string Printable(absl::string_view text);
 

@@ -9,17 +9,13 @@
 namespace sluice::client {
 namespace {
 
-std::string Line(absl::string_view name, absl::string_view value) {
-  return absl::StrCat(FitLeft(name, 20), value, "\n");
-}
-
 std::string PoolLine(absl::string_view name, int64_t bytes, int64_t total_bytes) {
   return absl::StrCat(FitLeft(absl::StrCat("  ", name), 20), FitRight(FormatBytes(bytes), 12),
                       FitRight(FormatShare(bytes, total_bytes), 10), "\n");
 }
 
 std::string PoolReport(const PoolStatus& pool) {
-  return absl::StrCat(Line("pool", FitRight(FormatBytes(pool.total_bytes), 12)),
+  return absl::StrCat(NamedLine("pool", FitRight(FormatBytes(pool.total_bytes), 12)),
                       PoolLine("in use", pool.in_use_bytes, pool.total_bytes),
                       PoolLine("cached", pool.cached_bytes, pool.total_bytes),
                       PoolLine("reserved for jobs", pool.reserved_bytes, pool.total_bytes),
@@ -28,14 +24,14 @@ std::string PoolReport(const PoolStatus& pool) {
 }
 
 std::string TotalsReport(const Totals& totals) {
-  return absl::StrCat("since its start\n", Line("  tokens", FormatCount(totals.token_count)),
-                      Line("  steps closed", FormatCount(totals.closed_step_count)),
-                      Line("  steps undone", FormatCount(totals.undone_step_count)),
-                      Line("  rows attended", FormatCount(totals.attended_row_count)),
-                      Line("  calls refused", FormatCount(totals.refused_call_count)),
-                      Line("  jobs committed", FormatCount(totals.committed_job_count)),
-                      Line("  slots evicted", FormatCount(totals.evicted_slot_count)),
-                      Line("  freed by jobs", FormatBytes(totals.job_freed_bytes)));
+  return absl::StrCat("since its start\n", NamedLine("  tokens", FormatCount(totals.token_count)),
+                      NamedLine("  steps closed", FormatCount(totals.closed_step_count)),
+                      NamedLine("  steps undone", FormatCount(totals.undone_step_count)),
+                      NamedLine("  rows attended", FormatCount(totals.attended_row_count)),
+                      NamedLine("  calls refused", FormatCount(totals.refused_call_count)),
+                      NamedLine("  jobs committed", FormatCount(totals.committed_job_count)),
+                      NamedLine("  slots evicted", FormatCount(totals.evicted_slot_count)),
+                      NamedLine("  freed by jobs", FormatBytes(totals.job_freed_bytes)));
 }
 
 std::string State(const SequenceSummary& sequence) {
@@ -57,16 +53,17 @@ std::string Row(const SequenceSummary& sequence) {
 
 std::string StatusReport(const DaemonStatus& status, const std::string& address) {
   return absl::StrCat(
-      Line("sluiced", absl::StrCat(Printable(status.version), ", ",
-                                   status.draining ? "shutting down" : "serving", " at ", address)),
-      Line("up", FormatUptime(status.uptime)),
-      Line("backend", absl::StrCat(Printable(status.backend), ", ", Printable(status.arithmetic),
-                                   " arithmetic")),
-      PoolReport(status.pool), Line("models", FormatCount(status.model_count)),
-      Line("sessions", FormatCount(status.session_count)),
-      Line("sequences", FormatCount(status.sequence_count)),
-      Line("open steps", FormatCount(status.open_step_count)),
-      Line("jobs", FormatCount(status.job_count)), TotalsReport(status.totals));
+      NamedLine("sluiced",
+                absl::StrCat(Printable(status.version), ", ",
+                             status.draining ? "shutting down" : "serving", " at ", address)),
+      NamedLine("up", FormatUptime(status.uptime)),
+      NamedLine("backend", absl::StrCat(Printable(status.backend), ", ",
+                                        Printable(status.arithmetic), " arithmetic")),
+      PoolReport(status.pool), NamedLine("models", FormatCount(status.model_count)),
+      NamedLine("sessions", FormatCount(status.session_count)),
+      NamedLine("sequences", FormatCount(status.sequence_count)),
+      NamedLine("open steps", FormatCount(status.open_step_count)),
+      NamedLine("jobs", FormatCount(status.job_count)), TotalsReport(status.totals));
 }
 
 std::vector<std::string> SequenceTable(const std::vector<SequenceSummary>& sequences,

@@ -33,6 +33,9 @@ namespace sluice {
 struct Caller {
   int32_t tenant = 0;
   uint64_t session = 0;  // the session stream that the call came by; 0: unary
+  // An operator. Of GetSequence, ExplainSequence and InspectSequence only.
+  bool looks_on = false;           // renews no lease
+  bool sees_every_tenant = false;  // finds every tenant's sequences
 };
 
 template <class Result>
@@ -132,7 +135,9 @@ struct JobReport {
   int64_t kept_slots = 0;
   int64_t evicted_slots = 0;
   int64_t freed_bytes = 0;
+  int64_t freed_later_bytes = 0;  // held by forks or other bodies until they go
   absl::Duration duration;
+  std::string detail;  // why it was skipped or cancelled
 };
 
 struct RowUsage {
@@ -326,6 +331,17 @@ struct ExplainSequence {
 
 // ---- operators -------------------------------------------------------------------
 
+struct Inspected {
+  SequenceInfo info;
+  std::optional<Compressed> plan;  // a dry run of its policy; absent: it is lost or not idle
+};
+
+struct InspectSequence {
+  Caller caller;
+  uint64_t sequence = 0;
+  Done<Inspected> done;
+};
+
 struct SessionInfo {
   uint64_t session = 0;
   int32_t tenant = 0;
@@ -398,7 +414,7 @@ struct Wake {};
 using Command =
     std::variant<OpenSession, CloseSession, RegisterModel, CreateSequence, ForkSequences,
                  FreeSequences, GetSequence, MatchPrefix, BeginStep, EndStep, Append, Attend,
-                 SetPolicy, Compress, ExplainSequence, GetStatus, ListSequences, ListSessions,
-                 Drain, Wake>;
+                 SetPolicy, Compress, ExplainSequence, InspectSequence, GetStatus, ListSequences,
+                 ListSessions, Drain, Wake>;
 
 }  // namespace sluice

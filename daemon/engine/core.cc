@@ -83,8 +83,9 @@ absl::StatusOr<SequenceState*> Core::FindSequence(const Caller& caller, uint64_t
                                                   const std::string& field) {
   SLUICE_RETURN_IF_ERROR(CheckEpoch(id, field));
   const auto found = sequences.find(id);
-  if (found == sequences.end() || found->second->tenant != caller.tenant ||
-      found->second->free_when_idle) {
+  const bool is_known = found != sequences.end() && !found->second->free_when_idle &&
+                        (caller.sees_every_tenant || found->second->tenant == caller.tenant);
+  if (!is_known) {
     return NotFound(Reason::kUnknownSequence, field, "sequence", id);
   }
   return found->second.get();

@@ -246,9 +246,10 @@ absl::Status DataCalls::TryAttendStep(struct Attend& command) {
   return absl::OkStatus();
 }
 
-bool DataCalls::WaitsForJob(SequenceState& sequence) {
+bool DataCalls::WaitsForJob(SequenceState& sequence, const Caller& caller) {
   if (sequence.job == nullptr || !sequence.job->due) return false;
-  sequence.job->waited = true;
+  // Who only looks on waits, but makes nothing more urgent.
+  if (!caller.looks_on) sequence.job->waited = true;
   return true;
 }
 
@@ -309,7 +310,7 @@ absl::StatusOr<Outcome> DataCalls::TryAttendSequences(struct Attend& command) {
                                                total_rows));
   }
   bool waits = false;
-  for (SequenceState* sequence : sequences) waits = WaitsForJob(*sequence) || waits;
+  for (SequenceState* one : sequences) waits = WaitsForJob(*one, command.caller) || waits;
   if (waits) return Outcome::kWaits;
   const auto range =
       core_.tables.Allocate(static_cast<int64_t>(sequences.size() * sizeof(ViewEntry)));
@@ -377,7 +378,7 @@ absl::StatusOr<Outcome> DataCalls::TryExplain(ExplainSequence& command) {
     return RefuseField("kv_head", absl::StrCat("must be in [0, ", shape.kv_heads - 1, "], got ",
                                                command.kv_head));
   }
-  if (WaitsForJob(*sequence)) return Outcome::kWaits;
+  if (WaitsForJob(*sequence, command.caller)) return Outcome::kWaits;
   const auto row = static_cast<size_t>(shape.first_row + command.kv_head);
   const Sequence& state = core_.cached(*sequence);
   const int64_t body = state.bodies().has_value()
@@ -389,8 +390,8 @@ absl::StatusOr<Outcome> DataCalls::TryExplain(ExplainSequence& command) {
     return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
                   "the table segment is full");
   }
-  core_.RenewLease(*sequence);
-  const int32_t tenant = command.caller.tenant;
+  if (!command.caller.looks_on) core_.RenewLease(*sequence);
+  const int32_t tenant = sequence->tenant;
   core_.dispatcher.Add(tenant, std::make_unique<ExplainCall>(core_, steps_, *sequence, *range,
                                                              std::move(command), slots, body));
   return Outcome::kAnswered;

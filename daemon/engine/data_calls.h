@@ -41,7 +41,7 @@ class DataCalls {
   template <class Command>
   void RunOnceIdle(Command command,
                    absl::StatusOr<WaitList::Outcome> (DataCalls::*attempt)(Command&));
-  static bool WaitsForJob(SequenceState& sequence);
+  static bool WaitsForJob(SequenceState& sequence, const Caller& caller);
   absl::Status CheckReadable(const SequenceState& sequence, const std::string& field) const;
   absl::StatusOr<WaitList::Outcome> TryExplain(ExplainSequence& command);
   void CountLayer(StepState& step, int32_t layer) const;

@@ -106,6 +106,7 @@ class Engine::Impl {
   void Handle(SetPolicy&& command) { sequences_.Set(std::move(command)); }
   void Handle(Compress&& command) { sequences_.Compress(std::move(command)); }
   void Handle(ExplainSequence&& command) { data_calls_.Explain(std::move(command)); }
+  void Handle(InspectSequence&& command) { sequences_.Inspect(std::move(command)); }
   void Handle(GetStatus&& command) { sessions_.Status(std::move(command), queue_.size()); }
   void Handle(ListSequences&& command) { sequences_.List(std::move(command)); }
   void Handle(ListSessions&& command) { sessions_.List(std::move(command)); }

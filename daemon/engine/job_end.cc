@@ -115,6 +115,8 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   SequenceState& sequence = *job.sequence;
   end.report = ReportOf(job, outcome);
   end.report.freed_bytes = end.freed_now_bytes;
+  end.report.freed_later_bytes = end.freed_later_bytes;
+  end.report.detail = std::string(end.status.message());
   for (EngineTotals* totals : {&core_.totals, &core_.totals_by_preset[end.report.preset]}) {
     ++totals->jobs_by_trigger[static_cast<size_t>(job.trigger)][static_cast<size_t>(outcome)];
     totals->kept_slots += end.report.kept_slots;

@@ -118,6 +118,7 @@ JobEnd Jobs::DryRun(const SequenceState& sequence, const Policy& policy) const {
     end.freed_later_bytes = std::max<int64_t>(0, held - after - end.freed_now_bytes);
   }
   end.report.freed_bytes = end.freed_now_bytes;
+  end.report.freed_later_bytes = end.freed_later_bytes;
   return end;
 }
 

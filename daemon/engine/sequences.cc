@@ -306,10 +306,29 @@ void Sequences::Get(GetSequence command) {
     ++core_.totals.refused_calls;
     return command.done(sequence.status());
   }
-  core_.RenewLease(**sequence);
+  if (!command.caller.looks_on) core_.RenewLease(**sequence);
   SequenceInfo info = InfoOf(**sequence);
   info.bytes_alone = core_.cache.BytesAlone((*sequence)->handle);
   command.done(std::move(info));
+}
+
+void Sequences::Inspect(InspectSequence command) {
+  const auto found = core_.FindSequence(command.caller, command.sequence, "sequence_id");
+  if (!found.ok()) {
+    ++core_.totals.refused_calls;
+    return command.done(found.status());
+  }
+  const SequenceState& sequence = **found;
+  Inspected inspected;
+  inspected.info = InfoOf(sequence);
+  inspected.info.bytes_alone = core_.cache.BytesAlone(sequence.handle);
+  // What a job would do now can be told only of what none is about to change.
+  if (!inspected.info.lost && sequence.step == nullptr && sequence.job == nullptr) {
+    JobEnd end = jobs_.DryRun(sequence, *sequence.policy);
+    inspected.plan = Compressed{sequence.model->model, std::move(end.kept_tokens),
+                                end.freed_now_bytes, end.freed_later_bytes, end.report};
+  }
+  command.done(std::move(inspected));
 }
 
 void Sequences::List(ListSequences command) {

@@ -28,6 +28,7 @@ class Sequences {
   void Set(SetPolicy command);
   void Compress(struct Compress command);
   void List(ListSequences command);
+  void Inspect(InspectSequence command);
 
   // Gives a sequence up: now, or as soon as no step and no reader uses it.
   void Release(SequenceState& sequence);

@@ -2,8 +2,10 @@
 #include "daemon/rpc/admin_service.h"
 
 #include "daemon/rpc/convert_admin.h"
+#include "daemon/rpc/convert_sequence.h"
 #include "daemon/rpc/unary_call.h"
 #include "daemon/rpc/validate_admin.h"
+#include "daemon/rpc/validate_sequence.h"
 #include "sluice/v1/admin.grpc.pb.h"
 
 namespace sluice {
@@ -21,6 +23,26 @@ class AdminService final : public v1::Admin::CallbackService {
                          v1::ListSequencesResponse* response) override {
     return StartCall(service_, context, Method::kListSequences, [&](UnaryCall* call) {
       return StartListSequences(*request, call, response);
+    });
+  }
+
+  Reactor* InspectSequence(Context* context, const v1::InspectSequenceRequest* request,
+                           v1::InspectSequenceResponse* response) override {
+    return StartCall(service_, context, Method::kInspectSequence, [&](UnaryCall* call) {
+      return StartInspect(*request, call, [this, response](auto&& inspected) {
+        FillResponse(std::move(inspected), service_, response);
+        return absl::OkStatus();
+      });
+    });
+  }
+
+  Reactor* InspectHeadCache(Context* context, const v1::ExplainSequenceRequest* request,
+                            v1::ExplainSequenceResponse* response) override {
+    return StartCall(service_, context, Method::kInspectHeadCache, [&](UnaryCall* call) {
+      return StartInspect(*request, call, [response](auto&& explained) {
+        FillResponse(std::move(explained), response);
+        return absl::OkStatus();
+      });
     });
   }
 
@@ -77,6 +99,16 @@ class AdminService final : public v1::Admin::CallbackService {
     if (identity_.admin) return absl::OkStatus();
     return absl::PermissionDeniedError(
         "served on the admin socket only (listen.admin_socket_path)");
+  }
+
+  // One sequence, of which the answer is told without renewing its lease.
+  template <class Request, class Respond>
+  absl::Status StartInspect(const Request& request, UnaryCall* call, Respond respond) {
+    SLUICE_RETURN_IF_ERROR(Validate(request, service_.rules));
+    const Caller caller{.tenant = identity_.tenant,
+                        .looks_on = true,
+                        .sees_every_tenant = identity_.admin};
+    return PostFor(service_, call, ToCommand(request, caller), respond);
   }
 
   absl::Status StartListSequences(const v1::ListSequencesRequest& request, UnaryCall* call,

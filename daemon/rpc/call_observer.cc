@@ -20,7 +20,8 @@ absl::string_view MethodName(Method method) {
       "sluice.v1.KvCache/Session",           "sluice.v1.KvCache/Session/Heartbeat",
       "sluice.v1.KvCache/Session/BeginStep", "sluice.v1.KvCache/Session/EndStep",
       "sluice.v1.KvCache/Session/Append",    "sluice.v1.KvCache/Session/Attend",
-      "sluice.v1.Admin/ListSequences",       "sluice.v1.Admin/ListClients",
+      "sluice.v1.Admin/ListSequences",       "sluice.v1.Admin/InspectSequence",
+      "sluice.v1.Admin/InspectHeadCache",    "sluice.v1.Admin/ListClients",
       "sluice.v1.Admin/GetStatus",           "sluice.v1.Admin/Reclaim",
       "sluice.v1.Admin/Drain",
   };

@@ -32,6 +32,8 @@ enum class Method : uint8_t {
   kSessionAppend,
   kSessionAttend,
   kListSequences,
+  kInspectSequence,
+  kInspectHeadCache,
   kListClients,
   kGetStatus,
   kReclaim,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/time/clock.h"
+#include "daemon/rpc/convert_sequence.h"
 
 namespace sluice {
 namespace {
@@ -66,6 +67,21 @@ void FillResponse(std::vector<SequenceInfo>&& sequences, const PageRequest& page
   if (sequences.size() > limit) {
     response->set_next_page_token(PageToken(sequences[limit - 1].sequence));
   }
+}
+
+InspectSequence ToCommand(const v1::InspectSequenceRequest& request, const Caller& caller) {
+  InspectSequence command;
+  command.caller = caller;
+  command.sequence = request.sequence_id();
+  return command;
+}
+
+void FillResponse(Inspected&& inspected, const ServiceContext& service,
+                  v1::InspectSequenceResponse* response) {
+  response->set_tenant(TenantName(service, inspected.info.tenant));
+  response->set_model_name(inspected.info.model->geometry().name);
+  FillResponse(std::move(inspected.info), response->mutable_sequence());
+  if (inspected.plan) FillResponse(*std::move(inspected.plan), response->mutable_plan());
 }
 
 void FillResponse(std::vector<SessionInfo>&& sessions, const PageRequest& page,

@@ -13,6 +13,10 @@ namespace sluice {
 void FillResponse(std::vector<SequenceInfo>&& sequences, const PageRequest& page,
                   const ServiceContext& service, v1::ListSequencesResponse* response);
 
+InspectSequence ToCommand(const v1::InspectSequenceRequest& request, const Caller& caller);
+void FillResponse(Inspected&& inspected, const ServiceContext& service,
+                  v1::InspectSequenceResponse* response);
+
 // One page of the sessions of `tenant` (absent: of all).
 void FillResponse(std::vector<SessionInfo>&& sessions, const PageRequest& page,
                   std::optional<int32_t> tenant, const ServiceContext& service,

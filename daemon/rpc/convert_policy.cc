@@ -157,6 +157,8 @@ void FromJobReport(const JobReport& report, v1::JobReport* to) {
   to->set_kept_slot_count(report.kept_slots);
   to->set_evicted_slot_count(report.evicted_slots);
   to->set_freed_bytes(report.freed_bytes);
+  to->set_freed_later_bytes(report.freed_later_bytes);
+  to->set_detail(report.detail);
   FromDuration(report.duration, to->mutable_duration());
 }
 

@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/rpc/validate_common.h"
 
 namespace sluice {
 namespace {
@@ -14,6 +13,10 @@ constexpr int64_t kMaxPageSize = 1000;
 constexpr absl::Duration kMaxDrainTimeout = absl::Minutes(10);
 
 }  // namespace
+
+absl::Status Validate(const v1::InspectSequenceRequest& request, const RequestRules& rules) {
+  return CheckId("sequence_id", request.sequence_id(), rules.epoch);
+}
 
 absl::Status Validate(const v1::ReclaimRequest& request) {
   if (request.target_bytes() >= 0) return absl::OkStatus();

@@ -6,11 +6,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/rpc/validate_common.h"
 #include "sluice/v1/admin.pb.h"
 
 namespace sluice {
 
 // FIELD_INVALID each, as admin.proto lists. Pure functions: thread-safe.
+absl::Status Validate(const v1::InspectSequenceRequest& request, const RequestRules& rules);
 absl::Status Validate(const v1::ReclaimRequest& request);
 absl::Status Validate(const v1::DrainRequest& request);
 

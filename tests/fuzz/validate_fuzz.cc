@@ -78,6 +78,8 @@ void TryAdmin(const std::string& bytes) {
   if (list.ParseFromString(bytes)) {
     ToPageRequest(list.page_size(), list.page_token()).status().IgnoreError();
   }
+  v1::InspectSequenceRequest inspect;
+  if (inspect.ParseFromString(bytes)) Validate(inspect, kRules).IgnoreError();
   v1::DrainRequest drain;
   if (drain.ParseFromString(bytes)) Validate(drain).IgnoreError();
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bad_input_world import Case, World, layer, queries
-from sluice._generated import policy_pb2, sequence_pb2, step_pb2
+from sluice._generated import admin_pb2, policy_pb2, sequence_pb2, step_pb2
 
 FULL = policy_pb2.Policy(preset="full")
 
@@ -26,6 +26,10 @@ PLACES: list[tuple[str, str, str, Callable[[World, int], Any]]] = [
     ("Compress", "sequence_id", "SEQUENCE",
      lambda w, id: sequence_pb2.CompressRequest(sequence_id=id)),
     ("ExplainSequence", "sequence_id", "SEQUENCE",
+     lambda w, id: sequence_pb2.ExplainSequenceRequest(sequence_id=id)),
+    ("InspectSequence", "sequence_id", "SEQUENCE",
+     lambda w, id: admin_pb2.InspectSequenceRequest(sequence_id=id)),
+    ("InspectHeadCache", "sequence_id", "SEQUENCE",
      lambda w, id: sequence_pb2.ExplainSequenceRequest(sequence_id=id)),
     ("BeginStep", "entries[0].sequence_id", "SEQUENCE", lambda w, id: w.begin(sequence_id=id)),
     ("EndStep", "step_id", "STEP", lambda w, id: step_pb2.EndStepRequest(step_id=id, abort=True)),

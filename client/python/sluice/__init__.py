@@ -9,6 +9,7 @@ with sluice.Client("unix:/run/sluice/sluice.sock") as client, client.session() a
         out = step.attend(layer, q, k, v).out
 """
 
+from sluice import explain
 from sluice.client import Client
 from sluice.errors import (
     Aborted,
@@ -82,4 +83,5 @@ __all__ = [
     "Unavailable",
     "Unimplemented",
     "Visible",
+    "explain",
 ]

@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Sequence
 from types import TracebackType
 
-from sluice._generated import kv_cache_pb2, sequence_pb2
+from sluice._generated import admin_pb2, kv_cache_pb2, sequence_pb2
 from sluice.connection import Connection
 from sluice.model_spec import ModelSpec
 from sluice.policy import Policy, ResolvedPolicy, policy_to_wire
-from sluice.results import Capabilities
+from sluice.results import Capabilities, Explanation, SequenceInfo
 from sluice.sequence import KvSequence, Model, free_sequences
 from sluice.session import Session
 from sluice.step_calls import StepCalls
@@ -119,6 +119,21 @@ class Client(StepCalls):
             policy=policy_to_wire(policy),
         )
         return int(self._connection.call("MatchPrefix", request).matched_length)
+
+    def inspect(self, sequence_id: int) -> SequenceInfo:
+        """What any sequence of the tenant holds, by its id. Unlike `KvSequence.get` this renews
+        no lease."""
+        request = admin_pb2.InspectSequenceRequest(sequence_id=sequence_id)
+        answer = self._connection.call_admin("InspectSequence", request)
+        return SequenceInfo.from_wire(answer.sequence)
+
+    def inspect_head(self, sequence_id: int, layer: int, kv_head: int) -> Explanation:
+        """Which positions one head cache keeps, and with what scores. Unlike `KvSequence.explain`
+        this renews no lease."""
+        request = sequence_pb2.ExplainSequenceRequest(
+            sequence_id=sequence_id, layer=layer, kv_head=kv_head
+        )
+        return Explanation.from_wire(self._connection.call_admin("InspectHeadCache", request))
 
     def close(self) -> None:
         """Ends the connection and every session on it; later calls raise FailedPrecondition."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import grpc
 
 from sluice import errors
-from sluice._generated import kv_cache_pb2, kv_cache_pb2_grpc
+from sluice._generated import admin_pb2_grpc, kv_cache_pb2, kv_cache_pb2_grpc
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -59,12 +59,23 @@ class Connection:
         self._closed = False
         self._channel: grpc.Channel | None = None
         self._stub: Any = None
+        self._admin_stub: Any = None
         self._inline_tensor_bytes: int | None = None
 
     def call(self, name: str, request: Any, timeout_s: float | None = None) -> Any:
         stub = self.stub()
+        return self._send(stub, getattr(stub, name), request, timeout_s)
+
+    def call_admin(self, name: str, request: Any) -> Any:
+        """As `call`, but of the service Admin."""
+        with self._lock:
+            stub = self._live_stub()
+            method = getattr(self._admin_stub, name)
+        return self._send(stub, method, request, None)
+
+    def _send(self, stub: Any, method: Any, request: Any, timeout_s: float | None) -> Any:
         try:
-            return getattr(stub, name)(request, timeout=timeout_s or self.timeout_s)
+            return method(request, timeout=timeout_s or self.timeout_s)
         except grpc.RpcError as error:
             found = errors.from_rpc(error, self.address)
             self.note_failure(stub, found)
@@ -75,12 +86,17 @@ class Connection:
     def stub(self) -> Any:
         """The stub of a live channel. Raises FailedPrecondition once closed."""
         with self._lock:
-            if self._closed:
-                raise errors.FailedPrecondition("the client is closed", code="FAILED_PRECONDITION")
-            if self._channel is None:
-                self._channel = grpc.insecure_channel(self.address, options=_OPTIONS)
-                self._stub = kv_cache_pb2_grpc.KvCacheStub(self._channel)  # type: ignore[no-untyped-call]
-            return self._stub
+            return self._live_stub()
+
+    def _live_stub(self) -> Any:
+        """Under the lock."""
+        if self._closed:
+            raise errors.FailedPrecondition("the client is closed", code="FAILED_PRECONDITION")
+        if self._channel is None:
+            self._channel = grpc.insecure_channel(self.address, options=_OPTIONS)
+            self._stub = kv_cache_pb2_grpc.KvCacheStub(self._channel)  # type: ignore[no-untyped-call]
+            self._admin_stub = admin_pb2_grpc.AdminStub(self._channel)  # type: ignore[no-untyped-call]
+        return self._stub
 
     def note_failure(self, stub: Any, error: errors.SluiceError) -> None:
         """Drops the stub's channel if the failure says that nobody is at its other end."""
@@ -117,4 +133,5 @@ class Connection:
     def _forget_channel(self) -> None:
         self._channel = None
         self._stub = None
+        self._admin_stub = None
         self._inline_tensor_bytes = None

@@ -42,6 +42,8 @@ class JobReport:
     freed_bytes: int
     duration_s: float
     evicted_mass_share: float | None
+    freed_later_bytes: int  # once others that share the pages let go of them
+    detail: str  # why it was skipped or cancelled; empty: it was neither
 
     @classmethod
     def from_wire(cls, wire: policy_pb2.JobReport) -> "JobReport":
@@ -56,6 +58,8 @@ class JobReport:
             freed_bytes=wire.freed_bytes,
             duration_s=wire.duration.ToNanoseconds() / 1e9,
             evicted_mass_share=wire.evicted_mass_share if has_share else None,
+            freed_later_bytes=wire.freed_later_bytes,
+            detail=wire.detail,
         )
 
 

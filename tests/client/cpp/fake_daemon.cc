@@ -41,6 +41,7 @@ struct FakeDaemon::State {
   std::function<void(v1::SessionResponse*)> spoil ABSL_GUARDED_BY(mu);
   v1::GetStatusResponse status ABSL_GUARDED_BY(mu);
   std::vector<v1::SequenceSummary> sequences ABSL_GUARDED_BY(mu);
+  v1::InspectSequenceResponse inspection ABSL_GUARDED_BY(mu);
   uint64_t last_id ABSL_GUARDED_BY(mu) = 0;
 
   uint64_t NewId() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { return (options.epoch << 40) + ++last_id; }
@@ -240,6 +241,14 @@ class FakeAdmin final : public v1::Admin::Service {
     if (end < state_->sequences.size()) response->set_next_page_token(absl::StrCat(end));
     return Enter(state_, "ListSequences", context);
   }
+  grpc::Status InspectSequence(grpc::ServerContext* context,
+                               const v1::InspectSequenceRequest* request,
+                               v1::InspectSequenceResponse* response) override {
+    MutexLock lock(&state_->mu);
+    *response = state_->inspection;
+    response->mutable_sequence()->set_sequence_id(request->sequence_id());
+    return Enter(state_, "InspectSequence", context);
+  }
 
  private:
   FakeDaemon::State* const state_;
@@ -343,6 +352,11 @@ void FakeDaemon::SetStatus(v1::GetStatusResponse status) {
 void FakeDaemon::SetSequences(std::vector<v1::SequenceSummary> sequences) {
   MutexLock lock(&state_->mu);
   state_->sequences = std::move(sequences);
+}
+
+void FakeDaemon::SetInspection(v1::InspectSequenceResponse inspection) {
+  MutexLock lock(&state_->mu);
+  state_->inspection = std::move(inspection);
 }
 
 void FakeDaemon::SetServing(bool serving) {

@@ -55,6 +55,7 @@ class FakeDaemon {
   void SpoilAnswers(std::function<void(v1::SessionResponse*)> spoil);
   void SetStatus(v1::GetStatusResponse status);
   void SetSequences(std::vector<v1::SequenceSummary> sequences);
+  void SetInspection(v1::InspectSequenceResponse inspection);
   void SetServing(bool serving);
 
   struct State;

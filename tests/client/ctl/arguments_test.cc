@@ -37,6 +37,12 @@ TEST(ArgumentsTest, WhatIsNotUnderstoodIsNamed) {
       {{"status", "--address"}, "needs a value"},
       {{"status", "--address=/run/a.sock"}, "/run/a.sock"},
       {{"top", "--json"}, "--json is for"},
+      {{"explain"}, "explain needs the id"},
+      {{"explain", "abc"}, "not \"abc\""},
+      {{"explain", "0"}, "not \"0\""},
+      {{"explain", "18446744073709551616"}, "not \"18446744073709551616\""},
+      {{"explain", "7", "8"}, "\"8\""},
+      {{"status", "7"}, "unknown command \"7\""},
   };
   for (const auto& [words, message] : cases) {
     const auto arguments = ParseArguments(words);
@@ -45,8 +51,21 @@ TEST(ArgumentsTest, WhatIsNotUnderstoodIsNamed) {
   }
 }
 
+TEST(ArgumentsTest, ExplainTakesTheIdOfASequence) {
+  for (const Words& words : {Words{"explain", "18446744073709551615", "--json"},
+                             Words{"--json", "explain", "18446744073709551615"}}) {
+    const auto arguments = ParseArguments(words);
+    ASSERT_TRUE(arguments.ok()) << arguments.status();
+    EXPECT_EQ(arguments->command, CtlCommand::kExplain);
+    EXPECT_EQ(arguments->sequence_id, 18446744073709551615u);
+    EXPECT_TRUE(arguments->json);
+  }
+  EXPECT_EQ(ParseArguments(Words{"explain", "help"})->command, CtlCommand::kHelp);
+}
+
 TEST(ArgumentsTest, HelpNamesEveryCommand) {
-  for (const char* command : {"status", "sequences", "top", "health", "version", "help"}) {
+  for (const char* command :
+       {"status", "sequences", "explain", "top", "health", "version", "help"}) {
     EXPECT_THAT(HelpText(), HasSubstr(std::string("\n  ") + command + " "));
   }
 }

@@ -2,6 +2,7 @@
 #include "client/ctl/commands.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/support/status.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -79,6 +80,47 @@ TEST_F(CommandsTest, SequencesAreATable) {
 TEST_F(CommandsTest, SequencesAsJsonAreAListEvenIfEmpty) {
   EXPECT_EQ(Run({"sequences", "--json"}), kCtlDone);
   EXPECT_THAT(out_.str(), HasSubstr("\"sequences\": []"));
+}
+
+v1::InspectSequenceResponse Inspection() {
+  v1::InspectSequenceResponse inspection;
+  inspection.set_tenant("first");
+  inspection.mutable_sequence()->mutable_policy()->set_preset("l2norm");
+  v1::LayerUsage* usage = inspection.mutable_sequence()->add_layers();
+  usage->add_kept_tokens(20);
+  v1::LayerKept* planned = inspection.mutable_plan()->add_layers();
+  planned->add_kept_tokens(15);
+  inspection.mutable_sequence()->mutable_last_job()->set_freed_later_bytes(2048);
+  inspection.mutable_sequence()->mutable_last_job()->set_detail("no room\x07");
+  return inspection;
+}
+
+TEST_F(CommandsTest, ExplainAsksForOneSequence) {
+  daemon_.SetInspection(Inspection());
+  EXPECT_EQ(Run({"explain", "4711"}), kCtlDone);
+  EXPECT_THAT(out_.str(), HasSubstr("4711, idle\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("first\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("2.0 KiB once others"));
+  EXPECT_THAT(out_.str(), HasSubstr("no room?\n"));
+  EXPECT_EQ(daemon_.UnaryCalls(), std::vector<std::string>{"InspectSequence"});
+}
+
+TEST_F(CommandsTest, ExplainIsForProgramsToo) {
+  daemon_.SetInspection(Inspection());
+  EXPECT_EQ(Run({"explain", "4711", "--json"}), kCtlDone);
+  EXPECT_THAT(out_.str(), StartsWith("{"));
+  EXPECT_THAT(out_.str(), HasSubstr("\"sequence_id\": \"4711\""));
+  EXPECT_THAT(out_.str(), HasSubstr("\"freed_later_bytes\": \"2048\""));
+}
+
+TEST_F(CommandsTest, ExplainTellsThatThereIsNoSuchSequence) {
+  v1::Error unknown;
+  unknown.set_code(static_cast<int>(grpc::StatusCode::NOT_FOUND));
+  unknown.set_message("there is no sequence 4711");
+  daemon_.RefuseUnary("InspectSequence", unknown);
+  EXPECT_EQ(Run({"explain", "4711"}), kCtlFailed);
+  EXPECT_THAT(out_.str(), IsEmpty());
+  EXPECT_THAT(err_.str(), HasSubstr("there is no sequence 4711"));
 }
 
 TEST_F(CommandsTest, HealthIsAnExitCode) {

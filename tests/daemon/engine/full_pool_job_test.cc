@@ -132,6 +132,7 @@ TEST_P(FullPoolJobTest, WhereNotEvenOneHeadFitsTheJobIsSkippedAndCounted) {
   EXPECT_EQ(status.pool, before);
   EXPECT_EQ(status.totals.JobsThatEnded(JobOutcome::kSkipped), 1);
   EXPECT_EQ(pool.driver().Info(sequence)->rollback_floor, 0);
+  EXPECT_THAT(pool.driver().Info(sequence)->last_job->detail, ::testing::HasSubstr("do not fit"));
   EXPECT_TRUE(pool.Answers(sequence) == answers);
   pool.Empty();
   EXPECT_TRUE(pool.Compress(sequence, Half()).ok());

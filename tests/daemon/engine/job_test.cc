@@ -180,6 +180,8 @@ TEST_P(JobTest, ForksShareAndAreNotChangedByTheOthersCompression) {
   ASSERT_TRUE(done.ok()) << done.status();
   EXPECT_EQ(done->freed_now_bytes, 0);
   EXPECT_GT(done->freed_later_bytes, 0);
+  EXPECT_EQ(world.driver->Info(world.sequence)->last_job->freed_later_bytes,
+            done->freed_later_bytes);
   EXPECT_EQ(AttendNamed(*world.driver, world.model, 0, {&*child}, 70)->out, before->out);
   EXPECT_GE(world.driver->Settled().pool.in_use, in_use);
   EXPECT_EQ(world.Held()[1].size(), 20u);
@@ -325,6 +327,24 @@ TEST_P(JobTest, AJobIsReportedAndCounted) {
   EXPECT_EQ(status.totals.evicted_slots, 80);
   EXPECT_EQ(info->held_bytes, status.pool.in_use);
   EXPECT_EQ(info->bytes_alone, info->held_bytes);
+}
+
+TEST_P(JobTest, AnInspectionTellsWhatAJobWouldDoAndDoesNothing) {
+  World world(GetParam(), golden::L2Count(10));
+  ASSERT_TRUE(world.Add(Prefill(world.sequence, 30, false)).ok());
+  InspectSequence inspect;
+  inspect.sequence = world.sequence.id;
+  const auto before = world.driver->Call(inspect);
+  ASSERT_TRUE(before.ok() && before->plan.has_value()) << before.status();
+  EXPECT_EQ(before->plan->kept_tokens, std::vector<int64_t>(4, 10));
+  EXPECT_EQ(before->plan->job.outcome, JobOutcome::kDryRun);
+  EXPECT_FALSE(before->info.last_job.has_value());
+  EXPECT_EQ(before->info.rows[0].kept_tokens, 30);
+  const auto step = world.driver->Begin({Decode(world.sequence)});
+  ASSERT_TRUE(step.ok()) << step.status();
+  const auto open = world.driver->Call(inspect);
+  EXPECT_EQ(open->info.open_step, step->step);
+  EXPECT_FALSE(open->plan.has_value());
 }
 
 TEST_P(JobTest, WhatAForkStillHoldsIsNotFreed) {

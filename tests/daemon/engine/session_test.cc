@@ -90,6 +90,44 @@ TEST_P(SessionTest, ALeaseRunsOutUnlessItIsRenewed) {
   EXPECT_EQ(driver->Settled().pool.in_use, 0);
 }
 
+template <class Command>
+auto Look(EngineDriver& driver, const Caller& caller, const TestSequence& sequence) {
+  Command command;
+  command.caller = caller;
+  command.sequence = sequence.id;
+  return driver.Call(std::move(command));
+}
+
+TEST_P(SessionTest, WhoLooksOnRenewsNoLease) {
+  auto driver = MakeDriver(GetParam());
+  const TestModel model = driver->Register();
+  CreateSequence create;
+  create.lease = absl::Seconds(100);
+  TestSequence sequence = driver->Create(model, {}, create);
+  ASSERT_TRUE(RunStep(*driver, model, {Prefill(sequence, 20)}).ok());
+  driver->Advance(absl::Seconds(60));
+  const Caller operator_caller{.looks_on = true};
+  EXPECT_TRUE(Look<ExplainSequence>(*driver, operator_caller, sequence).ok());
+  EXPECT_TRUE(Look<GetSequence>(*driver, operator_caller, sequence).ok());
+  const auto inspected = Look<InspectSequence>(*driver, operator_caller, sequence);
+  ASSERT_TRUE(inspected.ok()) << inspected.status();
+  EXPECT_EQ(inspected->info.lease_left, absl::Seconds(40));
+  EXPECT_EQ(inspected->info.length, 20);
+}
+
+TEST_P(SessionTest, OnlyWhoSeesEveryTenantFindsOthersSequences) {
+  auto driver = MakeDriver(GetParam());
+  const TestSequence sequence = driver->Create(driver->Register());
+  const Caller other{.tenant = 1, .looks_on = true};
+  const Caller all{.tenant = 1, .looks_on = true, .sees_every_tenant = true};
+  EXPECT_THAT(Look<InspectSequence>(*driver, other, sequence),
+              RefusedFor(Reason::kUnknownSequence));
+  EXPECT_THAT(Look<ExplainSequence>(*driver, other, sequence),
+              RefusedFor(Reason::kUnknownSequence));
+  EXPECT_EQ(Look<InspectSequence>(*driver, all, sequence)->info.tenant, 0);
+  EXPECT_TRUE(Look<ExplainSequence>(*driver, all, sequence).ok());
+}
+
 TEST_P(SessionTest, WhatIsLeftOfALeaseShrinksUntilACallRenewsIt) {
   auto driver = MakeDriver(GetParam());
   const TestModel model = driver->Register();

@@ -27,6 +27,12 @@ class AdminServiceTest : public ServiceFixture {
   }
 };
 
+void ExpectLooksOn(const Caller& caller, int32_t tenant, bool sees_every_tenant) {
+  EXPECT_TRUE(caller.looks_on);
+  EXPECT_EQ(caller.tenant, tenant);
+  EXPECT_EQ(caller.sees_every_tenant, sees_every_tenant);
+}
+
 std::vector<SessionInfo> ThreeSessions() {
   std::vector<SessionInfo> sessions(3);
   for (size_t i = 0; i < sessions.size(); ++i) {
@@ -64,6 +70,39 @@ TEST_F(AdminServiceTest, AsksForOneSequenceMoreThanThePage) {
   });
   EXPECT_TRUE(status.ok());
   EXPECT_EQ(response.next_page_token(), "");
+}
+
+TEST_F(AdminServiceTest, LooksOnAtOnesOwnSequences) {
+  const auto inspect = Parse<v1::InspectSequenceRequest>("sequence_id: SEQ");
+  v1::InspectSequenceResponse inspected;
+  EXPECT_EQ(Call(&v1::Admin::Stub::InspectSequence, inspect, &inspected, [&] {
+              const InspectSequence command = engine_.Take<InspectSequence>();
+              ExpectLooksOn(command.caller, 1, false);
+              command.done(absl::NotFoundError("none"));
+            }).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  const auto explain = Parse<v1::ExplainSequenceRequest>("sequence_id: SEQ kv_head: 3");
+  v1::ExplainSequenceResponse explained;
+  ASSERT_TRUE(Call(&v1::Admin::Stub::InspectHeadCache, explain, &explained, [&] {
+                const ExplainSequence command = engine_.Take<ExplainSequence>();
+                ExpectLooksOn(command.caller, 1, false);
+                EXPECT_EQ(command.kv_head, 3);
+                Explained answer;
+                answer.kept_positions = {2, 5};
+                command.done(answer);
+              }).ok());
+  EXPECT_THAT(explained.kept_positions(), testing::ElementsAre(2, 5));
+}
+
+TEST_F(AdminServiceTest, InspectionsOfNothingAreRefused) {
+  grpc::ClientContext context, other;
+  v1::InspectSequenceResponse inspected;
+  EXPECT_EQ(admin_->InspectSequence(&context, {}, &inspected).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  v1::ExplainSequenceResponse explained;
+  const auto request = Parse<v1::ExplainSequenceRequest>("sequence_id: SEQ layer: -1");
+  EXPECT_EQ(admin_->InspectHeadCache(&other, request, &explained).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(AdminServiceTest, StatusShowsPoolAndState) {
@@ -115,6 +154,16 @@ TEST_F(AdminSocketTest, ShowsAllTenants) {
   const auto serve = [&] { engine_.Take<ListSessions>().done(ThreeSessions()); };
   ASSERT_TRUE(Call(&v1::Admin::Stub::ListClients, {}, &response, serve).ok());
   EXPECT_EQ(response.clients_size(), 3);
+}
+
+TEST_F(AdminSocketTest, LooksOnAtEveryTenantsSequences) {
+  const auto request = Parse<v1::ExplainSequenceRequest>("sequence_id: SEQ");
+  v1::ExplainSequenceResponse response;
+  EXPECT_TRUE(Call(&v1::Admin::Stub::InspectHeadCache, request, &response, [&] {
+                const ExplainSequence command = engine_.Take<ExplainSequence>();
+                ExpectLooksOn(command.caller, 0, true);
+                command.done(Explained{});
+              }).ok());
 }
 
 TEST_F(AdminSocketTest, ReclaimFreesNothingWhileNothingIsCached) {
