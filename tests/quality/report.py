@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from comparisons import comparisons_of
 from example import figures
 from plots import draw
 from progress import say
@@ -16,7 +17,7 @@ from tasks import Task
 def report(finished: Sequence[Finished], tasks: Sequence[Task]) -> bool:
     """Writes everything; the table also to stdout. Whether every promise is kept."""
     rows = rows_of(finished)
-    checks = checks_of(finished)
+    checks = checks_of(finished) + comparisons_of(finished)
     folder = figures.write("quality_checks.json", checks).parent
     listed = json.dumps([asdict(row) for row in rows], indent=2)
     (folder / "quality.json").write_text(listed + "\n")

@@ -57,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measuring = Measuring(client)
         try:
             _check_policies(measuring, lines, tasks, options.budgets)
-            complete = _measure(measuring, store, cells)
+            complete = measure_all(measuring, store, cells)
         except sluice.SluiceError as error:
             raise DaemonError(f"{error}\n{daemon.log_tail()}") from error
-        finished = list(_finished(measuring, store, cells))
+        finished = list(finished_of(measuring, store, cells))
         measuring.close()
     kept = report(finished, tasks)
     if not complete:
@@ -122,7 +122,7 @@ def _check_policies(
             raise ArgumentError(f"{where}: the daemon refuses {policy}: {error}") from error
 
 
-def _measure(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -> bool:
+def measure_all(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -> bool:
     """Whether all cells are finished now, and not interrupted."""
     left = [cell for cell in cells if store.find(cell.key(measuring.model_hash)) is None]
     say(f"{len(cells)} cells, {len(cells) - len(left)} of them finished already in {store.path}")
@@ -139,7 +139,7 @@ def _measure(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -> b
     return True
 
 
-def _finished(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -> Iterator[Finished]:
+def finished_of(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -> Iterator[Finished]:
     for cell in cells:
         record = store.find(cell.key(measuring.model_hash))
         if record is not None:
