@@ -80,6 +80,6 @@ def test_what_no_run_has_written_is_refused_and_left_alone(path: Path, line: str
     fill(path, made(0))
     content = path.read_text() + line + "\n"
     path.write_text(content)
-    with pytest.raises(StoreError, match="cells.jsonl:2"):
+    with pytest.raises(StoreError, match=r"cells\.jsonl:2"):
         CellStore(path, "daemon a")
     assert path.read_text() == content

@@ -24,7 +24,7 @@ def exponential(interval: Interval) -> Interval:
 
 
 def wilson(shares: Sequence[float]) -> Interval:
-    """The mean of samples in [0, 1] with Wilson's score interval (Wilson 1927) for that many trials.
+    """The mean of samples in [0, 1] with Wilson's score interval (1927) for so many trials.
 
     Exact in its sense for samples of 0 and 1; for shares, whose mean varies less, it is wide.
     Raises ValueError without samples, or for one outside of [0, 1].

@@ -30,8 +30,10 @@ class PolicyLine:
     lossless_at_full: bool = True
 
     def policy(self, budget_tokens: int, triggers: sluice.Triggers) -> sluice.Policy:
-        more = {"triggers": triggers} if self.sized else {}
-        return sluice.Policy(self.preset, **more, **self.parameters(budget_tokens))
+        parameters = self.parameters(budget_tokens)
+        if self.sized:
+            parameters["triggers"] = triggers
+        return sluice.Policy(self.preset, **parameters)
 
 
 def _nothing(budget_tokens: int) -> dict[str, Any]:

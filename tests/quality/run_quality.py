@@ -94,9 +94,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _chosen(
-    what: str, names: Sequence[str] | None, known: Sequence[Named]
-) -> list[Named]:
+def _chosen(what: str, names: Sequence[str] | None, known: Sequence[Named]) -> list[Named]:
     """All of them where no names are given. Raises ArgumentError."""
     by_name = {one.name: one for one in known}
     unknown = [name for name in names or () if name not in by_name]
@@ -139,7 +137,9 @@ def measure_all(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -
     return True
 
 
-def finished_of(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -> Iterator[Finished]:
+def finished_of(
+    measuring: Measuring, store: CellStore, cells: Sequence[Cell]
+) -> Iterator[Finished]:
     for cell in cells:
         record = store.find(cell.key(measuring.model_hash))
         if record is not None:

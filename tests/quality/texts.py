@@ -80,7 +80,7 @@ def _prose(seed: int, tokens: int) -> tuple[int, ...]:
 
 def _pairs(generator: random.Random, count: int) -> list[tuple[str, str]]:
     keys: set[str] = set()
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     while len(pairs) < count:
         key = "".join(generator.choices(string.ascii_lowercase, k=_KEY_LETTERS))
         letters = generator.choice((string.digits, string.ascii_uppercase))

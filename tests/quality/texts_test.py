@@ -66,7 +66,7 @@ def test_recall_spreads_what_it_hides() -> None:
 
 @pytest.mark.parametrize(("prompt_tokens", "asked"), [(40, 4), (1024, 9)])
 def test_recall_refuses_what_does_not_fit(prompt_tokens: int, asked: int) -> None:
-    with pytest.raises(ValueError, match="prompt_tokens|asked"):
+    with pytest.raises(ValueError, match=r"prompt_tokens|asked"):
         texts.recall(0, prompt_tokens, 8, asked)
 
 

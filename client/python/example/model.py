@@ -53,12 +53,14 @@ class Model:
         would stand beyond the model's last position.
         """
         x = self._layers(token_ids, attention, prefill, prefill_end)
-        return self._logits(x[-1:])[0]
+        logits: Float32Array = self._logits(x[-1:])[0]
+        return logits
 
     def foretell(self, token_ids: Sequence[int], attention: Attention) -> Float32Array:
         """As `step` for tokens after the prompt, with the logits after each of them:
         `[tokens, vocabulary]`."""
-        return self._logits(self._layers(token_ids, attention, False, False))
+        x = self._layers(token_ids, attention, False, False)
+        return self._logits(x)
 
     def _layers(
         self, token_ids: Sequence[int], attention: Attention, prefill: bool, prefill_end: bool
@@ -71,7 +73,7 @@ class Model:
                 f"{self.config.max_positions} positions"
             )
         attention.begin_step(token_ids, prefill=prefill, prefill_end=prefill_end)
-        x = self._weights.embedding[np.asarray(token_ids)]
+        x: Float32Array = self._weights.embedding[np.asarray(token_ids)]
         for number, layer in enumerate(self._weights.layers):
             x = x + self._attention(number, layer, x, first, attention)
             x = x + self._mlp(layer, x)
