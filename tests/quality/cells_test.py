@@ -58,11 +58,29 @@ def test_policies_act_at_the_prompts_end_or_all_the_while() -> None:
     assert (streamed.prefill_end, streamed.every_tokens) == (False, SMOKE_SIZES.stream_step)
 
 
+def resolved(preset: str, window_tokens: int = 0) -> sluice.ResolvedPolicy:
+    return sluice.ResolvedPolicy(
+        policy=sluice.Policy(preset),
+        observation_window_tokens=window_tokens,
+        every_query_row=False,
+        joint_key_value_query=False,
+        rope_table=False,
+        allows_rollback=True,
+        adopts_prefixes=True,
+    )
+
+
 def test_a_preset_without_a_line_gets_one_with_budget_tokens() -> None:
-    found = lines_for(["full", "another", "l2norm"])
+    found = lines_for([resolved(name) for name in ("full", "another", "l2norm")])
     assert [one.preset for one in found] == ["full", "l2norm", "l2norm", "l2norm", "another"]
     policy = found[-1].policy(17, TRIGGERS)
     assert policy == sluice.Policy("another", budget_tokens=17, triggers=TRIGGERS)
+
+
+def test_an_observation_window_takes_at_most_half_of_the_budget() -> None:
+    (found,) = lines_for([resolved("another", window_tokens=32)])
+    windows = {tokens: found.parameters(tokens)["window_tokens"] for tokens in (2, 10, 64, 500)}
+    assert windows == {2: 1, 10: 5, 64: 32, 500: 32}
 
 
 def test_a_policy_is_described_by_all_that_is_set() -> None:

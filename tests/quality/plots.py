@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from summary import Row
 from table import percent
 from tasks import Measure, Task
@@ -64,6 +65,9 @@ def _over_budgets(rows: Sequence[Row], task: Task) -> Figure:
     axes.minorticks_off()
     if task.measure is Measure.PERPLEXITY:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)))
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="budget, share of the tokens", ylabel=task.measure.value, title=task.name)
     axes.legend(fontsize="small")
     return figure
@@ -90,6 +94,7 @@ def _depth_map(axes: Axes, rows: Sequence[Row]) -> Any:
     known = {(row.task.rpartition("@")[2], row.budget): row.value for row in rows}
     missing = float("nan")
     grid = [[known.get((depth, budget), missing) for budget in budgets] for depth in depths]
-    axes.set_xticks(range(len(budgets)), [percent(one) for one in budgets], fontsize="x-small")
+    labels = [percent(one) for one in budgets]
+    axes.set_xticks(range(len(budgets)), labels, fontsize="x-small", rotation=45)
     axes.set_yticks(range(len(depths)), depths, fontsize="x-small")
     return axes.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto")

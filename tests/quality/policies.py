@@ -1,7 +1,8 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """The policies that are measured, one line each, with how a budget becomes their parameters.
 
-A preset of the daemon without a line here is measured with `budget_tokens` alone.
+A preset of the daemon without a line here is measured with `budget_tokens`, and with its own
+observation window where it has one, but no more of it than half of the budget.
 """
 
 from collections.abc import Callable, Iterable
@@ -66,13 +67,24 @@ LINES = (
 )
 
 
-def lines_for(presets: Iterable[str]) -> list[PolicyLine]:
+def lines_for(presets: Iterable[sluice.ResolvedPolicy]) -> list[PolicyLine]:
     """The lines of these presets, `full` first; every preset has one at least."""
-    known = list(presets)
+    known = {resolved.policy.preset: resolved for resolved in presets}
     found = [line for line in LINES if line.preset in known]
     covered = {line.preset for line in found}
-    found += [PolicyLine(name, name, _budget_tokens) for name in known if name not in covered]
-    return found
+    return found + [_line_of(one) for name, one in known.items() if name not in covered]
+
+
+def _line_of(resolved: sluice.ResolvedPolicy) -> PolicyLine:
+    most_window_tokens = resolved.observation_window_tokens
+
+    def parameters(budget_tokens: int) -> dict[str, Any]:
+        given = _budget_tokens(budget_tokens)
+        if most_window_tokens > 0:
+            given["window_tokens"] = max(1, min(most_window_tokens, budget_tokens // 2))
+        return given
+
+    return PolicyLine(resolved.policy.preset, resolved.policy.preset, parameters)
 
 
 def described(policy: sluice.Policy) -> str:

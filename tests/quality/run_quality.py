@@ -49,10 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         if store.of_other_daemons:
             say(f"{store.of_other_daemons} cells of other builds not used (see --any-daemon)")
-        presets = [preset.policy.preset for preset in client.capabilities().presets]
         # Nothing can be compared without it.
         chosen = options.policies and list(dict.fromkeys(["full", *options.policies]))
-        lines = _chosen("policies", chosen, lines_for(presets))
+        lines = _chosen("policies", chosen, lines_for(client.capabilities().presets))
         cells = cells_of(lines, options.budgets, tasks, options.samples)
         measuring = Measuring(client)
         try:

@@ -33,12 +33,12 @@ class Smoke:
 def smoke() -> Iterator[Smoke]:
     with Daemon(flags=[f"--pool_bytes={POOL_BYTES}"]) as daemon:
         with sluice.Client(daemon.address) as client:
-            presets = [preset.policy.preset for preset in client.capabilities().presets]
+            presets = client.capabilities().presets
             measuring = Measuring(client)
             cells = cells_of(lines_for(presets), BUDGETS, TASKS, 1)
             finished = [(cell, measuring.measure(cell)) for cell in cells]
             measuring.close()
-        yield Smoke(presets, finished)
+        yield Smoke([preset.policy.preset for preset in presets], finished)
         assert daemon.stop() == 0, daemon.log_tail()
 
 
