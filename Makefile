@@ -5,12 +5,14 @@ export JOBS
 # Everything but `fuzz`, whose targets run for as long as one lets them.
 PRESETS := default clang-all asan-all tsan-all
 
-.PHONY: help run build test test-all bench clean
+.PHONY: help run build test test-all bench quality quality-smoke clean
 
 help:
 	@echo "make run            install what is missing, build, run the example engine against sluiced"
 	@echo "make test           install what is missing, build, run every test"
 	@echo "make bench          benchmarks; PEERS=1 also installs PyTorch and measures it"
+	@echo "make quality        what every policy costs in quality, over budgets; goes on where it was"
+	@echo "make quality-smoke  a few cells of that, and what must hold of them"
 	@echo "make build          install what is missing and build everything"
 	@echo "make test-all       every test under: $(PRESETS)"
 	@echo "make clean          remove the build folder"
@@ -39,6 +41,20 @@ bench:
 	@deploy/bootstrap $(if $(filter 1,$(PEERS)),--peers)
 	@deploy/build
 	@SLUICE_BUILD_DIR=build/default .venv/bin/python -u tests/bench/run_bench.py $(if $(filter 1,$(PEERS)),--peers)
+
+quality quality-smoke: export SLUICED := $(CURDIR)/build/default/daemon/sluiced
+quality quality-smoke: export OMP_NUM_THREADS := 1
+
+# QUALITY: options of the run, such as QUALITY="--samples 10".
+quality:
+	@deploy/bootstrap
+	@deploy/build sluiced
+	@.venv/bin/python -u tests/quality/run_quality.py $(QUALITY)
+
+quality-smoke:
+	@deploy/bootstrap
+	@deploy/build sluiced
+	@.venv/bin/python -m pytest -q -p no:cacheprovider tests/quality/smoke_test.py
 
 clean:
 	rm -rf build

@@ -52,6 +52,20 @@ class Model:
         Returns the logits `[vocabulary]` after the last token. Raises ValueError when a token
         would stand beyond the model's last position.
         """
+        x = self._layers(token_ids, attention, prefill, prefill_end)
+        logits: Float32Array = self._logits(x[-1:])[0]
+        return logits
+
+    def foretell(self, token_ids: Sequence[int], attention: Attention) -> Float32Array:
+        """As `step` for tokens after the prompt, with the logits after each of them:
+        `[tokens, vocabulary]`."""
+        x = self._layers(token_ids, attention, False, False)
+        return self._logits(x)
+
+    def _layers(
+        self, token_ids: Sequence[int], attention: Attention, prefill: bool, prefill_end: bool
+    ) -> Float32Array:
+        """What the last layer leaves, `[tokens, width]`."""
         first = attention.length
         if first + len(token_ids) > self.config.max_positions:
             raise ValueError(
@@ -59,12 +73,14 @@ class Model:
                 f"{self.config.max_positions} positions"
             )
         attention.begin_step(token_ids, prefill=prefill, prefill_end=prefill_end)
-        weights = self._weights
-        x = weights.embedding[np.asarray(token_ids)]
-        for number, layer in enumerate(weights.layers):
+        x: Float32Array = self._weights.embedding[np.asarray(token_ids)]
+        for number, layer in enumerate(self._weights.layers):
             x = x + self._attention(number, layer, x, first, attention)
             x = x + self._mlp(layer, x)
-        logits: Float32Array = self._norm(x[-1:], weights.final_norm)[0] @ weights.unembedding
+        return x
+
+    def _logits(self, x: Float32Array) -> Float32Array:
+        logits: Float32Array = self._norm(x, self._weights.final_norm) @ self._weights.unembedding
         return logits
 
     def _attention(

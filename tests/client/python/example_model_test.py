@@ -43,6 +43,16 @@ def test_the_passkey_is_found_without_compression(model: Model, depth: float) ->
     assert found == prompt.answer + b"."
 
 
+def test_every_token_is_foretold_as_in_steps_of_one(model: Model) -> None:
+    prompt = passkey_prompt(200).token_ids
+    at_once, one_by_one = (InProcessAttention(model.config) for _ in range(2))
+    prefill(model, at_once, prompt[:150])
+    prefill(model, one_by_one, prompt[:150])
+    expected = [model.step([token], one_by_one) for token in prompt[150:]]
+    found = model.foretell(prompt[150:], at_once)
+    np.testing.assert_allclose(found, np.stack(expected), rtol=0, atol=1e-3)
+
+
 def test_a_step_beyond_the_last_position_is_refused(model: Model) -> None:
     attention = InProcessAttention(model.config)
     with pytest.raises(ValueError, match="2049 tokens from position 0"):
