@@ -1,6 +1,8 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """What the daemon has to know of a Hugging Face model, read from its config and its modules."""
 
+import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +39,7 @@ def model_spec(model: PreTrainedModel, page_size_tokens: int) -> ModelSpec:
         raise ValueError(f"model: of {model.dtype}; must be of {[str(dtype) for dtype in _DTYPES]}")
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     tables = rope_tables(model)
-    return ModelSpec(
+    spec = ModelSpec(
         name=config.name_or_path or config.model_type,
         q_heads=config.num_attention_heads,
         k_dim=head_dim,
@@ -55,6 +57,9 @@ def model_spec(model: PreTrainedModel, page_size_tokens: int) -> ModelSpec:
         page_size_tokens=page_size_tokens,
         rope_tables=tables,
     )
+    # The daemon wants one geometry a name, and a path may come to hold another model.
+    geometry = spec.to_wire().SerializeToString(deterministic=True)
+    return replace(spec, name=f"{spec.name} {hashlib.sha256(geometry).hexdigest()[:12]}")
 
 
 def windows(config: Any) -> list[int]:

@@ -35,7 +35,9 @@ def _before_forward(module: torch.nn.Module, _: Any, inputs: dict[str, Any]) -> 
         raise ValueError("use_cache: False; a SluiceCache as past_key_values needs it")
     if inputs.get("output_attentions") or module.config.output_attentions:  # type: ignore[union-attr]
         raise ValueError('output_attentions: not with a SluiceCache; use the attention "eager"')
-    if module.training and module.is_gradient_checkpointing:
+    if module.training and any(
+        getattr(part, "gradient_checkpointing", False) for part in module.modules()
+    ):
         raise ValueError("gradient checkpointing: not with a SluiceCache; call model.eval()")
     cache.note_inputs(_contents(inputs))
 
