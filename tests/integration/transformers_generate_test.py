@@ -4,7 +4,6 @@
 # ruff: noqa: E402
 
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
@@ -19,7 +18,6 @@ from example.daemon import Daemon
 from example.prompts import text_prompt
 from sluice.transformers import SluiceCache
 from transformers_models import (
-    VOCABULARY,
     Pair,
     difference,
     left_padded,
@@ -29,6 +27,19 @@ from transformers_models import (
 )
 
 NEW_TOKENS = 24
+
+
+class CountingCache(SluiceCache):
+    """Counts what an assistant proposed in vain, and its passes."""
+
+    refused_tokens = 0
+    passes = 0
+
+    def crop(self, tokens_to_remove: int) -> None:
+        before = self.get_seq_length()
+        super().crop(tokens_to_remove)
+        self.refused_tokens += before - self.get_seq_length()
+        self.passes += 1
 
 
 @pytest.fixture(params=["llama", "qwen2_windows", "qwen3", "mistral"])
@@ -43,7 +54,7 @@ def llama() -> Pair:
 
 @pytest.fixture(scope="module")
 def trained() -> Pair:
-    return Pair(trained_model(), trained_model(attn_implementation="eager"))
+    return Pair(trained_model(), trained_model(attn_implementation="sdpa"))
 
 
 def texts(
@@ -62,13 +73,13 @@ def held(cache: SluiceCache) -> set[int]:
 
 
 def test_greedy_text_of_the_trained_model_over_512_tokens(daemon: Daemon, trained: Pair) -> None:
-    prompt = {"input_ids": torch.tensor([text_prompt(300)])}
+    prompt = {"input_ids": torch.tensor([text_prompt(40)])}
     cache = SluiceCache(trained.daemon, daemon.address)
     found, expected = texts(trained, cache, prompt, max_new_tokens=512)
-    assert found.shape == (1, 812)
+    assert found.shape == (1, 552)
     assert torch.equal(found, expected)
     # The last token was chosen, not read.
-    assert cache.sequences[0].get().length == cache.get_seq_length() == 811
+    assert cache.sequences[0].get().length == cache.get_seq_length() == 551
 
 
 def test_greedy_text_of_every_family(daemon: Daemon, pair: Pair) -> None:
@@ -121,19 +132,19 @@ def test_beams_share_their_prompt(daemon: Daemon, llama: Pair) -> None:
 
 def test_an_assistant_model(daemon: Daemon, trained: Pair) -> None:
     assistant = trained_model(num_hidden_layers=2)
-    cache = SluiceCache(trained.daemon, daemon.address)
-    cache.crop = Mock(wraps=cache.crop)
+    cache = CountingCache(trained.daemon, daemon.address)
     prompt = {"input_ids": torch.tensor([text_prompt(100)])}
     found, expected = texts(trained, cache, prompt, assistant_model=assistant, max_new_tokens=48)
     assert torch.equal(found, expected)
-    assert cache.crop.call_count < 48
+    assert 0 < cache.passes < 48
+    assert cache.refused_tokens > 0
     assert cache.get_seq_length() == 147
-    assert cache.sequences[0].length > 147  # proposed, and taken off with the next step
-    trained.daemon(found[:, 147:], past_key_values=cache)
+    with torch.no_grad():
+        trained.daemon(found[:, 147:], past_key_values=cache)
     assert cache.sequences[0].get().length == 148
 
 
-def test_an_assistant_with_a_policy(daemon: Daemon, trained: Pair) -> None:
+def test_a_policy_evicts_while_tokens_are_proposed(daemon: Daemon, trained: Pair) -> None:
     policy = sluice.Policy("sink_window", sink_tokens=4, recent_tokens=64)
     prompt = {"input_ids": torch.tensor([text_prompt(200)])}
     plain = SluiceCache(trained.daemon, daemon.address, policy, draft_tokens=8)
@@ -232,20 +243,17 @@ def test_rows_are_repeated_selected_and_cropped(daemon: Daemon, llama: Pair) -> 
 
 
 @pytest.mark.parametrize("preset", ["sink_window", "l2norm"])
-def test_policies_by_name_and_with_parameters(
-    daemon: Daemon, trained: Pair, preset: str
-) -> None:
+def test_policies_by_name_and_with_parameters(daemon: Daemon, trained: Pair, preset: str) -> None:
     cache = SluiceCache(trained.daemon, daemon.address, preset)
     assert cache.policy.policy.preset == preset
     parameters = {
         "sink_window": {"sink_tokens": 4, "recent_tokens": 100},
-        "l2norm": {"budget_tokens": 104, "prune_after_tokens": 0, "skip_layers": ()},
+        "l2norm": {"ratio": sluice.Ratio(0.25), "prune_after_tokens": 0, "skip_layers": ()},
     }
-    cache = SluiceCache(trained.daemon, daemon.address, sluice.Policy(preset, **parameters[preset]))
+    policy = sluice.Policy(preset, **parameters[preset])
+    cache = SluiceCache(trained.daemon, daemon.address, policy)
     found, _ = texts(trained, cache, {"input_ids": torch.tensor([text_prompt(400)])})
     info = cache.sequences[0].get()
     assert info.length == 400 + NEW_TOKENS - 1
     assert max(max(layer.kept_tokens) for layer in info.layers) <= 104 + NEW_TOKENS
     assert found.shape[1] == 400 + NEW_TOKENS
-    assert int(found.max()) < trained.daemon.config.vocab_size
-    assert VOCABULARY < trained.daemon.config.vocab_size
