@@ -13,8 +13,10 @@ try:
     import torch  # noqa: F401
     import transformers  # noqa: F401
 except ModuleNotFoundError as error:
-    message = "sluice.transformers needs PyTorch and transformers: pip install 'sluice[transformers]'"
-    raise ModuleNotFoundError(message, name=error.name) from error
+    raise ModuleNotFoundError(
+        "sluice.transformers needs PyTorch and transformers: pip install 'sluice[transformers]'",
+        name=error.name,
+    ) from error
 
 from sluice.transformers.cache import SluiceCache
 

@@ -80,7 +80,9 @@ def attend(
         shape = list(attention_mask.shape)
         raise ValueError(f"attention_mask: of shape {shape}; a SluiceCache takes [batch, tokens]")
     if dropout:
-        raise ValueError(f"attention_dropout: {dropout}; must be 0 with a SluiceCache: model.eval()")
+        raise ValueError(
+            f"attention_dropout: {dropout}; must be 0 with a SluiceCache: model.eval()"
+        )
     layer: int = module.layer_idx  # type: ignore[assignment]
     cache.check_call(layer, scaling, options)
     padding = arguments["attention_mask"] if arguments else None

@@ -76,7 +76,7 @@ def windows(config: Any) -> list[int]:
 
 def rope_tables(model: PreTrainedModel) -> tuple[RopeTable, ...]:
     """The one table of the model; none where its angles depend on the length of the text."""
-    rotary = model.base_model.rotary_emb
+    rotary: Any = model.base_model.rotary_emb
     if rotary.rope_type in _ROPE_WITHOUT_TABLE:
         return ()
     inv_freq = rotary.inv_freq.float().tolist()

@@ -29,7 +29,7 @@ def watch(module: torch.nn.Module) -> None:
 
 def _before_forward(module: torch.nn.Module, _: Any, inputs: dict[str, Any]) -> None:
     cache = inputs.get("past_key_values")
-    if not hasattr(cache, "note_inputs"):
+    if cache is None or not hasattr(cache, "note_inputs"):
         return
     if inputs.get("use_cache") is False:
         raise ValueError("use_cache: False; a SluiceCache as past_key_values needs it")

@@ -43,6 +43,15 @@ class Forward:
     leaders: list[int]
     new: Array
 
+    @classmethod
+    def of(cls, rows: Sequence[Row], leaders: list[int], new: Array) -> "Forward":
+        """A pass that adds `new` to the rows."""
+        grown = [
+            replace(row, real=np.concatenate([row.real, new[index]]))
+            for index, row in enumerate(rows)
+        ]
+        return cls(grown, leaders, new)
+
     def entries(self, draft_tokens: int) -> list[StepEntry]:
         """What the daemon is to be told of the pass: an entry for each leader with tokens."""
         columns = self.new.shape[1]
