@@ -205,6 +205,30 @@ def test_refusals_of_models_and_policies(daemon: Daemon, llama: Pair) -> None:
         llama.daemon(random_tokens(1, 5), past_key_values=cache)
 
 
+def test_a_full_pool_refuses_a_pass_as_a_whole() -> None:
+    model = trained_model()
+    with Daemon(flags=[f"--pool_bytes={16 << 20}"]) as daemon:
+        cache = SluiceCache(model, daemon.address, max_wait_s=0)
+        token_ids = torch.tensor([text_prompt(1)]).expand(2, 1500)
+        mask = torch.ones(2, 1500, dtype=torch.long)
+        mask[1, 0] = 0  # unequal rows, so that none is shared
+        with pytest.raises(sluice.ResourceExhausted):
+            model(token_ids, attention_mask=mask, past_key_values=cache)
+        assert cache.get_seq_length() == 0
+        found = model(token_ids[:, :300], past_key_values=cache).logits
+        assert difference(found, trained_model()(token_ids[:, :300]).logits) < BOUND
+
+
+def test_a_dropped_cache_frees_its_sequences(daemon: Daemon, llama: Pair) -> None:
+    with sluice.Client(daemon.address) as client:
+        cache = SluiceCache(llama.daemon, client)
+        llama.daemon(random_tokens(1, 5), past_key_values=cache)
+        (sequence,) = cache.sequences
+        del cache
+        with pytest.raises(sluice.NotFound):
+            sequence.get()
+
+
 def test_a_closed_cache_has_freed_its_sequences(daemon: Daemon, llama: Pair) -> None:
     with sluice.Client(daemon.address) as client:
         with SluiceCache(llama.daemon, client) as cache:
