@@ -19,6 +19,7 @@ from example.daemon import Daemon
 from wire import Wire
 
 POOL_BYTES = 64 << 20
+SKIPPED_EXIT_CODE = 77
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +44,10 @@ def limited_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]
     with Daemon(flags=[f"--config={config}", f"--pool_bytes={LIMITED_POOL_BYTES}"]) as daemon:
         yield daemon
         assert daemon.stop() == 0, daemon.log_tail()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Tells ctest that a file was skipped as a whole, by the exit code that it knows for that."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and reporter.stats.get("skipped"):
+        session.exitstatus = SKIPPED_EXIT_CODE
