@@ -32,9 +32,9 @@ std::vector<int64_t> PyramidLine(int64_t mean_slots, int64_t low_end_slots, int6
 
 std::vector<int64_t> PyramidBudgets(int64_t mean_slots, int64_t low_end_slots,
                                     int64_t window_tokens, int64_t held_slots, int64_t layers) {
-  const int64_t slots = std::max<int64_t>(held_slots - window_tokens, 0);
+  const int64_t slots = held_slots - window_tokens;
   if (slots <= mean_slots || held_slots < 2 * mean_slots) {
-    return std::vector<int64_t>(static_cast<size_t>(layers), std::min(slots, mean_slots));
+    return std::vector<int64_t>(static_cast<size_t>(layers), mean_slots);
   }
   return PyramidLine(mean_slots, low_end_slots, slots, layers);
 }

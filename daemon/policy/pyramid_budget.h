@@ -17,10 +17,9 @@ namespace sluice {
 std::vector<int64_t> PyramidLine(int64_t mean_slots, int64_t low_end_slots, int64_t slots,
                                  int64_t layers);
 
-// What each of `layers` layers keeps of the slots before a window of
-// `window_tokens`, where a layer holds `held_slots`, window included: all, where
-// that is at most the mean; the mean, where it is less than twice `mean_slots`;
-// else the line.
+// The slots that each of `layers` layers may keep before a window of `window_tokens`,
+// where a layer holds `held_slots`, window included: the line or, where these are
+// fewer than twice `mean_slots` or all fit, the mean.
 std::vector<int64_t> PyramidBudgets(int64_t mean_slots, int64_t low_end_slots,
                                     int64_t window_tokens, int64_t held_slots, int64_t layers);
 

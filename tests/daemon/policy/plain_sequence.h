@@ -60,6 +60,7 @@ class PlainSequence {
   void set_policy(PolicyPtr policy) { policy_ = std::move(policy); }
   void set_draft_tokens(int64_t tokens) { draft_tokens_ = tokens; }
   void set_shared_tokens(int64_t tokens) { shared_tokens_ = tokens; }
+  int64_t draft_tokens() const { return draft_tokens_; }
   int64_t jobs() const { return jobs_; }
   const std::vector<std::vector<int32_t>>& held() const { return held_; }
 

@@ -46,8 +46,7 @@ TEST(PyramidBudgetsTest, ShortPromptsHaveNoPyramid) {
   EXPECT_EQ(PyramidBudgets(56, 2, 8, 111, 4), Budgets(4, 56));
   EXPECT_EQ(PyramidBudgets(56, 2, 8, 112, 4), (Budgets{104, 72, 40, 8}));
   EXPECT_EQ(PyramidBudgets(56, 2, 8, 64, 4), Budgets(4, 56));
-  EXPECT_EQ(PyramidBudgets(56, 2, 8, 20, 4), Budgets(4, 12));
-  EXPECT_EQ(PyramidBudgets(56, 2, 8, 5, 4), Budgets(4, 0));
+  EXPECT_EQ(PyramidBudgets(56, 2, 8, 5, 4), Budgets(4, 56));
 }
 
 TEST(PyramidBudgetsTest, ANarrowBudgetNeverExceedsWhatALayerHolds) {
