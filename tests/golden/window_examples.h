@@ -1,8 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Worked examples of the window-score methods: related methods 3(h), 6(h) and core
-// methods 1(i), the pooling checks included.
+// Worked examples of the window-score methods: related methods 3(h), 4(h), 6(h) and
+// core methods 1(i), the pooling checks included.
 
 #include <cstdint>
 #include <optional>
@@ -56,6 +56,31 @@ inline std::vector<WindowExample> SnapKvExamples() {
       {"PlateausByAverage", WindowSpec("snapkv", 5, ScorePool::kAverage, 3), 1, 1, steps,
        {{1, 2, 3, 7, 8}}},
   };
+}
+
+// Four layers whose earliest tokens score highest, a budget of 64 with a window of 8;
+// `kept[layer]` are held before the window.
+inline WindowExample PyramidKvExample(std::string name, int32_t tokens,
+                                      const std::vector<int32_t>& kept) {
+  WindowExample example{std::move(name), WindowSpec("pyramidkv", 64, ScorePool::kNone), 4, 1,
+                        {}, {}};
+  example.policy.window_tokens = 8;
+  const int32_t prefix = tokens - 8;
+  for (const int32_t count : kept) {
+    std::vector<float>& scores = example.scores.emplace_back();
+    std::vector<int32_t>& held = example.held.emplace_back();
+    for (int32_t t = 0; t < tokens; ++t) {
+      if (t < prefix) scores.push_back(static_cast<float>(tokens - t));
+      if (t < count || t >= prefix) held.push_back(t);
+    }
+  }
+  return example;
+}
+
+inline std::vector<WindowExample> PyramidKvExamples() {
+  return {PyramidKvExample("PyramidKv", 1000, {110, 74, 38, 2}),
+          PyramidKvExample("PyramidKvOnAShortPrompt", 100, {56, 56, 56, 56}),
+          PyramidKvExample("PyramidKvWithinTheBudget", 64, {56, 56, 56, 56})};
 }
 
 inline WindowExample AdaKvExample(std::string name, HeadBudget form,

@@ -33,6 +33,8 @@ std::string NameOf(const ::testing::TestParamInfo<golden::WindowExample>& info) 
 
 INSTANTIATE_TEST_SUITE_P(SnapKv, WindowGoldenTest,
                          ::testing::ValuesIn(golden::SnapKvExamples()), NameOf);
+INSTANTIATE_TEST_SUITE_P(PyramidKv, WindowGoldenTest,
+                         ::testing::ValuesIn(golden::PyramidKvExamples()), NameOf);
 INSTANTIATE_TEST_SUITE_P(AdaKv, WindowGoldenTest, ::testing::ValuesIn(golden::AdaKvExamples()),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(DynamicKv, WindowGoldenTest,
