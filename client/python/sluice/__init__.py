@@ -25,7 +25,18 @@ from sluice.errors import (
     Unimplemented,
 )
 from sluice.model_spec import LayerSpec, ModelSpec, Pairing, RopeTable
-from sluice.policy import Policy, Ratio, ResolvedPolicy, SharedPrefix, Triggers, Visible
+from sluice.policy import (
+    GroupReduce,
+    HeadBudget,
+    LayerArithmetic,
+    Policy,
+    Ratio,
+    ResolvedPolicy,
+    ScorePool,
+    SharedPrefix,
+    Triggers,
+    Visible,
+)
 from sluice.results import (
     AttendResult,
     Capabilities,
@@ -51,9 +62,12 @@ __all__ = [
     "DeadlineExceeded",
     "Explanation",
     "FailedPrecondition",
+    "GroupReduce",
+    "HeadBudget",
     "InvalidArgument",
     "JobReport",
     "KvSequence",
+    "LayerArithmetic",
     "LayerKept",
     "LayerRows",
     "LayerSpec",
@@ -70,6 +84,7 @@ __all__ = [
     "ResolvedPolicy",
     "ResourceExhausted",
     "RopeTable",
+    "ScorePool",
     "SequenceInfo",
     "SequenceLost",
     "Session",
