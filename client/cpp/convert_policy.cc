@@ -56,10 +56,39 @@ void TokensFromWire(const v1::Parameters& wire, Policy* out) {
   if (wire.has_protect_last_tokens()) out->protect_last_tokens = wire.protect_last_tokens();
 }
 
+void WindowToWire(const Policy& policy, v1::Parameters* out) {
+  if (policy.window_tokens) out->set_window_tokens(*policy.window_tokens);
+  out->set_pool(static_cast<v1::ScorePool>(policy.pool));
+  if (policy.pool_width) out->set_pool_width(*policy.pool_width);
+  out->set_group_reduce(static_cast<v1::GroupReduce>(policy.group_reduce));
+  if (policy.beta) out->set_beta(*policy.beta);
+  if (policy.low_end_tokens) out->set_low_end_tokens(*policy.low_end_tokens);
+  if (policy.alpha) out->set_alpha(*policy.alpha);
+  out->set_head_budget(static_cast<v1::HeadBudget>(policy.head_budget));
+  if (policy.r_max) out->set_r_max(*policy.r_max);
+  if (policy.update_every_layers) out->set_update_every_layers(*policy.update_every_layers);
+  out->set_arithmetic(static_cast<v1::LayerArithmetic>(policy.arithmetic));
+}
+
+void WindowFromWire(const v1::Parameters& wire, Policy* out) {
+  if (wire.has_window_tokens()) out->window_tokens = wire.window_tokens();
+  out->pool = static_cast<Policy::ScorePool>(wire.pool());
+  if (wire.has_pool_width()) out->pool_width = wire.pool_width();
+  out->group_reduce = static_cast<Policy::GroupReduce>(wire.group_reduce());
+  if (wire.has_beta()) out->beta = wire.beta();
+  if (wire.has_low_end_tokens()) out->low_end_tokens = wire.low_end_tokens();
+  if (wire.has_alpha()) out->alpha = wire.alpha();
+  out->head_budget = static_cast<Policy::HeadBudget>(wire.head_budget());
+  if (wire.has_r_max()) out->r_max = wire.r_max();
+  if (wire.has_update_every_layers()) out->update_every_layers = wire.update_every_layers();
+  out->arithmetic = static_cast<Policy::LayerArithmetic>(wire.arithmetic());
+}
+
 Policy FromWire(const std::string& preset, const v1::Parameters& wire) {
   Policy out;
   out.preset = preset;
   TokensFromWire(wire, &out);
+  WindowFromWire(wire, &out);
   if (wire.has_ratio()) out.ratio = FromWire(wire.ratio());
   if (wire.has_skip_layers()) out.skip_layers = client::FromWire(wire.skip_layers().layers());
   if (wire.has_triggers()) out.triggers = FromWire(wire.triggers());
@@ -74,6 +103,7 @@ void ToWire(const Policy& policy, v1::Policy* out) {
   out->set_preset(policy.preset);
   v1::Parameters* parameters = out->mutable_parameters();
   TokensToWire(policy, parameters);
+  WindowToWire(policy, parameters);
   if (policy.ratio) ToWire(*policy.ratio, parameters->mutable_ratio());
   if (policy.skip_layers) {
     ToWire(*policy.skip_layers, parameters->mutable_skip_layers()->mutable_layers());

@@ -39,6 +39,10 @@ struct Triggers {
 struct Policy {
   enum class Visible { kDefault = 0, kWhenDue = 1, kWhenReady = 2 };
   enum class SharedPrefix { kDefault = 0, kCompress = 1, kKeep = 2 };
+  enum class ScorePool { kDefault = 0, kNone = 1, kAverage = 2, kMax = 3 };
+  enum class GroupReduce { kDefault = 0, kMean = 1, kMax = 2, kSum = 3 };
+  enum class HeadBudget { kDefault = 0, kOfficial = 1, kSafeguard = 2 };
+  enum class LayerArithmetic { kDefault = 0, kReference = 1, kExact = 2 };
 
   std::string preset = {};  // "full", "sink_window", "l2norm", ...; empty: full
   std::optional<int64_t> sink_tokens = {};
@@ -49,6 +53,17 @@ struct Policy {
   std::optional<std::vector<int32_t>> skip_layers = {};
   std::optional<int64_t> protect_first_tokens = {};
   std::optional<int64_t> protect_last_tokens = {};
+  std::optional<int64_t> window_tokens = {};
+  ScorePool pool = ScorePool::kDefault;
+  std::optional<int64_t> pool_width = {};
+  GroupReduce group_reduce = GroupReduce::kDefault;
+  std::optional<int64_t> beta = {};
+  std::optional<int64_t> low_end_tokens = {};
+  std::optional<double> alpha = {};
+  HeadBudget head_budget = HeadBudget::kDefault;
+  std::optional<double> r_max = {};
+  std::optional<int64_t> update_every_layers = {};
+  LayerArithmetic arithmetic = LayerArithmetic::kDefault;
   std::optional<Triggers> triggers = {};
   Visible visible = Visible::kDefault;
   SharedPrefix shared_prefix = SharedPrefix::kDefault;

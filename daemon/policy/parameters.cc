@@ -25,6 +25,17 @@ std::vector<absl::string_view> ParametersOf(const PolicySpec& spec) {
   if (spec.skip_layers) names.push_back("skip_layers");
   if (spec.protect_first_tokens) names.push_back("protect_first_tokens");
   if (spec.protect_last_tokens) names.push_back("protect_last_tokens");
+  if (spec.window_tokens) names.push_back("window_tokens");
+  if (spec.pool) names.push_back("pool");
+  if (spec.pool_width) names.push_back("pool_width");
+  if (spec.group_reduce) names.push_back("group_reduce");
+  if (spec.beta) names.push_back("beta");
+  if (spec.low_end_tokens) names.push_back("low_end_tokens");
+  if (spec.alpha) names.push_back("alpha");
+  if (spec.head_budget) names.push_back("head_budget");
+  if (spec.r_max) names.push_back("r_max");
+  if (spec.update_every_layers) names.push_back("update_every_layers");
+  if (spec.arithmetic) names.push_back("arithmetic");
   if (spec.triggers) names.push_back("triggers");
   if (spec.visible) names.push_back("visible");
   if (spec.shared_prefix) names.push_back("shared_prefix");

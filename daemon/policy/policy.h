@@ -4,8 +4,9 @@
 // A policy decides when a sequence is compressed and which slots stay.
 //
 // The engine looks at the triggers between two steps (`Acts`), fixes a snapshot
-// (`SnapshotTokens`), asks for a recipe (`Plan`) and runs it. A policy is made
-// for one model by MakePolicy (registry.h) and shared by sequences.
+// (`SnapshotTokens`), asks for a recipe (`Plan`, and `Budget` where that asks for
+// counts) and runs it. A policy is made for one model by MakePolicy (registry.h)
+// and shared by sequences.
 
 #include <algorithm>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <span>
 #include <utility>
 
+#include "daemon/policy/budget.h"
 #include "daemon/policy/facts.h"
 #include "daemon/policy/policy_spec.h"
 #include "daemon/policy/recipe.h"
@@ -64,22 +66,34 @@ class Policy {
     return std::max(length_tokens - std::max(recent_tokens_, draft_tokens), tail_first_token);
   }
 
-  // The slots of the fullest row that this policy may shrink; 0 where there is
-  // none. Until the next commit every token adds one, every rollback takes its own.
+  // What the budget is compared with: the slots of the fullest row that this policy
+  // may shrink or, where rows share a budget, what they hold on average, rounded up;
+  // 0 where there is none. Until the next commit every token adds one, every
+  // rollback takes its own.
   virtual int64_t MostSlots(std::span<const RowFacts> rows) const = 0;
 
   // Whether a job is to be planned. Decoded tokens count from the last job that
   // was planned, so where this says no they count on. kRequest: always.
   virtual bool Acts(Trigger trigger, const SequenceFacts& facts) const = 0;
 
-  // What a job does. REQUIRES: one RowFacts for each row of the model; every
-  // slot from the snapshot on is held; snapshot_tokens <= length_tokens.
+  // What a job does, or what it is to count first. REQUIRES: one RowFacts for each
+  // row of the model; every slot from the snapshot on is held; snapshot_tokens <=
+  // length_tokens.
   virtual JobRecipe Plan(const JobFacts& facts) const = 0;
+
+  // What a job does, from `counts` [count segments, rows of the model]: how many
+  // slots of a row are among the best k of Plan's count segment; 0 for a row that
+  // is not of the segment. REQUIRES: `facts` are those of Plan, whose recipe had
+  // count segments.
+  virtual JobRecipe Budget(const JobFacts& facts, std::span<const int32_t> counts) const;
 
  protected:
   // REQUIRES: `spec` is resolved, with triggers.
   Policy(PolicySpec spec, PolicyNeeds needs, int64_t recent_tokens)
       : spec_(std::move(spec)), needs_(needs), recent_tokens_(recent_tokens) {}
+
+  // Acts() of a policy whose budget, as MostSlots has it, is `budget`.
+  bool ActsOver(const sluice::Budget& budget, Trigger trigger, const SequenceFacts& facts) const;
 
  private:
   const PolicySpec spec_;

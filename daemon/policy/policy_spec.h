@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/policy/window_score.h"
+
 namespace sluice {
 
 // A share of a number of slots, turned into a count in double precision exactly
@@ -41,6 +43,18 @@ enum class Visible : uint8_t { kWhenDue, kWhenReady };
 // What happens to tokens that a sequence adopted, or had when it was forked.
 enum class SharedPrefix : uint8_t { kCompress, kKeep };
 
+// How the heads of a layer share its budget by their winners (AdaKV).
+enum class HeadBudget : uint8_t {
+  kOfficial,   // a floor for each, the rest by winners (the authors' code)
+  kSafeguard,  // the best of each are safe, then the layer's best (kvpress)
+};
+
+// How the layers' budgets follow from their winners (DynamicKV).
+enum class LayerArithmetic : uint8_t {
+  kReference,  // every rounding of the authors' code
+  kExact,      // in integers
+};
+
 struct PolicySpec {
   std::string preset = {};  // empty: full
   std::optional<int64_t> sink_tokens = {};
@@ -51,6 +65,17 @@ struct PolicySpec {
   std::optional<std::vector<int32_t>> skip_layers = {};
   std::optional<int64_t> protect_first_tokens = {};
   std::optional<int64_t> protect_last_tokens = {};
+  std::optional<int64_t> window_tokens = {};
+  std::optional<ScorePool> pool = {};
+  std::optional<int64_t> pool_width = {};
+  std::optional<HeadReduce> group_reduce = {};
+  std::optional<int64_t> beta = {};
+  std::optional<int64_t> low_end_tokens = {};
+  std::optional<double> alpha = {};
+  std::optional<HeadBudget> head_budget = {};
+  std::optional<double> r_max = {};
+  std::optional<int64_t> update_every_layers = {};
+  std::optional<LayerArithmetic> arithmetic = {};
   std::optional<TriggerSpec> triggers = {};
   std::optional<Visible> visible = {};
   std::optional<SharedPrefix> shared_prefix = {};

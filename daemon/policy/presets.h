@@ -37,4 +37,37 @@ absl::StatusOr<PolicySpec> SinkWindowWithBudget(const PolicySpec& spec, int64_t 
 absl::StatusOr<PolicyPtr> MakeL2Norm(const PolicySpec& spec, const ModelFacts& model);
 absl::StatusOr<PolicySpec> L2NormWithBudget(const PolicySpec& spec, int64_t budget_tokens);
 
+// The next four keep the newest `window_tokens` and, of what lies before, what these
+// attend to: `group_reduce` over a group's query heads (default mean), then a pool
+// (`pool`, `pool_width`; default max, 7). `budget_tokens` (default 2048) is what a
+// head cache keeps on average, window included; a sequence of no more is left alone.
+// Trigger by default: prefill_end.
+
+// The same for each head cache (SnapKV; related methods, section 3). Window: 32.
+absl::StatusOr<PolicyPtr> MakeSnapKv(const PolicySpec& spec, const ModelFacts& model);
+absl::StatusOr<PolicySpec> SnapKvWithBudget(const PolicySpec& spec, int64_t budget_tokens);
+
+// From layer to layer less (PyramidKV; section 4, sums exact). The last layer keeps
+// the mean before the window / `beta` (default 20) of it, or `low_end_tokens`.
+// Window: 8. Where layers hold different numbers of slots, the fullest decides the
+// shape. Budgets are of a head: layers may differ in kv heads.
+absl::StatusOr<PolicyPtr> MakePyramidKv(const PolicySpec& spec, const ModelFacts& model);
+absl::StatusOr<PolicySpec> PyramidKvWithBudget(const PolicySpec& spec, int64_t budget_tokens);
+
+// The heads of a layer share its budget by how many of its best slots are theirs
+// (AdaKV; section 6). `head_budget` official: the share `alpha` (default 0.2) is a
+// floor, the rest goes by winners; safeguard: the best `alpha` of a head are safe,
+// the rest are the layer's best. Scores are not normalised by a head's own mass,
+// which counts cannot tell. Window: 32.
+absl::StatusOr<PolicyPtr> MakeAdaKv(const PolicySpec& spec, const ModelFacts& model);
+absl::StatusOr<PolicySpec> AdaKvWithBudget(const PolicySpec& spec, int64_t budget_tokens);
+
+// The layers share the budget by how many of the best slots of all are theirs
+// (DynamicKV; core methods, section 1), revised every `update_every_layers`
+// (default 4) and at the last; at first a layer keeps up to `r_max` (default 10)
+// times the mean. `arithmetic`: exact by default, or the paper's roundings. Window:
+// 8; pool: average. Refused for layers that differ in sliding window.
+absl::StatusOr<PolicyPtr> MakeDynamicKv(const PolicySpec& spec, const ModelFacts& model);
+absl::StatusOr<PolicySpec> DynamicKvWithBudget(const PolicySpec& spec, int64_t budget_tokens);
+
 }  // namespace sluice

@@ -8,12 +8,15 @@
 #include <limits>
 #include <vector>
 
+#include "daemon/policy/window_score.h"
+
 namespace sluice {
 
 // How much a slot matters. Higher stays longer.
 enum class Scorer : uint8_t {
   kNone,     // nothing is computed: protected slots, then the lowest positions
   kKeyNorm,  // minus the L2 norm of the key (L2-norm eviction, section 3)
+  kWindow,   // the attention of the last query rows, as JobRecipe::window_score says
 };
 
 // The slots of `row_count` rows below the snapshot compete for `k` places.
@@ -34,8 +37,15 @@ enum class SegmentCombine : uint8_t {
   kMax,   // they share one mask, by their greatest score
 };
 
+// Either what a job is to do, or, where the budgets depend on the scores, what is to
+// be counted before the policy can tell (Policy::Budget).
 struct JobRecipe {
   Scorer scorer = Scorer::kNone;
+  WindowScore window_score;  // of kWindow
+  // Counts wanted first: how many slots of each row are among a segment's best k.
+  // May overlap. Not empty: `segments` is empty, and the fields below are for this
+  // selection.
+  std::vector<RecipeSegment> count_segments;
   std::vector<RecipeSegment> segments;  // disjoint, ascending, over all rows of the model
   SegmentCombine combine = SegmentCombine::kNone;
   int64_t at_least = 0;  // bounds on the slots kept of a row

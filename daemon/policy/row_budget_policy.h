@@ -6,6 +6,7 @@
 
 #include "daemon/policy/budget.h"
 #include "daemon/policy/policy.h"
+#include "daemon/policy/row_table.h"
 #include "daemon/policy/top_k_retention.h"
 
 namespace sluice {
@@ -16,7 +17,8 @@ class RowBudgetPolicy final : public Policy {
  public:
   struct Roles {
     Scorer scorer = Scorer::kNone;
-    std::unique_ptr<const Budget> budget;
+    WindowScore window_score;  // of Scorer::kWindow
+    std::unique_ptr<const sluice::Budget> budget;
     TopKRetention retention;
   };
 
@@ -29,15 +31,9 @@ class RowBudgetPolicy final : public Policy {
   JobRecipe Plan(const JobFacts& facts) const override;
 
  private:
-  struct Row {
-    int64_t window_tokens = 0;
-    bool skipped = false;  // its layer is one of skip_layers
-  };
-
-  RowState StateOf(size_t row, const JobFacts& facts) const;
-
   const Roles roles_;
-  std::vector<Row> rows_;  // [rows of the model]; constant after construction
+  const RowTable rows_;
+  std::vector<bool> skipped_;  // [rows]: its layer is one of skip_layers; constant once made
 };
 
 }  // namespace sluice

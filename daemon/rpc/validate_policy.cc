@@ -47,12 +47,26 @@ absl::Status CheckTriggers(const FieldPath& path, const v1::Triggers& triggers) 
                      absl::StrCat("must be at least 1, got ", triggers.every().tokens()));
 }
 
+absl::Status CheckWindowParameters(const FieldPath& path, const v1::Parameters& parameters) {
+  SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "pool"), parameters.pool(),
+                                   v1::ScorePool_IsValid(parameters.pool()), /*required=*/false));
+  SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "group_reduce"), parameters.group_reduce(),
+                                   v1::GroupReduce_IsValid(parameters.group_reduce()),
+                                   /*required=*/false));
+  SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "head_budget"), parameters.head_budget(),
+                                   v1::HeadBudget_IsValid(parameters.head_budget()),
+                                   /*required=*/false));
+  return CheckEnum(FieldPath(path, "arithmetic"), parameters.arithmetic(),
+                   v1::LayerArithmetic_IsValid(parameters.arithmetic()), /*required=*/false);
+}
+
 absl::Status CheckParameters(const FieldPath& path, const v1::Parameters& parameters) {
   if (parameters.has_ratio()) {
     SLUICE_RETURN_IF_ERROR(CheckRatio(FieldPath(path, "ratio"), parameters.ratio()));
   }
   SLUICE_RETURN_IF_ERROR(
       CheckLayerSet(FieldPath(path, "skip_layers"), parameters.skip_layers()));
+  SLUICE_RETURN_IF_ERROR(CheckWindowParameters(path, parameters));
   SLUICE_RETURN_IF_ERROR(CheckTriggers(FieldPath(path, "triggers"), parameters.triggers()));
   SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "visible"), parameters.visible(),
                                    v1::Visible_IsValid(parameters.visible()),

@@ -26,7 +26,18 @@ from sluice.errors import (
     Unimplemented,
 )
 from sluice.model_spec import LayerSpec, ModelSpec, Pairing, RopeTable
-from sluice.policy import Policy, Ratio, ResolvedPolicy, SharedPrefix, Triggers, Visible
+from sluice.policy import (
+    GroupReduce,
+    HeadBudget,
+    LayerArithmetic,
+    Policy,
+    Ratio,
+    ResolvedPolicy,
+    ScorePool,
+    SharedPrefix,
+    Triggers,
+    Visible,
+)
 from sluice.results import (
     AttendResult,
     Capabilities,
@@ -52,9 +63,12 @@ __all__ = [
     "DeadlineExceeded",
     "Explanation",
     "FailedPrecondition",
+    "GroupReduce",
+    "HeadBudget",
     "InvalidArgument",
     "JobReport",
     "KvSequence",
+    "LayerArithmetic",
     "LayerKept",
     "LayerRows",
     "LayerSpec",
@@ -71,6 +85,7 @@ __all__ = [
     "ResolvedPolicy",
     "ResourceExhausted",
     "RopeTable",
+    "ScorePool",
     "SequenceInfo",
     "SequenceLost",
     "Session",

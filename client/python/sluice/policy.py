@@ -4,16 +4,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from sluice._generated import policy_pb2
 
-_COUNTS = (
+_NUMBERS = (
     "sink_tokens",
     "recent_tokens",
     "budget_tokens",
     "prune_after_tokens",
     "protect_first_tokens",
     "protect_last_tokens",
+    "window_tokens",
+    "pool_width",
+    "beta",
+    "low_end_tokens",
+    "alpha",
+    "r_max",
+    "update_every_layers",
 )
 
 
@@ -53,12 +61,57 @@ class SharedPrefix(Enum):
     KEEP = policy_pb2.SHARED_PREFIX_KEEP
 
 
+class ScorePool(Enum):
+    """How a token's window score takes in those of its neighbours."""
+
+    DEFAULT = policy_pb2.SCORE_POOL_UNSPECIFIED
+    NONE = policy_pb2.SCORE_POOL_NONE
+    AVERAGE = policy_pb2.SCORE_POOL_AVERAGE
+    MAX = policy_pb2.SCORE_POOL_MAX
+
+
+class GroupReduce(Enum):
+    """How the window scores of the query heads of one kv head become one."""
+
+    DEFAULT = policy_pb2.GROUP_REDUCE_UNSPECIFIED
+    MEAN = policy_pb2.GROUP_REDUCE_MEAN
+    MAX = policy_pb2.GROUP_REDUCE_MAX
+    SUM = policy_pb2.GROUP_REDUCE_SUM
+
+
+class HeadBudget(Enum):
+    """How the heads of a layer share its budget (AdaKV)."""
+
+    DEFAULT = policy_pb2.HEAD_BUDGET_UNSPECIFIED
+    OFFICIAL = policy_pb2.HEAD_BUDGET_OFFICIAL
+    SAFEGUARD = policy_pb2.HEAD_BUDGET_SAFEGUARD
+
+
+class LayerArithmetic(Enum):
+    """How the layers' budgets follow from their winners (DynamicKV)."""
+
+    DEFAULT = policy_pb2.LAYER_ARITHMETIC_UNSPECIFIED
+    REFERENCE = policy_pb2.LAYER_ARITHMETIC_REFERENCE
+    EXACT = policy_pb2.LAYER_ARITHMETIC_EXACT
+
+
+_ENUMS: dict[str, type[Enum]] = {
+    "visible": Visible,
+    "shared_prefix": SharedPrefix,
+    "pool": ScorePool,
+    "group_reduce": GroupReduce,
+    "head_budget": HeadBudget,
+    "arithmetic": LayerArithmetic,
+}
+
+
 @dataclass(frozen=True)
 class Policy:
     """A preset and its parameters; None is the preset's default.
 
-    Raises TypeError for a ratio that is no Ratio and triggers that are no Triggers. The daemon
-    refuses a parameter that the preset does not have (InvalidArgument, naming it).
+    Raises TypeError for a ratio that is no Ratio, triggers that are no Triggers, and a choice that
+    is not of its Enum. The daemon refuses a parameter that the preset does not have
+    (InvalidArgument, naming it).
     """
 
     preset: str = "full"
@@ -70,6 +123,17 @@ class Policy:
     skip_layers: Sequence[int] | None = None
     protect_first_tokens: int | None = None
     protect_last_tokens: int | None = None
+    window_tokens: int | None = None
+    pool: ScorePool = ScorePool.DEFAULT
+    pool_width: int | None = None
+    group_reduce: GroupReduce = GroupReduce.DEFAULT
+    beta: int | None = None
+    low_end_tokens: int | None = None
+    alpha: float | None = None
+    head_budget: HeadBudget = HeadBudget.DEFAULT
+    r_max: float | None = None
+    update_every_layers: int | None = None
+    arithmetic: LayerArithmetic = LayerArithmetic.DEFAULT
     triggers: Triggers | None = None
     visible: Visible = Visible.DEFAULT
     shared_prefix: SharedPrefix = SharedPrefix.DEFAULT
@@ -79,11 +143,14 @@ class Policy:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise TypeError(f"{name}: {value!r}; must be a sluice.{kind.__name__} or None")
+        for name, choices in _ENUMS.items():
+            if not isinstance(value := getattr(self, name), choices):
+                raise TypeError(f"{name}: {value!r}; must be a sluice.{choices.__name__}")
 
     def to_wire(self) -> policy_pb2.Policy:
         wire = policy_pb2.Policy(preset=self.preset)
         parameters = wire.parameters
-        for name in _COUNTS:
+        for name in _NUMBERS:
             if (value := getattr(self, name)) is not None:
                 setattr(parameters, name, value)
         if self.ratio is not None:
@@ -92,8 +159,8 @@ class Policy:
             parameters.skip_layers.CopyFrom(policy_pb2.LayerSet(layers=self.skip_layers))
         if self.triggers is not None:
             parameters.triggers.CopyFrom(_triggers_to_wire(self.triggers))
-        parameters.visible = self.visible.value
-        parameters.shared_prefix = self.shared_prefix.value
+        for name in _ENUMS:
+            setattr(parameters, name, getattr(self, name).value)
         return wire
 
 
@@ -132,15 +199,15 @@ class ResolvedPolicy:
 
 
 def _policy_from_wire(preset: str, wire: policy_pb2.Parameters) -> Policy:
-    counts = {name: getattr(wire, name) for name in _COUNTS if wire.HasField(name)}
+    numbers = {name: getattr(wire, name) for name in _NUMBERS if wire.HasField(name)}
+    enums: dict[str, Any] = {name: kind(getattr(wire, name)) for name, kind in _ENUMS.items()}
     return Policy(
         preset=preset,
         ratio=_ratio_from_wire(wire.ratio) if wire.HasField("ratio") else None,
         skip_layers=tuple(wire.skip_layers.layers) if wire.HasField("skip_layers") else None,
         triggers=_triggers_from_wire(wire.triggers) if wire.HasField("triggers") else None,
-        visible=Visible(wire.visible),
-        shared_prefix=SharedPrefix(wire.shared_prefix),
-        **counts,
+        **numbers,
+        **enums,
     )
 
 

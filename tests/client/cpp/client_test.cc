@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <tuple>
+
 #include "tests/client/cpp/fake_daemon.h"
 
 namespace sluice::client {
@@ -82,6 +84,29 @@ TEST_F(ClientTest, PoliciesSurviveTheWayThereAndBack) {
   EXPECT_EQ(resolved.triggers->every->tokens, 64);
   EXPECT_EQ(resolved.triggers->every->hysteresis_tokens, 0);
   EXPECT_FALSE(resolved.budget_tokens.has_value());
+}
+
+TEST_F(ClientTest, ParametersOfWindowPresetsSurviveTheWayThereAndBack) {
+  const Policy policy{.window_tokens = 12,
+                      .pool = Policy::ScorePool::kAverage,
+                      .pool_width = 5,
+                      .group_reduce = Policy::GroupReduce::kMax,
+                      .beta = 20,
+                      .low_end_tokens = 0,
+                      .alpha = 0.25,
+                      .head_budget = Policy::HeadBudget::kSafeguard,
+                      .r_max = 2.5,
+                      .update_every_layers = 3,
+                      .arithmetic = Policy::LayerArithmetic::kReference};
+  const auto sequence = client_->CreateSequence({.policy = policy});
+  ASSERT_TRUE(sequence.ok());
+  const Policy& resolved = sequence->policy().policy;
+  EXPECT_EQ(std::make_tuple(resolved.window_tokens, resolved.pool, resolved.pool_width,
+                              resolved.group_reduce, resolved.beta, resolved.low_end_tokens),
+              std::make_tuple(12, policy.pool, 5, policy.group_reduce, 20, 0));
+  EXPECT_EQ(std::make_tuple(resolved.alpha, resolved.head_budget, resolved.r_max,
+                              resolved.update_every_layers, resolved.arithmetic),
+              std::make_tuple(0.25, policy.head_budget, 2.5, 3, policy.arithmetic));
 }
 
 TEST_F(ClientTest, SequencesAreInspectedAndCompressed) {

@@ -186,6 +186,24 @@ def test_a_policy_travels_both_ways(client: sluice.Client, sequence: sluice.KvSe
     assert resolved.observation_window_tokens == 8
 
 
+def test_parameters_of_window_presets_travel_both_ways(sequence: sluice.KvSequence) -> None:
+    policy = sluice.Policy(
+        "dynamickv",
+        window_tokens=8,
+        pool=sluice.ScorePool.AVERAGE,
+        pool_width=7,
+        group_reduce=sluice.GroupReduce.MAX,
+        beta=20,
+        low_end_tokens=0,
+        alpha=0.25,
+        head_budget=sluice.HeadBudget.SAFEGUARD,
+        r_max=2.5,
+        update_every_layers=3,
+        arithmetic=sluice.LayerArithmetic.REFERENCE,
+    )
+    assert sequence.set_policy(policy).policy == policy
+
+
 def test_compress_and_explain_give_plain_values(
     client: sluice.Client, service: FakeService, sequence: sluice.KvSequence
 ) -> None:
@@ -225,6 +243,8 @@ def test_parameters_of_a_policy_have_their_types() -> None:
         sluice.Policy("l2norm", ratio=number)
     with pytest.raises(TypeError, match=r"triggers: 0\.5; must be a sluice\.Triggers"):
         sluice.Policy("l2norm", triggers=number)
+    with pytest.raises(TypeError, match=r"pool: 0\.5; must be a sluice\.ScorePool"):
+        sluice.Policy("snapkv", pool=number)
 
 
 def test_lists_are_no_tensors(client: sluice.Client, sequence: sluice.KvSequence) -> None:

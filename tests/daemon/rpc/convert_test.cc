@@ -1,5 +1,6 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/engine/model.h"
+#include "daemon/policy/presets.h"
 #include "daemon/policy/registry.h"
 #include "daemon/rpc/convert_common.h"
 #include "daemon/rpc/convert_model.h"
@@ -131,6 +132,30 @@ TEST(ConvertTest, FixedCountsAndHysteresisArrive) {
   EXPECT_EQ(spec.budget_tokens, 6);
   EXPECT_TRUE(spec.triggers->pressure);
   EXPECT_EQ(spec.triggers->hysteresis_tokens, 0);
+}
+
+// Resolved under `make`, so that a preset's own rules hold.
+void ExpectComesBack(absl::StatusOr<PolicyPtr> (*make)(const PolicySpec&, const ModelFacts&),
+                     const std::string& parameters) {
+  const auto sent = Parse<v1::Policy>(
+      "parameters { budget_tokens: 64 window_tokens: 5 pool: SCORE_POOL_AVERAGE pool_width: 3 "
+      "group_reduce: GROUP_REDUCE_SUM triggers { prefill_end: true } "
+      "visible: VISIBLE_WHEN_DUE shared_prefix: SHARED_PREFIX_COMPRESS " + parameters + " }");
+  const auto policy = make(ToPolicySpec(sent), {.layers = {{0, 1, 0}}, .page_size = 32});
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  v1::ResolvedPolicy resolved;
+  FromPolicy(**policy, &resolved);
+  EXPECT_EQ(resolved.parameters().DebugString(), sent.parameters().DebugString());
+  EXPECT_EQ(resolved.needs().observation_window_tokens(), 5);
+}
+
+TEST(ConvertTest, ParametersOfTheWindowPresetsComeBackAsTheyWere) {
+  ExpectComesBack(MakeSnapKv, "");
+  ExpectComesBack(MakePyramidKv, "beta: 7");
+  ExpectComesBack(MakePyramidKv, "low_end_tokens: 0");
+  ExpectComesBack(MakeAdaKv, "alpha: 0.5 head_budget: HEAD_BUDGET_SAFEGUARD");
+  ExpectComesBack(MakeDynamicKv,
+                  "r_max: 2.5 update_every_layers: 3 arithmetic: LAYER_ARITHMETIC_REFERENCE");
 }
 
 TEST(ConvertTest, AbsentParametersStayAbsent) {

@@ -1,0 +1,45 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/policy/row_table.h"
+
+#include <algorithm>
+
+#include "daemon/base/check.h"
+
+namespace sluice {
+
+RowTable::RowTable(const ModelFacts& model) {
+  for (const LayerFacts& layer : model.layers) {
+    if (layer.kv_heads == 0) continue;
+    layers_.push_back({layer.first_row, layer.kv_heads, layer.window_tokens});
+  }
+  std::sort(layers_.begin(), layers_.end(), [](const LayerRows& a, const LayerRows& b) {
+    return a.first_row < b.first_row;
+  });
+  for (const LayerRows& layer : layers_) {
+    SLUICE_CHECK(static_cast<size_t>(layer.first_row) == windows_.size())
+        << "row " << windows_.size() << " belongs to no layer";
+    windows_.resize(static_cast<size_t>(layer.end_row()), layer.window_tokens);
+  }
+}
+
+std::vector<RowState> RowTable::StatesOf(const JobFacts& facts,
+                                         SharedPrefix shared_prefix) const {
+  SLUICE_CHECK(facts.rows.size() == windows_.size())
+      << facts.rows.size() << " rows, not " << windows_.size();
+  const int64_t hot_tokens = facts.length_tokens - facts.snapshot_tokens;
+  std::vector<RowState> states(windows_.size());
+  for (size_t row = 0; row < states.size(); ++row) {
+    RowState& state = states[row];
+    state.row = static_cast<int32_t>(row);
+    state.slots = facts.rows[row].slots - hot_tokens;
+    state.window_tokens = windows_[row];
+    SLUICE_CHECK(state.slots >= 0) << "row " << row << " holds " << facts.rows[row].slots
+                                   << " slots, but its hot tail has " << hot_tokens;
+    if (shared_prefix != SharedPrefix::kKeep) continue;
+    state.shared_slots = facts.rows[row].shared_slots;
+    state.shared_tokens = facts.shared_tokens;
+  }
+  return states;
+}
+
+}  // namespace sluice
