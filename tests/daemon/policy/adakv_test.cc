@@ -18,7 +18,7 @@ PolicyPtr Make(PolicySpec spec, const ModelFacts& model) {
 PolicySpec Spec() { return {.budget_tokens = 7, .window_tokens = 2}; }
 
 TEST(AdaKvTest, DefaultsAreThoseOfTheSpecification) {
-  const PolicySpec& spec = Make({}, UniformModel(4, 2))->spec();
+  const PolicySpec spec = Make({}, UniformModel(4, 2))->spec();
   EXPECT_EQ(spec.window_tokens, 32);
   EXPECT_EQ(spec.pool, ScorePool::kMax);
   EXPECT_EQ(spec.alpha, 0.2);

@@ -25,7 +25,7 @@ void ExpectBad(PolicySpec spec, const std::string& field, const ModelFacts& mode
 }
 
 TEST(DynamicKvTest, DefaultsAreThoseOfTheSpecification) {
-  const PolicySpec& spec = Make({}, UniformModel(4, 2))->spec();
+  const PolicySpec spec = Make({}, UniformModel(4, 2))->spec();
   EXPECT_EQ(spec.window_tokens, 8);
   EXPECT_EQ(spec.pool, ScorePool::kAverage);
   EXPECT_EQ(spec.pool_width, 7);

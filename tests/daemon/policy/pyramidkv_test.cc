@@ -31,7 +31,7 @@ void ExpectBad(PolicySpec spec, const std::string& parameter) {
 }
 
 TEST(PyramidKvTest, DefaultsAreThoseOfTheSpecification) {
-  const PolicySpec& spec = Make({}, UniformModel(4, 2))->spec();
+  const PolicySpec spec = Make({}, UniformModel(4, 2))->spec();
   EXPECT_EQ(spec.window_tokens, 8);
   EXPECT_EQ(spec.pool, ScorePool::kMax);
   EXPECT_EQ(spec.beta, 20);

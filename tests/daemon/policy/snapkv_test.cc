@@ -12,7 +12,7 @@ PolicyPtr Make(PolicySpec spec, const ModelFacts& model) {
 }
 
 TEST(SnapKvTest, DefaultsAreThoseOfTheSpecification) {
-  const PolicySpec& spec = Make({}, UniformModel(4, 2))->spec();
+  const PolicySpec spec = Make({}, UniformModel(4, 2))->spec();
   EXPECT_EQ(spec.window_tokens, 32);
   EXPECT_EQ(spec.pool, ScorePool::kMax);
   EXPECT_EQ(spec.pool_width, 7);

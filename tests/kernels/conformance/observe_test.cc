@@ -182,7 +182,7 @@ TEST_P(ObserveConformanceTest, AnLseThatIsNotGivenIsUnknown) {
   const LayerShape layer = Layer(batch.page_format(), 1);
   batch.AddObservations(layer, 4);
   const Tensor q = RandomTensor(Dtype::kF32, 2 * 2 * 16, Random({NextSeed()}));
-  Observe(batch, q, std::vector<float>(4, 1.0f), 0, 2);
+  RunObserve(*Make(batch), batch, layer, q, std::vector<float>(4, 1.0f), 0, 2);
   RunObserve(*Make(batch), batch, layer, q, {}, 0, 2);
   const ObservationLayout layout = batch.RingLayout(0, layer);
   for (int64_t position = 5; position < 7; ++position) {
