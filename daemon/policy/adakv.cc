@@ -29,8 +29,7 @@ class AdaKvPolicy final : public WindowPolicy {
 
 // The mean over the heads of the fullest layer.
 int64_t AdaKvPolicy::MostSlots(std::span<const RowFacts> held) const {
-  SLUICE_CHECK(held.size() == rows().row_count())
-      << held.size() << " rows, not " << rows().row_count();
+  rows().Check(held);
   int64_t most = 0;
   for (const LayerRows& layer : rows().layers()) {
     int64_t slots = 0;

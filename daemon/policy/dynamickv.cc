@@ -41,8 +41,7 @@ class DynamicKvPolicy final : public WindowPolicy {
 
 // The mean over all rows.
 int64_t DynamicKvPolicy::MostSlots(std::span<const RowFacts> held) const {
-  SLUICE_CHECK(held.size() == rows().row_count())
-      << held.size() << " rows, not " << rows().row_count();
+  rows().Check(held);
   if (held.empty()) return 0;
   int64_t slots = 0;
   for (const RowFacts& row : held) slots += row.slots;
@@ -94,11 +93,7 @@ JobRecipe DynamicKvPolicy::Budget(const JobFacts& facts, std::span<const int32_t
     }
     budget.Update(winners);
   }
-  std::vector<int64_t> budgets;
-  for (size_t layer = 0; layer < budget.kept().size(); ++layer) {
-    budgets.resize(static_cast<size_t>(rows().layers()[layer].end_row()), budget.kept()[layer]);
-  }
-  return job.KeepBestOf(budgets);
+  return job.KeepBestOf(rows().OfRows(budget.kept()));
 }
 
 // All layers' slots are ranked together, so that none may drop by a rule of its own.

@@ -77,12 +77,17 @@ absl::Status AllowParameters(const PolicySpec& spec,
   return absl::OkStatus();
 }
 
+absl::StatusOr<int64_t> WholeOr(absl::string_view parameter, std::optional<int64_t> value,
+                                int64_t fallback, int64_t at_least, int64_t at_most) {
+  const int64_t whole = value.value_or(fallback);
+  if (whole >= at_least && whole <= at_most) return whole;
+  return RefuseParameter(
+      parameter, absl::StrCat("is ", whole, "; allowed: ", at_least, " to ", at_most));
+}
+
 absl::StatusOr<int64_t> TokensOr(absl::string_view parameter, std::optional<int64_t> value,
                                  int64_t fallback, int64_t at_least) {
-  const int64_t tokens = value.value_or(fallback);
-  if (tokens >= at_least && tokens <= kMostTokens) return tokens;
-  return RefuseParameter(parameter, absl::StrCat("is ", tokens, "; allowed: ", at_least, " to ",
-                                                 kMostTokens));
+  return WholeOr(parameter, value, fallback, at_least, kMostTokens);
 }
 
 absl::StatusOr<Ratio> CheckRatio(const Ratio& ratio) {

@@ -28,8 +28,11 @@ absl::Status RefuseParameter(absl::string_view parameter, absl::string_view mess
 absl::Status AllowParameters(const PolicySpec& spec,
                              std::initializer_list<absl::string_view> allowed);
 
-// `value`, or `fallback` if absent: a number of tokens from `at_least` to
-// kMostTokens.
+// `value`, or `fallback` if absent: a whole number from `at_least` to `at_most`.
+absl::StatusOr<int64_t> WholeOr(absl::string_view parameter, std::optional<int64_t> value,
+                                int64_t fallback, int64_t at_least, int64_t at_most);
+
+// The same for a number of tokens, up to kMostTokens.
 absl::StatusOr<int64_t> TokensOr(absl::string_view parameter, std::optional<int64_t> value,
                                  int64_t fallback, int64_t at_least);
 

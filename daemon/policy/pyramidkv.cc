@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/policy/parameters.h"
@@ -38,20 +37,14 @@ class PyramidKvPolicy final : public WindowPolicy {
 };
 
 std::vector<int64_t> PyramidKvPolicy::BudgetsFor(int64_t most_slots) const {
-  const std::vector<int64_t> of_layers =
-      PyramidBudgets(mean_slots(), low_end_slots(), *spec().window_tokens, most_slots,
-                     static_cast<int64_t>(rows().layers().size()));
-  std::vector<int64_t> budgets;
-  for (size_t layer = 0; layer < of_layers.size(); ++layer) {
-    budgets.resize(static_cast<size_t>(rows().layers()[layer].end_row()), of_layers[layer]);
-  }
-  return budgets;
+  return rows().OfRows(PyramidBudgets(mean_slots(), low_end_slots(), *spec().window_tokens,
+                                      most_slots,
+                                      static_cast<int64_t>(rows().layers().size())));
 }
 
 // As far above the mean as the row that is furthest above its own budget.
 int64_t PyramidKvPolicy::MostSlots(std::span<const RowFacts> held) const {
-  SLUICE_CHECK(held.size() == rows().row_count())
-      << held.size() << " rows, not " << rows().row_count();
+  rows().Check(held);
   int64_t most_slots = 0;
   for (const RowFacts& row : held) most_slots = std::max(most_slots, row.slots);
   const std::vector<int64_t> budgets = BudgetsFor(most_slots);

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/base/check.h"
-
 namespace sluice {
 namespace {
 
@@ -34,7 +32,7 @@ RowBudgetPolicy::RowBudgetPolicy(PolicySpec spec, Roles roles, const ModelFacts&
 }
 
 int64_t RowBudgetPolicy::MostSlots(std::span<const RowFacts> rows) const {
-  SLUICE_CHECK(rows.size() == skipped_.size()) << rows.size() << " rows, not " << skipped_.size();
+  rows_.Check(rows);
   int64_t most = 0;
   for (size_t row = 0; row < rows.size(); ++row) {
     if (!skipped_[row]) most = std::max(most, rows[row].slots);

@@ -22,10 +22,21 @@ RowTable::RowTable(const ModelFacts& model) {
   }
 }
 
+std::vector<int64_t> RowTable::OfRows(std::span<const int64_t> of_layers) const {
+  std::vector<int64_t> of_rows;
+  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+    of_rows.resize(static_cast<size_t>(layers_[layer].end_row()), of_layers[layer]);
+  }
+  return of_rows;
+}
+
+void RowTable::Check(std::span<const RowFacts> held) const {
+  SLUICE_CHECK(held.size() == row_count()) << held.size() << " rows, not " << row_count();
+}
+
 std::vector<RowState> RowTable::StatesOf(const JobFacts& facts,
                                          SharedPrefix shared_prefix) const {
-  SLUICE_CHECK(facts.rows.size() == windows_.size())
-      << facts.rows.size() << " rows, not " << windows_.size();
+  Check(facts.rows);
   const int64_t hot_tokens = facts.length_tokens - facts.snapshot_tokens;
   std::vector<RowState> states(windows_.size());
   for (size_t row = 0; row < states.size(); ++row) {

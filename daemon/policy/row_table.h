@@ -32,6 +32,12 @@ class RowTable {
   // Those that own a cache, ascending; their rows follow one another.
   std::span<const LayerRows> layers() const { return layers_; }
 
+  // [rows] what each row has of what its layer has. REQUIRES: one value for each of layers().
+  std::vector<int64_t> OfRows(std::span<const int64_t> of_layers) const;
+
+  // Stops the process unless there is one RowFacts a row.
+  void Check(std::span<const RowFacts> held) const;
+
   // [rows], each at the snapshot of `facts`. With SharedPrefix::kKeep it tells
   // which slots are to be kept whole.
   std::vector<RowState> StatesOf(const JobFacts& facts, SharedPrefix shared_prefix) const;

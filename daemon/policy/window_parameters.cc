@@ -55,14 +55,6 @@ absl::Status ResolveWindow(const WindowDefaults& defaults, const ModelFacts& mod
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> WholeOr(absl::string_view parameter, std::optional<int64_t> value,
-                                int64_t fallback, int64_t at_least, int64_t at_most) {
-  const int64_t whole = value.value_or(fallback);
-  if (whole >= at_least && whole <= at_most) return whole;
-  return RefuseParameter(
-      parameter, absl::StrCat("is ", whole, "; allowed: ", at_least, " to ", at_most));
-}
-
 absl::StatusOr<double> RealOr(absl::string_view parameter, std::optional<double> value,
                               double fallback, double at_least, double at_most) {
   const double real = value.value_or(fallback);

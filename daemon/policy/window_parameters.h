@@ -32,11 +32,8 @@ struct WindowDefaults {
 absl::Status ResolveWindow(const WindowDefaults& defaults, const ModelFacts& model,
                            PolicySpec& spec);
 
-// `value`, or `fallback` if absent: a whole number from `at_least` to `at_most`.
-absl::StatusOr<int64_t> WholeOr(absl::string_view parameter, std::optional<int64_t> value,
-                                int64_t fallback, int64_t at_least, int64_t at_most);
-
-// The same for a real number; NaN is refused.
+// `value`, or `fallback` if absent: a real number from `at_least` to `at_most`; NaN is
+// refused.
 absl::StatusOr<double> RealOr(absl::string_view parameter, std::optional<double> value,
                               double fallback, double at_least, double at_most);
 

@@ -10,6 +10,7 @@
 
 #include "kernels/core/host_device.h"
 #include "kernels/core/number.h"
+#include "kernels/core/view.h"
 #include "kernels/page_format.h"
 
 namespace sluice {
@@ -62,6 +63,23 @@ SLUICE_HD constexpr int64_t ObservedQueryOffset(const ObservationLayout& layout,
                                                 int32_t head) {
   const int64_t vector = position % layout.capacity * layout.q_heads + head;
   return layout.q_offset + vector * layout.k_dim * DtypeBytes(layout.dtype);
+}
+
+// The ring of an entry for layer `layer` of the model; null: none is kept.
+SLUICE_HD inline std::byte* ObservationRingOf(const PoolView& pool, const ViewEntry& entry,
+                                              int32_t layer) {
+  if (entry.observation_list_offset == kNoOffset) return nullptr;
+  const auto* offsets =
+      reinterpret_cast<const uint64_t*>(pool.tables + entry.observation_list_offset);
+  return offsets[layer] == kNoOffset ? nullptr : pool.pool + offsets[layer];
+}
+
+// The layout of an entry's rings.
+SLUICE_HD inline ObservationLayout ObservationLayoutOf(const PoolView& pool,
+                                                       const ViewEntry& entry, int32_t q_heads,
+                                                       int32_t k_dim) {
+  return MakeObservationLayout(entry.observation_capacity, q_heads, k_dim,
+                               pool.formats[entry.tail_format].page.dtype);
 }
 
 // Whether the ring holds the row of `position`.

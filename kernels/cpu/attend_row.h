@@ -22,6 +22,11 @@ struct AttendEntry {
 struct SlotRange {
   int64_t begin = 0;
   int64_t end = 0;
+
+  // Whether some of them lie in a tile.
+  bool Meets(int64_t tile) const {
+    return begin < end && begin < (tile + 1) * kTileSlots && tile * kTileSlots < end;
+  }
 };
 
 // What the query rows of an entry attend over for one kv head: its spans, cut

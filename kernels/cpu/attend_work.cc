@@ -13,14 +13,8 @@
 namespace sluice::cpu {
 namespace {
 
-constexpr float kLog2E = 1.44269504f;
 constexpr float kLn2 = 0.693147181f;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-template <class T>
-void GrowTo(int64_t size, std::vector<T>* buffer) {
-  if (static_cast<int64_t>(buffer->size()) < size) buffer->resize(static_cast<size_t>(size));
-}
 
 template <class T>
 T* Offset(T* base, int64_t elements, Dtype dtype) {
@@ -55,11 +49,7 @@ struct AttendWork::UnitView {
     return (row.FirstChunk(span) - unit.first_chunk) * row.chunk_tiles() + tile;
   }
 
-  bool Sees(int32_t span, int64_t tile) const {
-    const SlotRange& range = visible[span];
-    return range.begin < range.end && range.begin < (tile + 1) * kTileSlots &&
-           tile * kTileSlots < range.end;
-  }
+  bool Sees(int32_t span, int64_t tile) const { return visible[span].Meets(tile); }
 };
 
 AttendWork::AttendWork(const PoolView& pool, int64_t scratch_bytes)
@@ -73,14 +63,7 @@ int64_t AttendWork::Plan() {
   plan_.Make(pool_, args_, weight_floats_);
   if (plan_.units().empty()) return 0;
   group_ = layer.q_heads / layer.kv_heads;
-  const bool capped = layer.soft_cap != 0.0f;
-  soft_cap_ = capped ? layer.soft_cap * kLog2E : 0.0f;
-  query_factor_ = capped ? layer.scale / layer.soft_cap : layer.scale * kLog2E;
-  const PageFormat& format = pool_.formats[plan_.entries()[0].entry->tail_format].page;
-  lane_dims_.resize(static_cast<size_t>(layer.k_dim));
-  for (int32_t lane = 0; lane < layer.k_dim; ++lane) {
-    lane_dims_[static_cast<size_t>(lane)] = static_cast<int16_t>(LaneDim(format, lane));
-  }
+  query_units_.Set(layer, pool_.formats[plan_.entries()[0].entry->tail_format].page);
   GrowTo(plan_.partial_floats(), &partials_);
   GrowTo(plan_.weights_floats() / 16, &weights_);
   GrowTo(plan_.log_sum_floats(), &log_sums_);
@@ -149,9 +132,9 @@ void AttendWork::PackRows(const UnitView& view, AttendScratch* scratch) {
   pack.rows = scratch->rows;
   pack.row_count = unit.rows;
   pack.dims = layer.k_dim;
-  pack.lane_dims = lane_dims_.data();
+  pack.lane_dims = query_units_.lane_dims.data();
   pack.dtype = args_.dtype;
-  pack.factor = query_factor_;
+  pack.factor = query_units_.factor;
   pack.packed = scratch->packed;
   pack.finite = scratch->finite;
   PackQueries(pack);
@@ -175,7 +158,7 @@ void AttendWork::PlaceRows(const UnitView& view, AttendScratch* scratch) const {
 
 PackedRows AttendWork::QueriesOf(const UnitView& view, int32_t span,
                                  const AttendScratch& scratch) const {
-  return {scratch.packed, scratch.begin[span], scratch.end[span], view.unit.rows, soft_cap_};
+  return {scratch.packed, scratch.begin[span], scratch.end[span], view.unit.rows, query_units_.soft_cap};
 }
 
 TileRange AttendWork::TilesOf(int32_t chunk, const UnitView& view) const {

@@ -8,6 +8,7 @@
 #include "kernels/core/view.h"
 #include "kernels/cpu/attend_kernel.h"
 #include "kernels/cpu/attend_plan.h"
+#include "kernels/cpu/query_units.h"
 #include "kernels/cpu/work.h"
 #include "kernels/ops.h"
 
@@ -89,9 +90,7 @@ class AttendWork : public Work {
   AttendPlan plan_;
   bool adding_mass_ = false;         // the second phase runs
   int32_t group_ = 0;                // query heads a kv head
-  float query_factor_ = 0.0f;        // multiplies query rows
-  float soft_cap_ = 0.0f;            // in units of log2; 0: none
-  std::vector<int16_t> lane_dims_;   // [k_dim]
+  QueryUnits query_units_;
   std::vector<float> partials_;      // states of cut units
   std::vector<Line> weights_;        // of units with MassSource::kShared
   std::vector<float> log_sums_;      // [rows of all units], with mass

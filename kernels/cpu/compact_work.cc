@@ -16,8 +16,6 @@ namespace {
 constexpr int64_t kItemBytes = int64_t{256} << 10;
 constexpr int64_t kItemMaskWords = 16384;
 
-int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
-
 bool SameBytes(const PageFormat& a, const PageFormat& b) {
   return a.dtype == b.dtype && a.pairing == b.pairing && a.rotary_dim == b.rotary_dim &&
          a.k_dim == b.k_dim && a.v_dim == b.v_dim;

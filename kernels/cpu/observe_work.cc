@@ -29,20 +29,15 @@ int64_t ObserveWork::Plan() {
 }
 
 void ObserveWork::AddEntry(const ViewEntry& entry) {
-  if (entry.observation_list_offset == kNoOffset) return;
+  std::byte* const ring = ObservationRingOf(pool_, entry, args_.layer->layer);
+  if (ring == nullptr) return;
   const int64_t entry_end = entry.first_token + entry.token_count;
   const int64_t kept_from = FirstObservedPosition(entry_end, entry.observation_capacity);
   const int64_t begin = std::max({entry.first_token, args_.first_token, kept_from});
   const int64_t end = std::min(entry_end, args_.first_token + args_.token_count);
-  const auto* offsets =
-      reinterpret_cast<const uint64_t*>(pool_.tables + entry.observation_list_offset);
-  const uint64_t offset = offsets[args_.layer->layer];
-  if (begin >= end || offset == kNoOffset) return;
   TokenRun run;
-  run.ring = pool_.pool + offset;
-  run.layout = MakeObservationLayout(entry.observation_capacity, args_.layer->q_heads,
-                                     args_.layer->k_dim,
-                                     pool_.formats[entry.tail_format].page.dtype);
+  run.ring = ring;
+  run.layout = ObservationLayoutOf(pool_, entry, args_.layer->q_heads, args_.layer->k_dim);
   const int64_t token_elements = int64_t{args_.layer->q_heads} * args_.layer->k_dim;
   const int64_t most = std::max<int64_t>(1, kItemElements / token_elements);
   for (int64_t token = begin; token < end; token += run.tokens) {

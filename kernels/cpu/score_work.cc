@@ -13,8 +13,6 @@ namespace {
 // Slots of an item, some nanoseconds each where they are read with gaps.
 constexpr int64_t kItemSlots = 32768;
 
-int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
-
 // Rows of an item, if all were of one length.
 int64_t RowsPerItem(const RowSet& rows) {
   const int64_t slots = std::max<int64_t>(1, rows.row_offsets[rows.row_count]);

@@ -15,8 +15,6 @@ constexpr int64_t kCombineValues = 65536;  // scores that an item reads
 constexpr int64_t kMarkSlots = 131072;   // of an item, a row counting kRowSlots on top
 constexpr int64_t kRowSlots = 2048;
 
-int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
-
 void MarkRange(const RowRange& range, uint32_t* mask) {
   for (int64_t word = range.begin / 32; word * 32 < range.end; ++word) {
     mask[word] |= RangeBits(range, word);

@@ -18,8 +18,6 @@ constexpr int64_t kWordBytes = 4;
 // Slots of an item of Export, which reads with a stride.
 constexpr int64_t kExportSlots = 128;
 
-int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
-
 int64_t PagesPerItem(const SpanFormat& format) {
   return std::max<int64_t>(1, kItemBytes / format.slab.page_bytes);
 }

@@ -5,6 +5,7 @@
 
 #include "kernels/core/layout.h"
 #include "kernels/core/observation.h"
+#include "kernels/cpu/work.h"
 
 namespace sluice::cpu {
 namespace {
@@ -16,8 +17,6 @@ constexpr int64_t kSoftmaxFlops = 48;
 // Most groups of an item, and most (slot, offset) pairs of one that pools.
 constexpr int64_t kItemGroups = 2048;
 constexpr int64_t kItemPairs = 131072;
-
-int64_t CeilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
 
 // Items of less than a tile divide it; the others are whole tiles.
 int64_t PieceGroups(int64_t group_flops) {

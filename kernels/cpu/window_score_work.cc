@@ -13,18 +13,7 @@
 namespace sluice::cpu {
 namespace {
 
-constexpr float kLog2E = 1.44269504f;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-template <class T>
-void GrowTo(int64_t size, std::vector<T>* buffer) {
-  if (static_cast<int64_t>(buffer->size()) < size) buffer->resize(static_cast<size_t>(size));
-}
-
-bool Overlap(const SlotRange& range, int64_t tile) {
-  return range.begin < range.end && range.begin < (tile + 1) * kTileSlots &&
-         tile * kTileSlots < range.end;
-}
 
 }  // namespace
 
@@ -32,14 +21,7 @@ int64_t WindowScoreWork::Plan() {
   const LayerShape& layer = *args_.layer;
   plan_.Make(pool_, args_);
   group_ = layer.q_heads / layer.kv_heads;
-  const bool capped = layer.soft_cap != 0.0f;
-  soft_cap_ = capped ? layer.soft_cap * kLog2E : 0.0f;
-  query_factor_ = capped ? layer.scale / layer.soft_cap : layer.scale * kLog2E;
-  const PageFormat& format = pool_.formats[args_.rows.entry->tail_format].page;
-  lane_dims_.resize(static_cast<size_t>(layer.k_dim));
-  for (int32_t lane = 0; lane < layer.k_dim; ++lane) {
-    lane_dims_[static_cast<size_t>(lane)] = static_cast<int16_t>(LaneDim(format, lane));
-  }
+  query_units_.Set(layer, pool_.formats[args_.rows.entry->tail_format].page);
   const auto heads = static_cast<int64_t>(plan_.heads().size());
   GrowTo(heads * group_ * rows() * layer.k_dim, &packed_);
   GrowTo(heads * group_ * rows(), &log_sums_);
@@ -89,7 +71,7 @@ int64_t WindowScoreWork::NextPhase() {
 PackedRows WindowScoreWork::QueriesOf(const WindowUnit& unit, int32_t span) const {
   const int64_t seen = SeenPlace(unit.head, span) + unit.first_row;
   return {packed_.data() + unit.place * args_.layer->k_dim, begin_.data() + seen,
-          end_.data() + seen, unit.rows, soft_cap_};
+          end_.data() + seen, unit.rows, query_units_.soft_cap};
 }
 
 // What any row of a unit sees: rows ascend in position, and so do both ends.
@@ -116,9 +98,9 @@ void WindowScoreWork::Pack(int64_t unit_index, WindowScratch* scratch) {
   pack.rows = scratch->rows;
   pack.row_count = unit.rows;
   pack.dims = args_.layer->k_dim;
-  pack.lane_dims = lane_dims_.data();
+  pack.lane_dims = query_units_.lane_dims.data();
   pack.dtype = args_.layout.dtype;
-  pack.factor = query_factor_;
+  pack.factor = query_units_.factor;
   pack.packed = packed_.data() + unit.place * args_.layer->k_dim;
   pack.finite = scratch->finite;
   PackQueries(pack);
@@ -233,9 +215,9 @@ void WindowScoreWork::Score(const WindowPiece& piece, WindowScratch* scratch) {
     columns.last = static_cast<int32_t>(
         std::min<int64_t>(kTileGroups, piece.last_group - group) * kGroupSlots);
     std::fill_n(scratch->reduced, kTileSlots, 0.0f);
-    if (Overlap(seen, tile)) {
+    if (seen.Meets(tile)) {
       const AttendTile now = head.readers[piece.span].At(tile, seen.begin, seen.end);
-      const bool goes_on = tile + 1 < last_tile && Overlap(seen, tile + 1);
+      const bool goes_on = tile + 1 < last_tile && seen.Meets(tile + 1);
       const AttendTile next =
           goes_on ? head.readers[piece.span].At(tile + 1, seen.begin, seen.end) : now;
       columns.tile = &now;
@@ -255,7 +237,7 @@ void WindowScoreWork::ScoreTile(const WindowPiece& piece, const WindowColumns& c
   for (int32_t g = 0; g < group_; ++g) {
     std::fill_n(scratch->sums, kTileSlots, 0.0f);
     for (int64_t i = g * per_head; i < (g + 1) * per_head; ++i) {
-      if (!Overlap(SeenBy(units[i], piece.span), columns.tile->first / kTileSlots)) continue;
+      if (!SeenBy(units[i], piece.span).Meets(columns.tile->first / kTileSlots)) continue;
       unit_columns.log_sums = log_sums_.data() + units[i].place;
       AddColumns(QueriesOf(units[i], piece.span), unit_columns, scratch->logits, scratch->sums);
       unit_columns.next = columns.tile;  // the first unit has asked for it

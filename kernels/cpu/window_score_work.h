@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/cpu/query_units.h"
 #include "kernels/cpu/window_kernel.h"
 #include "kernels/cpu/window_plan.h"
 #include "kernels/cpu/work.h"
@@ -68,9 +69,7 @@ class WindowScoreWork : public Work {
   WindowPlan plan_;
   Phase phase_ = Phase::kPack;
   int32_t group_ = 0;               // query heads a kv head
-  float query_factor_ = 0.0f;       // multiplies query rows
-  float soft_cap_ = 0.0f;           // in units of log2; 0: none
-  std::vector<int16_t> lane_dims_;  // [k_dim]
+  QueryUnits query_units_;
   std::vector<float> packed_;       // unit by unit
   std::vector<float> log_sums_;     // [query heads, rows], log2; +inf: the row adds nothing
   std::vector<int32_t> begin_;      // [heads, 2, rows]: what rows see, as in PackedRows

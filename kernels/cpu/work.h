@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "kernels/core/view.h"
 
@@ -11,6 +12,17 @@ namespace sluice::cpu {
 // An operation that writes more goes past the caches: who reads it next would
 // not find it there.
 inline constexpr int64_t kStreamBytes = int64_t{8} << 20;
+
+// How many items of `divisor` cover `value` >= 0.
+constexpr int64_t CeilDivide(int64_t value, int64_t divisor) {
+  return (value + divisor - 1) / divisor;
+}
+
+// Makes room for `size` elements in a buffer that only grows.
+template <class T>
+void GrowTo(int64_t size, std::vector<T>* buffer) {
+  if (static_cast<int64_t>(buffer->size()) < size) buffer->resize(static_cast<size_t>(size));
+}
 
 // One worker thread's own memory, for the life of the pool.
 struct WorkerScratch {

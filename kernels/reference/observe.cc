@@ -12,15 +12,6 @@
 namespace sluice::reference {
 namespace {
 
-// The ring of an entry for a layer; null: none is kept.
-std::byte* RingOf(const PoolView& pool, const ViewEntry& entry, const LayerShape& layer) {
-  if (entry.observation_list_offset == kNoOffset) return nullptr;
-  const auto* offsets =
-      reinterpret_cast<const uint64_t*>(pool.tables + entry.observation_list_offset);
-  const uint64_t offset = offsets[layer.layer];
-  return offset == kNoOffset ? nullptr : pool.pool + offset;
-}
-
 // Keeps query head `head` of a token: row `query_row` of the call.
 void KeepHead(const ObserveArgs& args, const ObservationLayout& layout, int64_t query_row,
               int64_t position, int32_t head, std::byte* ring) {
@@ -45,15 +36,14 @@ void RunObserve(const PoolView& pool, const ObserveArgs& args) {
   const LayerShape& layer = *args.layer;
   for (const EntryToken& token : TokensOf(*args.view, args.first_token, args.token_count)) {
     const ViewEntry& entry = *token.entry;
-    std::byte* ring = RingOf(pool, entry, layer);
+    std::byte* ring = ObservationRingOf(pool, entry, layer.layer);
     const int64_t position = entry.base_length + token.index;
     const int64_t end = entry.base_length + entry.token_count;
     if (ring == nullptr || position < FirstObservedPosition(end, entry.observation_capacity)) {
       continue;
     }
     const ObservationLayout layout =
-        MakeObservationLayout(entry.observation_capacity, layer.q_heads, layer.k_dim,
-                              pool.formats[entry.tail_format].page.dtype);
+        ObservationLayoutOf(pool, entry, layer.q_heads, layer.k_dim);
     *reinterpret_cast<int32_t*>(ring + ObservedPositionOffset(layout, position)) =
         static_cast<int32_t>(position);
     for (int32_t head = 0; head < layer.q_heads; ++head) {
