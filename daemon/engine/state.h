@@ -16,6 +16,7 @@
 #include "daemon/cache/sequence.h"
 #include "daemon/engine/command.h"
 #include "daemon/engine/dispatcher.h"
+#include "daemon/engine/observations.h"
 #include "daemon/engine/pieces.h"
 #include "daemon/engine/tables.h"
 
@@ -64,6 +65,13 @@ struct SequenceState {
   bool free_when_idle = false;     // freed by its client while a step was open or read
 
   Tables::BlockList list;
+
+  // Where its policy has a window. The rows of [observed_from, observed_to) came, the
+  // newest are in the rings of all layers; no ring holds one from observed_end on.
+  std::optional<ObservationRings> rings;
+  int64_t observed_from = 0;
+  int64_t observed_to = 0;
+  int64_t observed_end = 0;
 };
 
 // An entry of an open step.
