@@ -18,6 +18,8 @@ class RowBudgetPolicy final : public Policy {
   struct Roles {
     Scorer scorer = Scorer::kNone;
     WindowScore window_score;  // of Scorer::kWindow
+    AccumulatedScore accumulated_score;  // of Scorer::kAccumulated, and how it is compared
+    ScoreNormalise normalise = ScoreNormalise::kNone;
     std::unique_ptr<const sluice::Budget> budget;
     TopKRetention retention;
   };
