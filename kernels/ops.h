@@ -231,6 +231,23 @@ struct MoveScoresArgs {
   const uint32_t* masks = nullptr;              // null: all slots
   const int64_t* destination_offsets = nullptr; // [row_count + 1], in slots
   float* destination = nullptr;
+  // > 0: each score is divided by the query rows that saw its slot: those from its position
+  // on to before this, at most `window` of them where that is not 0.
+  int64_t seen_below = 0;
+  int32_t window = 0;
+};
+
+// Scores of one place to be copied to another.
+struct ScoreCopy {
+  const float* source = nullptr;
+  float* destination = nullptr;
+  int64_t count = 0;
+};
+
+// Copies accumulated scores: for who writes those of a fork first.
+struct CopyScoresArgs {
+  const ScoreCopy* copies = nullptr;  // [copy_count]; none overlaps another
+  int64_t copy_count = 0;
 };
 
 // One page copied to another of the same format.
@@ -275,7 +292,7 @@ struct ImportArgs {
 };
 
 using Operation = std::variant<AppendArgs, AttendArgs, KeyNormScoreArgs, SelectArgs, CompactArgs,
-                               MoveScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs, ObserveArgs,
-                               CarryObservationsArgs, WindowScoreArgs>;
+                               MoveScoresArgs, CopyScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs,
+                               ObserveArgs, CarryObservationsArgs, WindowScoreArgs>;
 
 }  // namespace sluice

@@ -28,6 +28,7 @@ class LaneWorks : public WorkSource {
   SelectWork select_;
   CompactWork compact_;
   MoveScoresWork move_scores_;
+  CopyScoresWork copy_scores_;
   CopyPagesWork copy_pages_;
   ExportWork export_;
   ImportWork import_;
