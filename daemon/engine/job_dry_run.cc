@@ -58,11 +58,11 @@ std::optional<JobEnd> Jobs::Foresee(const SequenceState& sequence, const Policy&
   const JobFacts facts = FactsOf(sequence, policy, core_.cached(sequence).length(), rows);
   const JobRecipe recipe = policy.Plan(facts);
   const int64_t observed_rows = RowsFor(sequence, recipe, facts.length_tokens);
-  absl::Status rows;
-  if (!recipe.evicts_nothing) rows = CheckRows(recipe, observed_rows);
+  absl::Status checked;
+  if (!recipe.evicts_nothing) checked = CheckRows(recipe, observed_rows);
   JobEnd end;
-  if (!rows.ok()) {
-    end.status = std::move(rows);
+  if (!checked.ok()) {
+    end.status = std::move(checked);
     end.kept_tokens = core_.cache.KeptSlots(sequence.handle);
     end.report.outcome = JobOutcome::kSkipped;
     end.report.snapshot_tokens = facts.snapshot_tokens;
