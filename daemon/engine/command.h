@@ -231,6 +231,9 @@ struct AppendLayer {
   int32_t layer = 0;
   TensorRef k;  // [rows, kv_heads, k_dim]
   TensorRef v;  // [rows, kv_heads, v_dim]
+  // [sum over entries of min(observation window, token_count), q_heads, k_dim]: the last
+  // queries of each; may be absent.
+  TensorRef observation_queries = {};
 };
 
 struct AppendResult {

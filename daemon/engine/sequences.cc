@@ -272,6 +272,7 @@ void Sequences::Destroy(SequenceState& sequence) {
   jobs_.Cancel(sequence);
   core_.leases.Remove(sequence.id);
   core_.tables.Drop(sequence.list);
+  core_.tables.Free(sequence.ring_list);
   if (const auto session = core_.sessions.find(sequence.session);
       session != core_.sessions.end()) {
     --session->second->sequences;

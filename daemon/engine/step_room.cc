@@ -32,8 +32,12 @@ std::vector<StepEntryRequest> Steps::RequestsOf(const BeginStep& command,
   requests.reserve(chosen.size());
   for (const size_t index : chosen) {
     const StepEntry& entry = command.entries[index];
-    requests.push_back({sequences[index]->handle, entry.base_length,
-                        static_cast<int32_t>(entry.token_count)});
+    const SequenceState& sequence = *sequences[index];
+    requests.push_back({sequence.handle, entry.base_length,
+                        static_cast<int32_t>(entry.token_count), {}});
+    if (KeepsObservations(sequence, entry.phase)) {
+      requests.back().observations = sequence.rings->pages;
+    }
   }
   return requests;
 }
