@@ -72,9 +72,9 @@ absl::Status Cache::Rollback(SequenceId sequence, int64_t new_length) {
                   absl::StrCat("a rollback to ", new_length, " is below the floor ",
                                target->rollback_floor()));
   }
-  SLUICE_CHECK(!target->job() || new_length >= target->job()->snapshot_length)
+  SLUICE_CHECK(!target->job() || new_length >= target->job()->read_length)
       << "sequence " << sequence.value << ": a rollback to " << new_length
-      << " below the snapshot of a running job";
+      << " below what a running job reads";
   SLUICE_CHECK(!target->scores() || new_length == target->length())
       << "sequence " << sequence.value << ": a rollback of scores";
   if (new_length < target->length()) reclaim_.DropBlocks(target->Truncate(new_length));
@@ -97,14 +97,18 @@ absl::Status Cache::MarkLost(SequenceId sequence) {
 
 // --- jobs
 
-absl::StatusOr<std::vector<int64_t>> Cache::PlanJob(SequenceId sequence, int64_t snapshot_length) {
+absl::StatusOr<std::vector<int64_t>> Cache::PlanJob(SequenceId sequence, int64_t snapshot_length,
+                                                    std::optional<int64_t> read_length) {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const target, Get(sequence));
   if (target->lost()) return RefuseLost(sequence, "");
   SLUICE_CHECK(!target->job()) << "sequence " << sequence.value << " has a job";
-  SLUICE_CHECK(snapshot_length >= target->tail_first_position() &&
-               snapshot_length <= target->length())
-      << "a snapshot of " << snapshot_length << " of sequence " << sequence.value;
+  const int64_t reads = read_length.value_or(snapshot_length);
+  SLUICE_CHECK(snapshot_length >= target->tail_first_position() && reads >= snapshot_length &&
+               reads <= target->length())
+      << "a snapshot of " << snapshot_length << " of sequence " << sequence.value
+      << ", read to " << reads;
   target->job_ = SequenceJob{.snapshot_length = snapshot_length,
+                             .read_length = reads,
                              .fresh_pages = {},
                              .fresh_scores = std::nullopt,
                              .scores_class = {},
