@@ -202,6 +202,8 @@ class Cache {
   // or CommitJob.
   std::span<const PageId> BlockPages(BlockId block) const;  // [row_count]
   const Bodies& BodiesOf(BodiesId bodies) const;
+  // Of each of its pages. REQUIRES: as BlockPages.
+  int64_t PageBytes(BlockId block) const { return pool_.page_bytes(blocks_[block].size_class); }
   // Whether somebody else may hold the block or pages of it too, so that a step that
   // writes to it may have to copy it. O(1). REQUIRES: the block is alive.
   bool MayShareBlock(BlockId block) const;

@@ -79,7 +79,7 @@ const std::vector<Piece>& PiecesOf(StepState& step, int32_t layer) {
   std::vector<Piece>& pieces = step.pieces[static_cast<size_t>(model.first_alike(layer))];
   if (pieces.empty()) {
     pieces = CutPieces(step.view, model.shape(layer), DtypeBytes(model.geometry().dtype),
-                       step.row_slots, 0, step.view.total_tokens);
+                       step.row_slots, 0, step.view.total_tokens, step.entry_rules);
   }
   return pieces;
 }
@@ -169,7 +169,7 @@ StepAttendCall::StepAttendCall(Core& core, Steps& steps, StepState& step, Attend
     return;
   }
   own_pieces_ = CutPieces(step.view, shape, DtypeBytes(model.geometry().dtype), step.row_slots,
-                          command_.first_token, rows);
+                          command_.first_token, rows, step.entry_rules);
   pieces_ = own_pieces_;
 }
 
@@ -192,6 +192,11 @@ bool StepAttendCall::Next(Operation& operation, int64_t& cost_bytes) {
       MakeAttendArgs(command_, shape, step_.view, piece, command_.first_token, result_);
   if (!lse_.empty()) {
     attend.lse = lse_.data() + (piece.first_token - command_.first_token) * shape.q_heads;
+  }
+  if (piece.mass_rule >= 0) {
+    attend.accumulate_mass = true;
+    attend.mass = step_.mass_rules[static_cast<size_t>(piece.mass_rule)];
+    step_.scored_tokens = std::max(step_.scored_tokens, piece.first_token + piece.token_count);
   }
   operation = attend;
   cost_bytes = piece.cost_bytes;

@@ -40,8 +40,8 @@ class AppendCall final : public Call {
   int64_t non_finite_rows_ = 0;
 };
 
-// Attends over a layer of a step, after storing k and v if they came, and keeps the
-// query rows for which there are rings.
+// Attends over a layer of a step, after storing k and v if they came, adds to the scores
+// that its entries keep, and keeps the query rows for which there are rings.
 class StepAttendCall final : public Call {
  public:
   StepAttendCall(Core& core, Steps& steps, StepState& step, Attend command, int64_t rows);

@@ -9,6 +9,7 @@
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/command_queue.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -184,6 +185,7 @@ ViewEntry Core::EntryOf(const SequenceState& sequence) const {
   entry.tail_start = state.tail_start();
   entry.tail_format = sequence.model->format;
   entry.body_format = sequence.model->format;
+  FillScores(*this, sequence, entry);
   return entry;
 }
 

@@ -34,7 +34,12 @@ void Dispatcher::SubmitCopy(std::vector<PageCopy> pages, int32_t slots, uint16_t
   copy.page_count = static_cast<int64_t>(pages.size());
   copy.slots = slots;
   copy.format = format;
-  SubmitCopy({std::move(pages), {}, copy});
+  SubmitCopy({std::move(pages), {}, {}, copy});
+}
+
+void Dispatcher::SubmitScoreCopies(std::vector<ScoreCopy> scores) {
+  const CopyScoresArgs copy{scores.data(), static_cast<int64_t>(scores.size())};
+  SubmitCopy({{}, {}, std::move(scores), copy});
 }
 
 void Dispatcher::SubmitCarry(std::vector<RingCarry> rings, const ObservationLayout& layout,
@@ -44,7 +49,7 @@ void Dispatcher::SubmitCarry(std::vector<RingCarry> rings, const ObservationLayo
   carry.ring_count = static_cast<int64_t>(rings.size());
   carry.layout = layout;
   carry.length = length;
-  SubmitCopy({{}, std::move(rings), carry});
+  SubmitCopy({{}, std::move(rings), {}, carry});
 }
 
 void Dispatcher::SubmitCopy(Copy copy) {

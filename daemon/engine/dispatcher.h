@@ -43,6 +43,8 @@ class Dispatcher {
   // Submits a copy on write ahead of everything that still waits, as soon as the
   // lane has room for it, and keeps the list of pages until it has passed.
   void SubmitCopy(std::vector<PageCopy> pages, int32_t slots, uint16_t format);
+  // The same for accumulated scores.
+  void SubmitScoreCopies(std::vector<ScoreCopy> scores);
   // The same for rings of observation rows.
   void SubmitCarry(std::vector<RingCarry> rings, const ObservationLayout& layout, int64_t length);
 
@@ -84,6 +86,7 @@ class Dispatcher {
   struct Copy {
     std::vector<PageCopy> pages;
     std::vector<RingCarry> rings;
+    std::vector<ScoreCopy> scores;
     Operation operation;
   };
 

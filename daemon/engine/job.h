@@ -101,6 +101,14 @@ struct Job {
   std::vector<uint32_t> reused;              // [pages]
   std::vector<int32_t> kept;                 // [rows]
 
+  // Of a sequence that keeps scores: the masks of all rows, by which those of what stays
+  // are gathered into the new body's page once all batches are through.
+  std::vector<int64_t> mask_offsets;        // [rows + 1], in slots
+  std::vector<uint32_t> masks;              // [mask_offsets[rows] / 32]
+  float* body_scores = nullptr;
+  std::vector<int64_t> score_destinations;  // [rows + 1], in slots
+  bool gathering = false;
+
   // Of the batch under way.
   RowSet rows;
   std::vector<int64_t> row_offsets;          // [batch rows + 1]

@@ -11,6 +11,7 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/job_plan.h"
 #include "daemon/engine/jobs.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -45,6 +46,8 @@ absl::Status Jobs::Plan(Job& job, int64_t snapshot) {
                           core_.cache.PlanJob(sequence.handle, snapshot,
                                               std::max(snapshot, job.read_tokens())));
   job.planned = true;
+  // What it reads and gathers are the scores as they are now: no step may come between.
+  job.due = job.due || core_.cached(sequence).scores().has_value();
   if (job.recipe.scorer == Scorer::kWindow) {
     job.rings = core_.cache.HoldObservations(sequence.handle);
   }
@@ -101,6 +104,7 @@ absl::Status Jobs::Reserve(Job& job) {
       DestinationOffsets(job.recipe, job.pass, job.slots, page_size);
   SLUICE_RETURN_IF_ERROR(ReserveTables(job));
   SLUICE_RETURN_IF_ERROR(ReservePages(job));
+  ReserveMasks(job);
   job.reused.assign(job.destination_pages.size(), kNoPage);
   job.kept.assign(job.slots.begin(), job.slots.end());
   const auto [first, end] = RowsOf(job.recipe, job.pass);
@@ -122,9 +126,17 @@ absl::Status Jobs::ReservePages(Job& job) {
     }
   }
   SLUICE_ASSIGN_OR_RETURN(
+      const std::optional<ScorePage> scores,
+      BodyScorePage(core_, *job.sequence, job.destination_offsets.back() + PagesLeftAlone(job)));
+  SLUICE_ASSIGN_OR_RETURN(
       const JobPages pages,
-      core_.cache.AllocateJobPages(job.sequence->handle, static_cast<int64_t>(places.size())));
+      core_.cache.AllocateJobPages(
+          job.sequence->handle, static_cast<int64_t>(places.size()),
+          scores.has_value() ? std::optional(scores->size_class) : std::nullopt));
   core_.ClearSlabs(pages.slabs_to_clear);
+  job.body_scores = scores.has_value()
+                        ? ScoresAt(core_, *pages.body_scores, scores->page_bytes)
+                        : nullptr;
   for (size_t i = 0; i < places.size(); ++i) {
     job.destination_pages[places[i]] = pages.pages[i].value;
   }
@@ -181,6 +193,9 @@ const uint32_t* Jobs::SubmitSelection(Job& job) {
     masks = reinterpret_cast<uint32_t*>(scores + job.score_offsets.back());
     scores += first;
   }
+  if (!job.masks.empty()) {
+    masks = job.masks.data() + job.mask_offsets[static_cast<size_t>(job.rows.first_row)] / 32;
+  }
   SelectArgs select;
   select.rows = job.rows;
   select.scores = job.recipe.scorer == Scorer::kNone ? nullptr : scores;
@@ -230,6 +245,11 @@ void Jobs::ChooseLane(Job& job, int64_t flops) {
 
 void Jobs::FinishBatch(Job& job) {
   if (job.counting) return FinishCount(job);
+  if (std::exchange(job.gathering, false)) {
+    job.stage = Job::Stage::kReady;
+    running_ = nullptr;
+    return;
+  }
   const JobBatch& batch = job.batches[job.next_batch];
   for (size_t segment = 0; job.pass.selects && segment < job.segments.size(); ++segment) {
     for (int32_t row = 0; row < batch.row_count; ++row) {
@@ -237,7 +257,9 @@ void Jobs::FinishBatch(Job& job) {
           job.counts[segment * static_cast<size_t>(batch.row_count) + static_cast<size_t>(row)];
     }
   }
-  if (++job.next_batch == job.batches.size()) {
+  if (++job.next_batch == job.batches.size() && GathersScores(job)) {
+    SubmitGather(job);
+  } else if (job.next_batch == job.batches.size()) {
     job.stage = Job::Stage::kReady;
     running_ = nullptr;
   } else if (MayPause(job)) {

@@ -9,6 +9,7 @@
 
 #include "daemon/engine/job_plan.h"
 #include "daemon/engine/jobs.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -62,6 +63,7 @@ void Jobs::Commit(Job& job) {
     job.bodies_range = {};
   }
   core_.tables.Assign(sequence.list, state.blocks());
+  if (state.scores().has_value()) WriteScoreList(core_, sequence, 0);
   FreeTables(job);
   CountSlots(sequence);
 }

@@ -101,6 +101,9 @@ void Jobs::SubmitScores(Job& job, int32_t first_row, int32_t row_count, float* s
   if (job.recipe.scorer == Scorer::kKeyNorm) {
     job.ticket = core_.backend.Submit(job.lane, KeyNormScoreArgs{job.rows, scores});
   }
+  if (job.recipe.scorer == Scorer::kAccumulated) {
+    return SubmitAccumulated(job, first_row, row_count, scores);
+  }
   if (job.recipe.scorer != Scorer::kWindow) return;
   const SequenceState& sequence = *job.sequence;
   const Model& model = *sequence.model->model;
@@ -232,7 +235,7 @@ void Jobs::EndCount(Job& job) {
     ReleasePlan(job);
     return job.dry_run ? EndDryRun(job) : EndBuilt(job, absl::OkStatus());
   }
-  if (PagesOfWhole(job) > core_.cache.AvailableJobPages(job.sequence->handle)) {
+  if (PagesOfWhole(job) > AvailablePages(job)) {
     // The counts hold as long as no step comes between.
     ReleasePlan(job);
     job.due = true;

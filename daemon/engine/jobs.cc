@@ -151,11 +151,14 @@ bool Jobs::FinishPausedFirst() {
   return paused;
 }
 
-// The rows of an open step take the place of those that a window's score needs.
+// The rows of an open step take the place of those that a window's score needs, and its
+// attends change accumulated scores.
 bool Jobs::MayStart(const Job& job) const {
   if (job.stage == Job::Stage::kPaused) return true;
+  const bool reads_what_steps_write = job.policy->scorer() == Scorer::kWindow ||
+                                      core_.cached(*job.sequence).scores().has_value();
   return job.stage == Job::Stage::kQueued &&
-         (job.policy->scorer() != Scorer::kWindow || job.sequence->step == nullptr);
+         (!reads_what_steps_write || job.sequence->step == nullptr);
 }
 
 bool Jobs::StartNext() {
@@ -205,7 +208,7 @@ bool Jobs::Start(Job& job) {
     StartCount(job);
     return true;
   }
-  if (PagesOfWhole(job) > core_.cache.AvailableJobPages(job.sequence->handle)) {
+  if (PagesOfWhole(job) > AvailablePages(job)) {
     return WaitOrDivide(job);
   }
   if (absl::Status built = Build(job, WholePass(job)); !built.ok()) {
@@ -253,7 +256,7 @@ bool Jobs::StartPass(Job& job) {
     return true;
   }
   const std::optional<JobPass> pass =
-      job.passes->Next(held, core_.cache.AvailableJobPages(sequence.handle));
+      job.passes->Next(held, AvailablePages(job));
   if (!pass.has_value() && job.coming->SomeStillComes(core_)) return false;
   absl::Status built =
       pass.has_value()

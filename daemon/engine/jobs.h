@@ -106,6 +106,7 @@ class Jobs {
   std::vector<int64_t> ScoreFlops(const Job& job) const;
   // Submits the scores of rows of the batch: `first_row` counts from its first.
   void SubmitScores(Job& job, int32_t first_row, int32_t row_count, float* scores);
+  void SubmitAccumulated(Job& job, int32_t first_row, int32_t row_count, float* scores);
   void ChooseLane(Job& job, int64_t flops);
 
   // Counts before budgets are known: a batch of rows at a time, scored in slices.
@@ -119,6 +120,12 @@ class Jobs {
   // Starts to build a pass; a refusal changes nothing.
   absl::Status Build(Job& job, const JobPass& pass);
   absl::Status Reserve(Job& job);
+  void ReserveMasks(Job& job) const;
+  // What AllocateJobPages would grant at most, whatever the new body's scores take.
+  int64_t AvailablePages(const Job& job) const;
+  // Gathers the scores of what stays, where there are some and the job commits.
+  bool GathersScores(const Job& job) const;
+  void SubmitGather(Job& job);
   absl::Status ReservePages(Job& job);
   int64_t PagesLeftAlone(const Job& job) const;
   absl::Status ReserveTables(Job& job);

@@ -11,6 +11,7 @@
 #include "daemon/base/range.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/engine/scores.h"
 #include "daemon/policy/registry.h"
 
 namespace sluice {
@@ -138,6 +139,26 @@ absl::StatusOr<std::optional<ObservationRings>> Sequences::RingsFor(
   return MakeObservationRings(core_, model, window + draft_tokens);
 }
 
+absl::StatusOr<std::optional<SizeClassId>> Sequences::ScoresFor(const Policy& policy,
+                                                                const ModelState& model) const {
+  if (!policy.needs().accumulated_score.has_value()) return std::optional<SizeClassId>();
+  SLUICE_ASSIGN_OR_RETURN(const ScorePage page, TailScorePage(core_, model));
+  return page.size_class;
+}
+
+absl::Status Sequences::CheckScores(const Policy& policy, const SequenceState& sequence,
+                                    bool may_begin) const {
+  const std::optional<AccumulatedScore>& score = policy.needs().accumulated_score;
+  if (!score.has_value() || score == sequence.policy->needs().accumulated_score ||
+      (may_begin && core_.cached(sequence).length() == 0)) {
+    return absl::OkStatus();
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "policy.preset",
+                absl::StrCat("the policy ", policy.spec().preset,
+                             " needs the attention of every query row from the sequence's first "
+                             "token on, added up by its own rule"));
+}
+
 absl::Status Sequences::CheckCreate(const CreateSequence& command) const {
   if (core_.draining) return Draining();
   if (command.draft_tokens < 0 || command.draft_tokens > kMaxDraftTokens) {
@@ -193,12 +214,14 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
                           MakePolicyFor(command.policy, *model, command.draft_tokens));
   SLUICE_ASSIGN_OR_RETURN(std::optional<ObservationRings> rings,
                           RingsFor(*policy, *model, command.draft_tokens));
+  SLUICE_ASSIGN_OR_RETURN(const std::optional<SizeClassId> scores, ScoresFor(*policy, *model));
   const CacheGeometry geometry{model->model->row_count(), model->model->format().page.page_size,
                                model->size_class};
   SLUICE_ASSIGN_OR_RETURN(
       const SequenceId handle,
       core_.cache.CreateSequence(geometry,
                                  TenantId{static_cast<uint32_t>(command.caller.tenant)}));
+  if (scores.has_value()) core_.cache.KeepScores(handle, *scores);
   auto state = std::make_unique<SequenceState>();
   state->handle = handle;
   state->cached = core_.cache.Find(handle);
@@ -273,6 +296,7 @@ void Sequences::Destroy(SequenceState& sequence) {
   core_.leases.Remove(sequence.id);
   core_.tables.Drop(sequence.list);
   core_.tables.Free(sequence.ring_list);
+  core_.tables.FreeWhenPassed(sequence.score_list, core_.submitted());
   if (const auto session = core_.sessions.find(sequence.session);
       session != core_.sessions.end()) {
     --session->second->sequences;

@@ -44,6 +44,13 @@ class Sequences {
   absl::StatusOr<std::optional<ObservationRings>> RingsFor(const Policy& policy,
                                                            const ModelState& model,
                                                            int64_t draft_tokens) const;
+  // The pages of its scores; nothing: the policy accumulates none.
+  absl::StatusOr<std::optional<SizeClassId>> ScoresFor(const Policy& policy,
+                                                       const ModelState& model) const;
+  // FAILED_PRECONDITION (POLICY_NEEDS): the sequence does not keep the scores that the
+  // policy accumulates, nor (`may_begin`) can it begin to.
+  absl::Status CheckScores(const Policy& policy, const SequenceState& sequence,
+                           bool may_begin) const;
   WaitList::Outcome TryFork(const ForkSequences& command, const WaitList::Attempt& attempt);
   absl::StatusOr<std::vector<SequenceState*>> CheckParents(const ForkSequences& command);
   absl::StatusOr<std::vector<uint64_t>> ForkAll(const ForkSequences& command,
@@ -62,7 +69,7 @@ class Sequences {
                                 MakePolicy make_policy, Act act);
   WaitList::Outcome TrySet(const SetPolicy& command, const WaitList::Attempt& attempt);
   void ChangePolicy(SequenceState& sequence, PolicyPtr policy,
-                    std::optional<ObservationRings> rings);
+                    std::optional<ObservationRings> rings, std::optional<SizeClassId> scores);
   WaitList::Outcome TryCompress(const struct Compress& command,
                                 const WaitList::Attempt& attempt);
   absl::StatusOr<PolicyPtr> CompressPolicy(const struct Compress& command,

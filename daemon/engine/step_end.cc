@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/engine/calls.h"
 #include "daemon/engine/steps.h"
@@ -105,17 +107,28 @@ void Steps::CountClosed(OpenEntry& entry) {
   if (entry.request.phase == Phase::kDecode) DropSpentObservations(core_, sequence);
 }
 
+// Whether an attend of the step changed scores of the entry, which cannot be undone.
+bool Steps::MayHaveScored(const StepState& step, size_t entry) {
+  return step.entry_rules[entry] >= 0 &&
+         step.view.entries[entry].first_token < step.scored_tokens;
+}
+
 void Steps::FinishUndo(StepState& step) {
   ++core_.totals.undone_steps;
-  for (const OpenEntry& entry : step.entries) {
-    SequenceState& sequence = *entry.sequence;
+  std::vector<uint64_t> lost;
+  for (size_t i = 0; i < step.entries.size(); ++i) {
+    SequenceState& sequence = *step.entries[i].sequence;
     core_.cache.UndoStep(sequence.handle);
+    if (MayHaveScored(step, i)) {
+      SLUICE_CHECK(core_.cache.MarkLost(sequence.handle).ok()) << "sequence " << sequence.id;
+      lost.push_back(sequence.id);
+    }
     const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
     core_.tables.AssignFrom(sequence.list, blocks, static_cast<int64_t>(blocks.size()));
   }
   const auto answers = std::exchange(step.undo_answers, {});
   Release(step);
-  for (const auto& answer : answers) answer(std::vector<uint64_t>());
+  for (const auto& answer : answers) answer(lost);
 }
 
 void Steps::Release(StepState& step) {

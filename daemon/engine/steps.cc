@@ -10,6 +10,7 @@
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/calls.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -383,6 +384,9 @@ absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>
     if (KeepsObservations(sequence, entry.phase)) {
       listed = listed && ReserveRingList(core_, sequence);
     }
+    if (state.scores().has_value()) {
+      listed = listed && ReserveScoreList(core_, sequence, kept + added);
+    }
     step.entries.push_back({&sequence, entry, entry.base_length});
   }
   auto ranges = core_.tables.AllocateBlocks(blocks, step.model->model->row_count());
@@ -431,6 +435,7 @@ void Steps::ApplyGrant(const StepGrant& grant, std::vector<TableRange> ranges, S
     if (KeepsObservations(sequence, step.entries[i].request.phase)) {
       OpenRings(core_, sequence, granted);
     }
+    if (core_.cached(sequence).scores().has_value()) OpenScores(core_, sequence, granted);
   }
   WriteView(step);
 }
@@ -461,6 +466,7 @@ void Steps::WriteView(StepState& step) {
       entry.observation_capacity = open.sequence->rings->layout.capacity;
       step.observed_rows += std::min(entry.token_count, entry.observation_capacity);
     }
+    AddMassRule(core_, *open.sequence, step);
     entries[i] = entry;
     step.row_slots.push_back(core_.RowSlotsOf(entry, *open.sequence));
   }

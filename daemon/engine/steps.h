@@ -117,6 +117,7 @@ class Steps {
   void Close(StepState& step);
   static void CountObservedRows(const StepState& step, const OpenEntry& entry);
   void CountClosed(OpenEntry& entry);
+  static bool MayHaveScored(const StepState& step, size_t entry);
   void FinishUndo(StepState& step);
   void Release(StepState& step);
 

@@ -32,6 +32,10 @@ void Tables::Free(TableRange range) {
   if (range.offset != kNoOffset) allocator_.Free(range.offset, range.bytes);
 }
 
+void Tables::FreeWhenPassed(TableRange range, const LaneTickets& newest) {
+  if (range.offset != kNoOffset) retired_.Push(range, newest);
+}
+
 std::optional<std::vector<TableRange>> Tables::AllocateBlocks(int64_t count, int64_t row_count) {
   std::vector<TableRange> ranges;
   ranges.reserve(static_cast<size_t>(count));

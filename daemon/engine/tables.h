@@ -42,6 +42,8 @@ class Tables {
 
   std::optional<TableRange> Allocate(int64_t bytes);
   void Free(TableRange range);
+  // The same once every lane has passed `newest`: a job that was cancelled may read it.
+  void FreeWhenPassed(TableRange range, const LaneTickets& newest);
   void* At(TableRange range) { return base_ + range.offset; }
 
   // Ranges for `count` blocks of `row_count` pages, or nothing at all.

@@ -20,7 +20,7 @@ struct Preset {
   absl::StatusOr<PolicySpec> (*with_budget)(const PolicySpec& spec, int64_t budget_tokens);
 };
 
-constexpr size_t kPresetCount = 7;
+constexpr size_t kPresetCount = 9;
 
 constexpr std::array<PresetInfo, kPresetCount> kInfos = {{
     {"full", "keeps every token"},
@@ -30,6 +30,8 @@ constexpr std::array<PresetInfo, kPresetCount> kInfos = {{
     {"pyramidkv", "as snapkv, from layer to layer fewer"},
     {"adakv", "as snapkv, the heads of a layer sharing its budget by what is attended to"},
     {"dynamickv", "as snapkv, the layers sharing the budget by what is attended to"},
+    {"h2o", "keeps the newest tokens and those that gathered the most attention so far"},
+    {"tova", "keeps the tokens that the newest one attends to most, a layer's heads the same"},
 }};
 
 // In the order of kInfos.
@@ -41,6 +43,8 @@ constexpr std::array<Preset, kPresetCount> kPresets = {{
     {MakePyramidKv, PyramidKvWithBudget},
     {MakeAdaKv, AdaKvWithBudget},
     {MakeDynamicKv, DynamicKvWithBudget},
+    {MakeH2o, H2oWithBudget},
+    {MakeTova, TovaWithBudget},
 }};
 
 const Preset* FindPreset(absl::string_view name) {

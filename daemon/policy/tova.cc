@@ -86,6 +86,11 @@ absl::StatusOr<PolicyPtr> MakeTova(const PolicySpec& spec, const ModelFacts& mod
                                         *resolved.protect_last_tokens, " protected tokens"));
   }
   SLUICE_RETURN_IF_ERROR(ResolveAccumulated(*resolved.budget_tokens, model, resolved));
+  if (resolved.triggers->pressure) {
+    return Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion,
+                  "policy.parameters.triggers.pressure",
+                  "the heads of a layer choose together, and not over all layers");
+  }
   return std::make_shared<const TovaPolicy>(std::move(resolved), model);
 }
 

@@ -63,6 +63,10 @@ TEST(TovaTest, RefusesWhatMakesNoSense) {
   ExpectRefused(TryMassPreset(spec, model).status(), "policy.parameters.group_reduce");
   ExpectRefused(TryMassPreset(Spec(8, 0), ModelOfHeads({2, 0})).status(), "policy.preset",
                 Reason::kNotInVersion);
+  spec = Spec(8, 0);
+  spec.triggers = TriggerSpec{.pressure = true};
+  ExpectRefused(TryMassPreset(spec, model).status(), "policy.parameters.triggers.pressure",
+                Reason::kNotInVersion);
 }
 
 TEST(TovaTest, AnotherBudgetMustHoldWhatIsProtected) {
