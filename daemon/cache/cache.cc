@@ -244,6 +244,15 @@ int64_t Cache::HeldBytes(SequenceId sequence) const {
   return bytes;
 }
 
+// Its own job's count goes with it.
+bool Cache::SharesObservations(const Sequence& sequence) const {
+  const BlockId rows = *sequence.observations();
+  const int64_t of_job = sequence.job() ? std::count(sequence.job()->held_blocks.begin(),
+                                                     sequence.job()->held_blocks.end(), rows)
+                                        : 0;
+  return blocks_[rows].references > 1 + of_job;
+}
+
 int64_t Cache::BytesAlone(SequenceId sequence) const {
   const Sequence& target = MustGet(sequence);
   int64_t bytes = 0;
@@ -256,7 +265,10 @@ int64_t Cache::BytesAlone(SequenceId sequence) const {
   };
   for (const BlockId id : target.blocks()) count_alone(blocks_[id]);
   if (target.bodies()) count_alone(bodies_[*target.bodies()]);
-  if (target.observations()) count_alone(blocks_[*target.observations()]);
+  if (target.observations() && !SharesObservations(target)) {
+    const Block& rows = blocks_[*target.observations()];
+    bytes += pool_.page_bytes(rows.size_class) * static_cast<int64_t>(rows.pages.size());
+  }
   return bytes;
 }
 
@@ -266,7 +278,7 @@ bool Cache::MayShare(SequenceId sequence) const {
     return blocks_[id].references > 1 || blocks_[id].has_body_pages;
   };
   if (std::any_of(target.blocks().begin(), target.blocks().end(), is_shared)) return true;
-  if (target.observations() && is_shared(*target.observations())) return true;
+  if (target.observations() && SharesObservations(target)) return true;
   if (!target.bodies()) return false;
   const Bodies& bodies = bodies_[*target.bodies()];
   return bodies.references > 1 ||

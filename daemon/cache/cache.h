@@ -282,6 +282,8 @@ class Cache {
   void GiveUp(SpareBlocks spare);
   std::optional<BodiesId> AddBodies(const Sequence& sequence, JobResult result);
   void EndJob(Sequence& sequence);
+  // REQUIRES: it has observation rows.
+  bool SharesObservations(const Sequence& sequence) const;
   std::vector<int64_t> SlotsBelow(const Sequence& sequence, int64_t length) const;
 
   PagePool pool_;

@@ -170,6 +170,8 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
   child->handle = *handle;
   child->cached = core_.cache.Find(*handle);
   child->list = list;
+  child->ring_list = {};
+  child->ring_list_written = false;
   child->readers = 0;
   child->waiting_calls = 0;
   child->last_job.reset();
@@ -241,11 +243,7 @@ void Sequences::ChangePolicy(SequenceState& sequence, PolicyPtr policy,
                     (!rings.has_value() ||
                      (sequence.rings->pages == rings->pages &&
                       sequence.rings->layout.capacity == rings->layout.capacity));
-  if (!same) {
-    core_.cache.DropObservations(sequence.handle);
-    const int64_t length = core_.cached(sequence).length();
-    sequence.observed_from = sequence.observed_to = sequence.observed_end = length;
-  }
+  if (!same) DropObservations(core_, sequence);
   sequence.rings = std::move(rings);
   sequence.policy = std::move(policy);
   jobs_.CountSlots(sequence);
