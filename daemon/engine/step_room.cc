@@ -20,7 +20,7 @@ using Outcome = WaitList::Outcome;
 bool CancelsARead(const SequenceState& sequence, int64_t length) {
   const Job* const job = sequence.job;
   return job != nullptr && job->stage == Job::Stage::kRunning &&
-         length < job->facts.snapshot_tokens;
+         length < job->read_tokens();
 }
 
 }  // namespace

@@ -285,7 +285,7 @@ void Steps::EndJobAbove(SequenceState& sequence, int64_t length) {
   Job* const job = sequence.job;
   if (job == nullptr) return;
   job->length_limit.reset();
-  if (job->stage == Job::Stage::kQueued || length >= job->facts.snapshot_tokens) return;
+  if (job->stage == Job::Stage::kQueued || length >= job->read_tokens()) return;
   job->length_limit = length;  // its end looks at the triggers as if they were gone already
   jobs_.Cancel(sequence);
   if (sequence.job != nullptr) sequence.job->length_limit.reset();
