@@ -287,6 +287,15 @@ int64_t Cache::HeldBytes(SequenceId sequence) const {
   return bytes;
 }
 
+// Its own job's count goes with it.
+bool Cache::SharesObservations(const Sequence& sequence) const {
+  const BlockId rows = *sequence.observations();
+  const int64_t of_job = sequence.job() ? std::count(sequence.job()->held_blocks.begin(),
+                                                     sequence.job()->held_blocks.end(), rows)
+                                        : 0;
+  return blocks_[rows].references > 1 + of_job;
+}
+
 int64_t Cache::BytesAlone(SequenceId sequence) const {
   const Sequence& target = MustGet(sequence);
   int64_t bytes = 0;
@@ -299,8 +308,12 @@ int64_t Cache::BytesAlone(SequenceId sequence) const {
   };
   for (const BlockId id : target.blocks()) count_alone(blocks_[id]);
   if (target.bodies()) count_alone(bodies_[*target.bodies()]);
-  for (const auto& held : {target.observations(), target.scores(), target.body_scores()}) {
+  for (const auto& held : {target.scores(), target.body_scores()}) {
     if (held) count_alone(blocks_[*held]);
+  }
+  if (target.observations() && !SharesObservations(target)) {
+    const Block& rows = blocks_[*target.observations()];
+    bytes += pool_.page_bytes(rows.size_class) * static_cast<int64_t>(rows.pages.size());
   }
   return bytes;
 }
@@ -311,9 +324,10 @@ bool Cache::MayShare(SequenceId sequence) const {
     return blocks_[id].references > 1 || blocks_[id].may_share_pages;
   };
   if (std::any_of(target.blocks().begin(), target.blocks().end(), is_shared)) return true;
-  for (const auto& held : {target.observations(), target.scores(), target.body_scores()}) {
+  for (const auto& held : {target.scores(), target.body_scores()}) {
     if (held && is_shared(*held)) return true;
   }
+  if (target.observations() && SharesObservations(target)) return true;
   if (!target.bodies()) return false;
   const Bodies& bodies = bodies_[*target.bodies()];
   return bodies.references > 1 ||

@@ -318,6 +318,8 @@ class Cache {
   void EndJob(Sequence& sequence);
   int64_t MissingForJob(const Sequence& sequence, int64_t page_count,
                         std::optional<SizeClassId> body_scores) const;
+  // REQUIRES: it has observation rows.
+  bool SharesObservations(const Sequence& sequence) const;
   std::vector<int64_t> SlotsBelow(const Sequence& sequence, int64_t length) const;
 
   PagePool pool_;

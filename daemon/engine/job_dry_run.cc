@@ -6,7 +6,9 @@
 #include <string>
 #include <utility>
 
+#include "daemon/base/checked_math.h"
 #include "daemon/engine/jobs.h"
+#include "daemon/engine/observations.h"
 
 namespace sluice {
 namespace {
@@ -17,6 +19,14 @@ int64_t TailPagesAfter(const Sequence& state, int64_t snapshot) {
   const int64_t first = state.tail_start() + snapshot - state.tail_first_position();
   const int64_t last = state.used_tail_slots();
   return last > first ? (last - 1) / page_size - first / page_size + 1 : int64_t{0};
+}
+
+// Of the observation rows, which a job leaves alone.
+int64_t RowBytes(const Core& core, const SequenceState& sequence) {
+  const std::optional<BlockId> rings = core.cached(sequence).observations();
+  if (!rings.has_value()) return 0;
+  const auto pages = static_cast<int64_t>(core.cache.BlockPages(*rings).size());
+  return pages * RoundUp(sequence.rings->layout.bytes, kObservationPageAlignment);
 }
 
 }  // namespace
@@ -42,7 +52,8 @@ JobEnd Jobs::Estimate(const SequenceState& sequence, const JobFacts& facts,
     }
   }
   const int64_t held = core_.cache.HeldBytes(sequence.handle);
-  const int64_t after = pages_after * sequence.model->model->page_bytes();
+  const int64_t after =
+      pages_after * sequence.model->model->page_bytes() + RowBytes(core_, sequence);
   const int64_t alone = core_.cache.BytesAlone(sequence.handle);
   if (end.report.evicted_slots > 0) {
     end.freed_now_bytes = std::max<int64_t>(0, std::min(alone, held) - after);

@@ -143,11 +143,12 @@ void Jobs::StartCount(Job& job) {
   job.batches = CutCounts(job.recipe, job.slots, core_.memory.workspace_bytes);
   if (job.batches.empty()) {
     ReleasePlan(job);
-    return EndBuilt(
-        job, Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
-                    absl::StrCat("the scores of heads that compete do not fit the job workspace of ",
-                                 core_.memory.workspace_bytes,
-                                 " bytes together; it is a part of pool.job_reserve_bytes")));
+    const std::string detail =
+        absl::StrCat("the scores of heads that compete with each other do not fit the job "
+                     "workspace of ", core_.memory.workspace_bytes,
+                     " bytes; it is a part of pool.job_reserve_bytes");
+    return EndBuilt(job, Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
+                                detail));
   }
   job.row_counts.assign(job.recipe.count_segments.size() * job.slots.size(), 0);
   job.counting = true;

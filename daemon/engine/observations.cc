@@ -14,8 +14,6 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kPageAlignment = 128;
-
 // The layers of a model that own a cache, below `layer`.
 int32_t OwnersBelow(const Model& model, int32_t layer) {
   int32_t owners = 0;
@@ -25,7 +23,7 @@ int32_t OwnersBelow(const Model& model, int32_t layer) {
 
 std::byte* RingAt(const Core& core, const SequenceState& sequence, BlockId rings, int32_t page) {
   const uint32_t id = core.cache.BlockPages(rings)[static_cast<size_t>(page)].value;
-  const int64_t page_bytes = RoundUp(sequence.rings->layout.bytes, kPageAlignment);
+  const int64_t page_bytes = RoundUp(sequence.rings->layout.bytes, kObservationPageAlignment);
   return SlabOf(core.memory.pool, id) + PageIndex(id) * page_bytes;
 }
 
@@ -66,7 +64,7 @@ absl::StatusOr<ObservationRings> MakeObservationRings(Core& core, const ModelSta
     rings.layout = MakeObservationLayout(static_cast<int32_t>(capacity), geometry.query_heads,
                                          geometry.k_dim, geometry.dtype);
   }
-  const int64_t page_bytes = RoundUp(rings.layout.bytes, kPageAlignment);
+  const int64_t page_bytes = RoundUp(rings.layout.bytes, kObservationPageAlignment);
   if (page_bytes == 0 || page_bytes > slab_bytes) {
     return RefuseField("policy.window_tokens",
                        absl::StrCat("the queries of ", capacity,

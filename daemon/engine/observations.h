@@ -20,6 +20,8 @@ struct SequenceState;
 //
 // Functions of the engine thread.
 
+inline constexpr int64_t kObservationPageAlignment = 128;
+
 // What a sequence under a policy with a window keeps.
 struct ObservationRings {
   ObservationLayout layout;  // of each ring

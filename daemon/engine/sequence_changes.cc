@@ -264,11 +264,7 @@ void Sequences::ChangePolicy(SequenceState& sequence, PolicyPtr policy,
                     (!rings.has_value() ||
                      (sequence.rings->pages == rings->pages &&
                       sequence.rings->layout.capacity == rings->layout.capacity));
-  if (!same) {
-    core_.cache.DropObservations(sequence.handle);
-    const int64_t length = core_.cached(sequence).length();
-    sequence.observed_from = sequence.observed_to = sequence.observed_end = length;
-  }
+  if (!same) DropObservations(core_, sequence);
   sequence.rings = std::move(rings);
   sequence.policy = std::move(policy);
   jobs_.CountSlots(sequence);
