@@ -9,6 +9,7 @@
 #include "daemon/base/checked_math.h"
 #include "daemon/engine/jobs.h"
 #include "daemon/engine/observations.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -29,6 +30,16 @@ int64_t RowBytes(const Core& core, const SequenceState& sequence) {
   return pages * RoundUp(sequence.rings->layout.bytes, kObservationPageAlignment);
 }
 
+// Of the scores of a tail of so many blocks and a body of at most so many pages.
+int64_t ScoreBytes(Core& core, const SequenceState& sequence, int64_t tail_blocks,
+                   int64_t body_pages) {
+  const std::optional<BlockId> scores = core.cached(sequence).scores();
+  if (!scores.has_value()) return 0;
+  const auto body = BodyScorePage(core, sequence, body_pages);
+  return tail_blocks * core.cache.PageBytes(*scores) +
+         (body.ok() && body->has_value() ? (*body)->page_bytes : 0);
+}
+
 }  // namespace
 
 JobEnd Jobs::Estimate(const SequenceState& sequence, const JobFacts& facts,
@@ -40,7 +51,8 @@ JobEnd Jobs::Estimate(const SequenceState& sequence, const JobFacts& facts,
   JobEnd end;
   end.report.outcome = JobOutcome::kDryRun;
   end.report.snapshot_tokens = facts.snapshot_tokens;
-  int64_t pages_after = 0;
+  int64_t tail_pages_after = 0;
+  int64_t body_pages = 0;
   for (const RecipeSegment& segment : recipe.segments) {
     for (int32_t row = segment.first_row; row < segment.first_row + segment.row_count; ++row) {
       const int64_t slots = facts.rows[static_cast<size_t>(row)].slots - hot_tail;
@@ -48,12 +60,14 @@ JobEnd Jobs::Estimate(const SequenceState& sequence, const JobFacts& facts,
       end.kept_tokens.push_back(kept + hot_tail);
       end.report.kept_slots += kept;
       end.report.evicted_slots += slots - kept;
-      pages_after += (kept + page_size - 1) / page_size + tail_pages;
+      body_pages += (kept + page_size - 1) / page_size;
+      tail_pages_after += tail_pages;
     }
   }
   const int64_t held = core_.cache.HeldBytes(sequence.handle);
   const int64_t after =
-      pages_after * sequence.model->model->page_bytes() + RowBytes(core_, sequence);
+      (tail_pages_after + body_pages) * sequence.model->model->page_bytes() +
+      RowBytes(core_, sequence) + ScoreBytes(core_, sequence, tail_pages, body_pages);
   const int64_t alone = core_.cache.BytesAlone(sequence.handle);
   if (end.report.evicted_slots > 0) {
     end.freed_now_bytes = std::max<int64_t>(0, std::min(alone, held) - after);

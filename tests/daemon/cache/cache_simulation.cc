@@ -352,17 +352,15 @@ void CacheSimulation::BuildAndCommit(
     sequence.rows[row].insert(sequence.rows[row].begin(), kept[row].begin(), kept[row].end());
   }
   const int64_t first_slot = sequence.tail_start + snapshot - sequence.tail_first;
+  const auto had = std::ssize(sequence.tail);
   const int64_t gone = std::min<int64_t>(first_slot / sequence.geometry.page_size,
                                          static_cast<int64_t>(sequence.tail.size()));
   sequence.tail.erase(sequence.tail.begin(), sequence.tail.begin() + gone);
-  if (sequence.scores != nullptr) CutScores(sequence, gone);
   sequence.tail_start = first_slot % sequence.geometry.page_size;
   sequence.tail_first = snapshot;
   if (sequence.tail_start > 0) ++events_["tail inside a block"];
   sequence.DropEmptyTail();
-  if (sequence.scores != nullptr && sequence.tail.empty()) {
-    sequence.scores = std::make_shared<ModelBlock>();
-  }
+  if (sequence.scores != nullptr) CutScores(sequence, had - std::ssize(sequence.tail));
   sequence.job.reset();
 }
 

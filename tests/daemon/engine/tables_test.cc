@@ -79,6 +79,18 @@ TEST_F(TablesTest, ADroppedBlockStaysReadableUntilTheLanesHavePassed) {
   EXPECT_EQ(tables_.used_bytes(), used);
 }
 
+TEST_F(TablesTest, ARangeCanBeFreedOnceTheLanesHavePassed) {
+  const std::optional<TableRange> range = tables_.Allocate(100);
+  ASSERT_TRUE(range.has_value());
+  const int64_t used = tables_.used_bytes();
+  tables_.FreeWhenPassed(*range, {5, 3});
+  tables_.FreeWhenPassed({}, {5, 3});  // was never allocated
+  tables_.Passed({4, 9});
+  EXPECT_EQ(tables_.used_bytes(), used);
+  tables_.Passed({5, 3});
+  EXPECT_EQ(tables_.used_bytes(), 0);
+}
+
 TEST_F(TablesTest, AFullSegmentRefusesAsAWhole) {
   Tables::BlockList list;
   ASSERT_TRUE(tables_.Reserve(list, 16));
