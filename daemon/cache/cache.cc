@@ -187,7 +187,13 @@ void Cache::EndJob(Sequence& sequence) {
   sequence.job_.reset();
   std::erase_if(job.fresh_pages, [&](PageId page) { return !pool_.is_reserved(page); });
   reclaim_.DropReservedPages(std::move(job.fresh_pages));
-  for (const BlockId block : job.held_blocks) reclaim_.DropBlocks({block});  // of two classes
+  for (const BlockId block : job.held_blocks) {
+    if (blocks_[block].references > 1) {
+      --blocks_[block].references;
+    } else {
+      reclaim_.DropBlocks({block});
+    }
+  }
 }
 
 // --- giving back

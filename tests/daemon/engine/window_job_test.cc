@@ -126,6 +126,28 @@ TEST_P(WindowJobTest, TheChunksOfAPrefillDoNotShow) {
   }
 }
 
+TEST_P(WindowJobTest, ASecondPrefillActsOnWhatTheFirstLeft) {
+  WindowWorld world(GetParam());
+  int compared = 0;
+  for (int round = 0; round < 4; ++round) {
+    TestSequence sequence = world.Create(WindowPolicySpec("snapkv"));
+    world.Prefill(sequence, world.driver->NewTags(90), 50);
+    HeldPositions held = world.Held(sequence);
+    world.Prefill(sequence, world.driver->NewTags(45), 20);
+    const HeldPositions got = world.Held(sequence);
+    for (size_t row = 0; row < held.size(); ++row) {
+      for (int64_t position = 90; position < 135; ++position) held[row].push_back(position);
+      const auto tensors = OracleTensors(world.model.geometry, static_cast<int32_t>(row / 2),
+                                         sequence.tags);
+      const auto want = OracleHeldOf(tensors, static_cast<int32_t>(row % 2), held[row]);
+      if (want.empty()) continue;
+      ++compared;
+      EXPECT_EQ(got[row], want) << "round " << round << " row " << row;
+    }
+  }
+  EXPECT_GT(compared, 12);
+}
+
 TEST_P(WindowJobTest, ADryRunTellsWhatTheRealOneDoesAndChangesNothing) {
   WindowWorld world(GetParam());
   for (const std::string& form : WindowForms()) {
