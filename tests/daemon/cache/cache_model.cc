@@ -82,6 +82,7 @@ std::set<PageId> CacheModel::UsedPages(std::optional<SequenceId> but) const {
     if (id != but) pages.merge(PagesOf(id));
     if (!sequence.job) continue;
     for (const ModelBlockPtr& block : sequence.job->held) {
+      if (id == but && block == sequence.observations) continue;
       pages.insert(block->pages.begin(), block->pages.end());
     }
   }

@@ -226,6 +226,25 @@ TEST_P(WindowJobTest, StepsAfterItAttendToWhatIsHeld) {
   }
 }
 
+TEST_P(WindowJobTest, RejectedDraftsNeitherObserveNorCount) {
+  WindowWorld world(GetParam());
+  CreateSequence more;
+  more.draft_tokens = 4;
+  for (const std::string& form : WindowForms()) {
+    const std::vector<int64_t> tags = ClearTags(world, form, 88);
+    TestSequence sequence = world.driver->Create(world.model, WindowPolicySpec(form), more);
+    world.Prefill(sequence, tags, 88);
+    ASSERT_TRUE(RunStep(*world.driver, world.model, {Prefill(sequence, 3)}).ok());
+    StepPart next = Decode(sequence);
+    next.rollback_to = 88;
+    ASSERT_TRUE(RunStep(*world.driver, world.model, {next}).ok());
+    HeldPositions want = OracleHeld(form, world.model.geometry, tags);
+    for (auto& row : want) row.push_back(88);
+    EXPECT_EQ(world.Held(sequence), want) << form;
+    EXPECT_EQ(world.driver->Info(sequence)->last_job->detail, "") << form;
+  }
+}
+
 TEST_P(WindowJobTest, AForkTakesTheRowsAlongAndEachKeepsTheSame) {
   WindowWorld world(GetParam());
   for (const std::string& form : WindowForms()) {
