@@ -229,7 +229,13 @@ void Cache::EndJob(Sequence& sequence) {
   if (job.fresh_scores && pool_.is_reserved(*job.fresh_scores)) {
     reclaim_.DropReservedPages({*job.fresh_scores});
   }
-  for (const BlockId block : job.held_blocks) reclaim_.DropBlocks({block});  // of two classes
+  for (const BlockId block : job.held_blocks) {
+    if (blocks_[block].references > 1) {
+      --blocks_[block].references;
+    } else {
+      reclaim_.DropBlocks({block});
+    }
+  }
 }
 
 // --- giving back

@@ -50,6 +50,11 @@ absl::Status Jobs::Plan(Job& job, int64_t snapshot) {
   job.due = job.due || core_.cached(sequence).scores().has_value();
   if (job.recipe.scorer == Scorer::kWindow) {
     job.rings = core_.cache.HoldObservations(sequence.handle);
+    if (absl::Status rows = CheckRows(job.recipe, job.rings.has_value() ? job.observed_rows : 0);
+        !rows.ok()) {
+      ReleasePlan(job);
+      return rows;
+    }
   }
   const int64_t list_bytes = sequence.list.count * static_cast<int64_t>(sizeof(uint32_t));
   const std::optional<TableRange> list = core_.tables.Allocate(list_bytes);

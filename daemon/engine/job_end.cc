@@ -9,6 +9,7 @@
 
 #include "daemon/engine/job_plan.h"
 #include "daemon/engine/jobs.h"
+#include "daemon/engine/observations.h"
 #include "daemon/engine/scores.h"
 
 namespace sluice {
@@ -125,6 +126,10 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   if (!job.dry_run) Count(job, end.report);
   sequence.job = nullptr;
   job.sequence = nullptr;
+  // Where it was cancelled another look at the triggers may need them.
+  if (job.trigger == Trigger::kPrefillEnd && outcome != JobOutcome::kCancelled) {
+    DropSpentObservations(core_, sequence);
+  }
   if (job.answer) job.answer(end);
   core_.waiting.Changed();
   const std::optional<int64_t> length_limit = job.length_limit;

@@ -17,6 +17,8 @@ namespace {
 
 // As many scores as a slice takes at most: about a millisecond.
 constexpr int64_t kCountSliceFlops = int64_t{64} << 20;
+// What ranking a slot takes, in scores' measure.
+constexpr int64_t kFlopsOfARank = 64;
 // A job that nobody waits for makes way between slices, and then scores again. It does
 // not do so for ever.
 constexpr int32_t kMostCountPauses = 3;
@@ -165,7 +167,12 @@ void Jobs::SubmitCount(Job& job) {
   if (job.scored_rows == 0) FillBatch(job, batch, job.recipe.count_segments);
   if (job.scored_rows < batch.row_count) return SubmitCountSlice(job);
   job.slice_rows = 0;
-  ChooseLane(job, 0);
+  int64_t ranked_slots = 0;
+  for (const SelectSegment& segment : job.segments) {
+    ranked_slots += job.row_offsets[static_cast<size_t>(segment.first_row + segment.row_count)] -
+                    job.row_offsets[static_cast<size_t>(segment.first_row)];
+  }
+  ChooseLane(job, ranked_slots * kFlopsOfARank);
   SelectArgs select;
   select.rows = job.rows;
   select.scores = reinterpret_cast<const float*>(core_.memory.workspace);

@@ -195,7 +195,10 @@ void Jobs::MakeRecipe(Job& job, int64_t length) {
 bool Jobs::Start(Job& job) {
   const int64_t own_length = core_.cached(*job.sequence).length();
   const int64_t length = std::min(job.length_limit.value_or(own_length), own_length);
-  if (!job.counted || job.facts.length_tokens != length) MakeRecipe(job, length);
+  if (!job.counted || job.facts.length_tokens != length ||
+      job.observed_rows != RowsFor(*job.sequence, job.recipe, length)) {
+    MakeRecipe(job, length);
+  }
   if (job.recipe.evicts_nothing) {
     job.dry_run ? EndDryRun(job) : EndBuilt(job, absl::OkStatus());
     return true;

@@ -51,7 +51,7 @@ class Tables {
   void SetBlock(BlockId block, TableRange range, std::span<const PageId> pages);
   // Its id may be set again at once; its words stay until the lanes have passed
   // `newest`, the last operation submitted to each: a job that was cancelled may
-  // still read them.
+  // still read them. Blocks that were never set, of observation rows, have none.
   void DropBlock(BlockId block, const LaneTickets& newest);
 
   // False, with the list as it was, if the segment is full.

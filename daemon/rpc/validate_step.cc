@@ -66,7 +66,8 @@ absl::Status CheckAppendLayer(const FieldPath& path, const v1::AppendLayer& laye
   SLUICE_RETURN_IF_ERROR(tensors.Check(FieldPath(path, "k"), layer.k()));
   SLUICE_RETURN_IF_ERROR(tensors.Check(FieldPath(path, "v"), layer.v()));
   if (!layer.has_observation_queries()) return absl::OkStatus();
-  return tensors.Check(FieldPath(path, "observation_queries"), layer.observation_queries());
+  return tensors.CheckAlone(FieldPath(path, "observation_queries"),
+                            layer.observation_queries());
 }
 
 absl::Status CheckAppendTarget(const v1::AppendRequest& request, const RequestRules& rules) {

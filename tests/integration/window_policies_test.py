@@ -193,3 +193,22 @@ def test_without_queries_a_job_is_skipped_and_says_why(
     assert last is not None
     assert last.outcome == "SKIPPED"
     assert "observation rows" in last.detail
+
+
+def beside_pages(sequence: sluice.KvSequence) -> int:
+    """Bytes that the sequence holds beside its keys and values."""
+    info = sequence.get()
+    return info.held_bytes - sum(sum(layer.held_bytes) for layer in info.layers)
+
+
+def test_the_rows_are_given_up_once_the_end_of_prefill_has_used_them(
+    session: sluice.Session, tiny: sluice.Model, client: sluice.Client, tokens: Tokens
+) -> None:
+    sequence = client.create_sequence(tiny, policy=policy("snapkv"), session=session)
+    step = session.begin_step([entry(sequence, 64)])
+    for layer, (q, k, v) in enumerate(tokens.layers):
+        step.attend(layer, q[:64], k[:64], v[:64])
+    assert beside_pages(sequence) >= LAYERS * WINDOW * QUERY_HEADS * HEAD_DIM * 4
+    attend_all(session, sequence, tokens, TOKENS)
+    kept_of(sequence)
+    assert beside_pages(sequence) == 0

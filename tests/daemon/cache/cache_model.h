@@ -85,7 +85,7 @@ class CacheModel {
   // True if others have some of its scores too.
   bool SharesScores(SequenceId id) const;
   // Pages that blocks, bodies and running jobs account for; without `but`, if given,
-  // what it holds itself.
+  // what it holds itself, its job's count on its observation rows included.
   std::set<PageId> UsedPages(std::optional<SequenceId> but = std::nullopt) const;
   std::set<PageId> PagesOf(SequenceId id) const;
   int64_t ReservedPages() const;

@@ -82,6 +82,8 @@ TEST_F(CacheObservationsTest, OfAJobOfItsOwnAreNotSharedWithAnother) {
   cache_.HoldObservations(id);
   EXPECT_FALSE(cache_.MayShare(id));
   EXPECT_EQ(cache_.BytesAlone(id), cache_.HeldBytes(id));
+  cache_.CancelJob(id);  // counts no longer, before anything is reclaimed
+  EXPECT_EQ(cache_.BytesAlone(id), cache_.HeldBytes(id));
   const SequenceId child = *cache_.Fork(id);
   EXPECT_TRUE(cache_.MayShare(id));
   EXPECT_EQ(cache_.BytesAlone(child), 0);

@@ -126,6 +126,28 @@ TEST_P(WindowJobTest, TheChunksOfAPrefillDoNotShow) {
   }
 }
 
+TEST_P(WindowJobTest, ASecondPrefillActsOnWhatTheFirstLeft) {
+  WindowWorld world(GetParam());
+  int compared = 0;
+  for (int round = 0; round < 4; ++round) {
+    TestSequence sequence = world.Create(WindowPolicySpec("snapkv"));
+    world.Prefill(sequence, world.driver->NewTags(90), 50);
+    HeldPositions held = world.Held(sequence);
+    world.Prefill(sequence, world.driver->NewTags(45), 20);
+    const HeldPositions got = world.Held(sequence);
+    for (size_t row = 0; row < held.size(); ++row) {
+      for (int64_t position = 90; position < 135; ++position) held[row].push_back(position);
+      const auto tensors = OracleTensors(world.model.geometry, static_cast<int32_t>(row / 2),
+                                         sequence.tags);
+      const auto want = OracleHeldOf(tensors, static_cast<int32_t>(row % 2), held[row]);
+      if (want.empty()) continue;
+      ++compared;
+      EXPECT_EQ(got[row], want) << "round " << round << " row " << row;
+    }
+  }
+  EXPECT_GT(compared, 12);
+}
+
 TEST_P(WindowJobTest, ADryRunTellsWhatTheRealOneDoesAndChangesNothing) {
   WindowWorld world(GetParam());
   for (const std::string& form : WindowForms()) {
@@ -201,6 +223,25 @@ TEST_P(WindowJobTest, StepsAfterItAttendToWhatIsHeld) {
     const auto outcome = RunStep(*world.driver, world.model, {Decode(sequence)});
     ASSERT_TRUE(outcome.ok()) << outcome.status();
     EXPECT_EQ(StepDifference(world.model, *outcome, sequence, 1, 0, held), "") << form;
+  }
+}
+
+TEST_P(WindowJobTest, RejectedDraftsNeitherObserveNorCount) {
+  WindowWorld world(GetParam());
+  CreateSequence more;
+  more.draft_tokens = 4;
+  for (const std::string& form : WindowForms()) {
+    const std::vector<int64_t> tags = ClearTags(world, form, 88);
+    TestSequence sequence = world.driver->Create(world.model, WindowPolicySpec(form), more);
+    world.Prefill(sequence, tags, 88);
+    ASSERT_TRUE(RunStep(*world.driver, world.model, {Prefill(sequence, 3)}).ok());
+    StepPart next = Decode(sequence);
+    next.rollback_to = 88;
+    ASSERT_TRUE(RunStep(*world.driver, world.model, {next}).ok());
+    HeldPositions want = OracleHeld(form, world.model.geometry, tags);
+    for (auto& row : want) row.push_back(88);
+    EXPECT_EQ(world.Held(sequence), want) << form;
+    EXPECT_EQ(world.driver->Info(sequence)->last_job->detail, "") << form;
   }
 }
 

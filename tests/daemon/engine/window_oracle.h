@@ -54,13 +54,16 @@ inline oracle::LayerTensors OracleTensors(const ModelGeometry& geometry, int32_t
           .k = heads(VectorKind::kKey, geometry.layers[static_cast<size_t>(layer)].kv_heads)};
 }
 
+inline oracle::WindowRule OracleRule(const std::string& form) {
+  const bool averages = WindowPolicySpec(form).preset == "dynamickv";
+  return {.window = 8,
+          .pool = averages ? oracle::PoolKind::kAverage : oracle::PoolKind::kMax,
+          .pool_width = 5};
+}
+
 inline oracle::LayerScores OracleScores(const std::string& form, const ModelGeometry& geometry,
                                         const std::vector<int64_t>& tags) {
-  const bool averages = WindowPolicySpec(form).preset == "dynamickv";
-  const oracle::WindowRule rule{
-      .window = 8,
-      .pool = averages ? oracle::PoolKind::kAverage : oracle::PoolKind::kMax,
-      .pool_width = 5};
+  const oracle::WindowRule rule = OracleRule(form);
   oracle::LayerScores scores;
   for (size_t layer = 0; layer < geometry.layers.size(); ++layer) {
     const oracle::LayerTensors tensors =
@@ -106,6 +109,19 @@ inline HeldPositions OracleHeld(const std::string& form, const ModelGeometry& ge
     for (const oracle::Indices& head : layer) held.emplace_back(head.begin(), head.end());
   }
   return held;
+}
+
+// What SnapKV keeps of a row that holds the positions `held`, once all of the tokens with
+// `tags` came; empty where the decision was close.
+inline std::vector<int64_t> OracleHeldOf(const oracle::LayerTensors& tensors, int32_t kv_head,
+                                         const std::vector<int64_t>& held) {
+  const oracle::Indices positions(held.begin(), held.end());
+  const oracle::Row scores = oracle::WindowScores(tensors, kv_head, tensors.tokens(), positions,
+                                                  OracleRule("snapkv"));
+  const oracle::PrefixChoice choice = oracle::KeepPrefixAndWindow(scores, 16, 8);
+  if (choice.decision.margin < 1e-4) return {};
+  const oracle::Indices kept = oracle::Gather(positions, choice.kept);
+  return {kept.begin(), kept.end()};
 }
 
 }  // namespace sluice
