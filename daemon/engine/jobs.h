@@ -35,6 +35,17 @@ class Jobs {
   void Request(SequenceState& sequence, PolicyPtr policy,
                std::function<void(const JobEnd&)> answer);
 
+  // Queues a job that no step waits for, because the pool is short of memory.
+  // REQUIRES: the sequence has no job.
+  void RequestUnderPressure(SequenceState& sequence, PolicyPtr policy) {
+    Queue(sequence, Trigger::kPressure, std::move(policy), /*due=*/false, {});
+  }
+
+  // What a job of `policy` would start from, were the sequence `length` long;
+  // `rows` are the rows that it names.
+  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy, int64_t length,
+                   std::vector<RowFacts>& rows) const;
+
   // What a job of `policy` would keep of each row, from counts alone.
   JobEnd DryRun(const SequenceState& sequence, const Policy& policy) const;
 
@@ -71,9 +82,6 @@ class Jobs {
   bool MayPause(const Job& job) const;
   // Lets the paused jobs go before all others. False if there is none.
   bool FinishPausedFirst();
-  // As if the sequence were `length` long.
-  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy, int64_t length,
-                   std::vector<RowFacts>& rows) const;
   HeldRows HeldOf(const SequenceState& sequence) const;
   // Starts to build a pass; a refusal changes nothing.
   absl::Status Build(Job& job, const JobPass& pass);
