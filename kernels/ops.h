@@ -112,6 +112,22 @@ struct ObserveArgs {
   int64_t token_count = 0;
 };
 
+// A ring of observation rows, and the one that it is to hold the rows of.
+struct RingCarry {
+  const std::byte* source = nullptr;  // null: none; may be `ring` itself
+  std::byte* ring = nullptr;
+};
+
+// Makes rings ready for a step that starts at `length`: each holds what its source
+// holds of the positions below, and nothing else. For fresh memory, copy on write
+// and rollback.
+struct CarryObservationsArgs {
+  const RingCarry* rings = nullptr;  // [ring_count]; no ring is another's source
+  int64_t ring_count = 0;
+  ObservationLayout layout;  // of all of them
+  int64_t length = 0;
+};
+
 // A set of rows of one sequence whose slots lie below a snapshot.
 //
 // Used by the background operations. `entry.base_length` is the snapshot: rows
@@ -260,6 +276,6 @@ struct ImportArgs {
 
 using Operation = std::variant<AppendArgs, AttendArgs, KeyNormScoreArgs, SelectArgs, CompactArgs,
                                MoveScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs, ObserveArgs,
-                               WindowScoreArgs>;
+                               CarryObservationsArgs, WindowScoreArgs>;
 
 }  // namespace sluice

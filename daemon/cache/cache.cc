@@ -69,9 +69,9 @@ absl::Status Cache::Rollback(SequenceId sequence, int64_t new_length) {
                   absl::StrCat("a rollback to ", new_length, " is below the floor ",
                                target->rollback_floor()));
   }
-  SLUICE_CHECK(!target->job() || new_length >= target->job()->snapshot_length)
+  SLUICE_CHECK(!target->job() || new_length >= target->job()->read_length)
       << "sequence " << sequence.value << ": a rollback to " << new_length
-      << " below the snapshot of a running job";
+      << " below what a running job reads";
   if (new_length < target->length()) reclaim_.DropBlocks(target->Truncate(new_length));
   return absl::OkStatus();
 }
@@ -92,14 +92,18 @@ absl::Status Cache::MarkLost(SequenceId sequence) {
 
 // --- jobs
 
-absl::StatusOr<std::vector<int64_t>> Cache::PlanJob(SequenceId sequence, int64_t snapshot_length) {
+absl::StatusOr<std::vector<int64_t>> Cache::PlanJob(SequenceId sequence, int64_t snapshot_length,
+                                                    std::optional<int64_t> read_length) {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const target, Get(sequence));
   if (target->lost()) return RefuseLost(sequence, "");
   SLUICE_CHECK(!target->job()) << "sequence " << sequence.value << " has a job";
-  SLUICE_CHECK(snapshot_length >= target->tail_first_position() &&
-               snapshot_length <= target->length())
-      << "a snapshot of " << snapshot_length << " of sequence " << sequence.value;
+  const int64_t reads = read_length.value_or(snapshot_length);
+  SLUICE_CHECK(snapshot_length >= target->tail_first_position() && reads >= snapshot_length &&
+               reads <= target->length())
+      << "a snapshot of " << snapshot_length << " of sequence " << sequence.value
+      << ", read to " << reads;
   target->job_ = SequenceJob{.snapshot_length = snapshot_length,
+                             .read_length = reads,
                              .fresh_pages = {},
                              .held_blocks = {}};
   return SlotsBelow(*target, snapshot_length);
@@ -240,6 +244,15 @@ int64_t Cache::HeldBytes(SequenceId sequence) const {
   return bytes;
 }
 
+// Its own job's count goes with it.
+bool Cache::SharesObservations(const Sequence& sequence) const {
+  const BlockId rows = *sequence.observations();
+  const int64_t of_job = sequence.job() ? std::count(sequence.job()->held_blocks.begin(),
+                                                     sequence.job()->held_blocks.end(), rows)
+                                        : 0;
+  return blocks_[rows].references > 1 + of_job;
+}
+
 int64_t Cache::BytesAlone(SequenceId sequence) const {
   const Sequence& target = MustGet(sequence);
   int64_t bytes = 0;
@@ -252,7 +265,10 @@ int64_t Cache::BytesAlone(SequenceId sequence) const {
   };
   for (const BlockId id : target.blocks()) count_alone(blocks_[id]);
   if (target.bodies()) count_alone(bodies_[*target.bodies()]);
-  if (target.observations()) count_alone(blocks_[*target.observations()]);
+  if (target.observations() && !SharesObservations(target)) {
+    const Block& rows = blocks_[*target.observations()];
+    bytes += pool_.page_bytes(rows.size_class) * static_cast<int64_t>(rows.pages.size());
+  }
   return bytes;
 }
 
@@ -262,7 +278,7 @@ bool Cache::MayShare(SequenceId sequence) const {
     return blocks_[id].references > 1 || blocks_[id].has_body_pages;
   };
   if (std::any_of(target.blocks().begin(), target.blocks().end(), is_shared)) return true;
-  if (target.observations() && is_shared(*target.observations())) return true;
+  if (target.observations() && SharesObservations(target)) return true;
   if (!target.bodies()) return false;
   const Bodies& bodies = bodies_[*target.bodies()];
   return bodies.references > 1 ||

@@ -67,7 +67,7 @@ class Cache {
   // a block that others list too.
   // Errors: FAILED_PRECONDITION (STEP_OPEN), (BELOW_FLOOR), (LENGTH_MISMATCH):
   // beyond the length; ABORTED (SEQUENCE_LOST).
-  // REQUIRES: not below the snapshot of a running job: cancel that first.
+  // REQUIRES: not below what a running job reads: cancel that first.
   absl::Status Rollback(SequenceId sequence, int64_t new_length);
 
   // Gives up the sequence's observation rows, if it has any. REQUIRES: no step is open.
@@ -90,7 +90,7 @@ class Cache {
   // its length, (BELOW_FLOOR), (STEP_OPEN); ABORTED (SEQUENCE_LOST);
   // RESOURCE_EXHAUSTED (POOL_FULL) or (TENANT_QUOTA), with the missing bytes in the
   // message. Fields are `entries[i].<name>`.
-  // REQUIRES: with room, no base_length below the snapshot of a running job; with
+  // REQUIRES: with room, no base_length below what a running job reads; with
   // kReuse, what the rollbacks drop is read by the foreground lane only.
   absl::StatusOr<StepGrant> BeginStep(std::span<const StepEntryRequest> entries,
                                       DroppedPages dropped = DroppedPages::kReuse);
@@ -122,10 +122,13 @@ class Cache {
   // --- jobs
 
   // Starts the sequence's job on positions below `snapshot_length` and returns the
-  // slots held there by row [row_count].
+  // slots held there by row [row_count]. `read_length`: it reads positions below this
+  // too; absent: below the snapshot only.
   // Errors: ABORTED (SEQUENCE_LOST).
-  // REQUIRES: no job runs; tail_first_position <= snapshot_length <= length.
-  absl::StatusOr<std::vector<int64_t>> PlanJob(SequenceId sequence, int64_t snapshot_length);
+  // REQUIRES: no job runs; tail_first_position <= snapshot_length <= read_length <= length.
+  absl::StatusOr<std::vector<int64_t>> PlanJob(
+      SequenceId sequence, int64_t snapshot_length,
+      std::optional<int64_t> read_length = std::nullopt);
 
   // Destination pages, reserved for the sequence's job; out of the job reserve
   // when nothing else is free. May be called again for more.
@@ -279,6 +282,8 @@ class Cache {
   void GiveUp(SpareBlocks spare);
   std::optional<BodiesId> AddBodies(const Sequence& sequence, JobResult result);
   void EndJob(Sequence& sequence);
+  // REQUIRES: it has observation rows.
+  bool SharesObservations(const Sequence& sequence) const;
   std::vector<int64_t> SlotsBelow(const Sequence& sequence, int64_t length) const;
 
   PagePool pool_;

@@ -154,7 +154,7 @@ void Cache::PlanCopy(const StepPlan& plan, EntryPlan* entry) const {
       MustCopy(open, given_up == plan.given_up.end() ? 0 : given_up->second.total());
   entry->job_reads_source =
       sequence.job() &&
-      !sequence.BlockIsFrom(entry->kept_blocks - 1, sequence.job()->snapshot_length);
+      !sequence.BlockIsFrom(entry->kept_blocks - 1, sequence.job()->read_length);
 }
 
 // Rows that nobody else has are written where they are.
@@ -260,9 +260,9 @@ bool Cache::TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const 
 void Cache::RollBack(const EntryPlan& plan) {
   Sequence& sequence = *plan.sequence;
   if (plan.base_length == sequence.length()) return;
-  SLUICE_CHECK(!sequence.job() || plan.base_length >= sequence.job()->snapshot_length)
+  SLUICE_CHECK(!sequence.job() || plan.base_length >= sequence.job()->read_length)
       << "sequence " << sequence.id().value << ": a rollback to " << plan.base_length
-      << " below the snapshot of a running job";
+      << " below what a running job reads";
   for (const BlockId id : sequence.Truncate(plan.base_length)) {
     int32_t& references = blocks_[id].references;
     if (references > 1) --references;

@@ -19,6 +19,7 @@ struct CacheGeometry {
 // The background work on one sequence.
 struct SequenceJob {
   int64_t snapshot_length = 0;      // positions below it are the job's
+  int64_t read_length = 0;          // and those below this are read; at least the snapshot
   std::vector<PageId> fresh_pages;  // reserved, until the commit takes or drops them
   std::vector<BlockId> held_blocks;  // replaced by a copy while the job may read them, and
                                      // its own count on the observation rows

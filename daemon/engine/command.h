@@ -137,7 +137,8 @@ struct JobReport {
   int64_t freed_bytes = 0;
   int64_t freed_later_bytes = 0;  // held by forks or other bodies until they go
   absl::Duration duration;
-  std::string detail;  // why it was skipped or cancelled
+  // Why it was skipped or cancelled, or that it had fewer observation rows than wanted.
+  std::string detail;
 };
 
 struct RowUsage {
@@ -230,6 +231,9 @@ struct AppendLayer {
   int32_t layer = 0;
   TensorRef k;  // [rows, kv_heads, k_dim]
   TensorRef v;  // [rows, kv_heads, v_dim]
+  // [sum over entries of min(observation window, token_count), q_heads, k_dim]: the last
+  // queries of each; may be absent.
+  TensorRef observation_queries = {};
 };
 
 struct AppendResult {
@@ -333,7 +337,8 @@ struct ExplainSequence {
 
 struct Inspected {
   SequenceInfo info;
-  std::optional<Compressed> plan;  // a dry run of its policy; absent: it is lost or not idle
+  // A dry run of its policy; absent: it is lost or not idle, or the plan depends on scores.
+  std::optional<Compressed> plan;
 };
 
 struct InspectSequence {

@@ -2,7 +2,7 @@
 #include "daemon/engine/pressure_cut.h"
 
 #include <algorithm>
-#include <utility>
+#include <numeric>
 
 #include "daemon/base/checked_math.h"
 #include "daemon/engine/job_plan.h"
@@ -16,6 +16,8 @@ PressureCut::PressureCut(const Core& core, const Jobs& jobs, SequenceState& sequ
       facts_(jobs.FactsOf(sequence, *sequence.policy, sequence.cached->length(), rows_)),
       page_size_(sequence.cached->geometry().page_size),
       page_bytes_(sequence.model->model->page_bytes()) {
+  const int64_t hot_tokens = facts_.length_tokens - facts_.snapshot_tokens;
+  for (const RowFacts& row : rows_) slots_.push_back(row.slots - hot_tokens);
   const Sequence& state = *sequence.cached;
   int64_t pages = static_cast<int64_t>(state.blocks().size()) * state.geometry().row_count;
   if (state.bodies().has_value()) {
@@ -30,26 +32,20 @@ PressureCut::PressureCut(const Core& core, const Jobs& jobs, SequenceState& sequ
   rows_compete_ = RowsMayCompete();
 }
 
-int64_t PressureCut::SlotsOf(int32_t row) const {
-  const int64_t hot_tokens = facts_.length_tokens - facts_.snapshot_tokens;
-  return rows_[static_cast<size_t>(row)].slots - hot_tokens;
-}
-
-// A segment is scored and built at once, each row into as many pages as it has: where
-// that is too much at a time, each row keeps to its own budget.
+// Scores that compete are in the workspace together: where that is too small, each row
+// keeps to its own budget.
 bool PressureCut::RowsMayCompete() const {
   int64_t workspace_bytes = 0;
-  int64_t pages = 0;
-  for (int32_t row = 0; row < static_cast<int32_t>(rows_.size()); ++row) {
-    workspace_bytes += WorkspaceBytes(SlotsOf(row));
-    pages += CeilDivide(SlotsOf(row), page_size_);
-  }
-  return workspace_bytes <= core_.memory.workspace_bytes &&
-         pages <= core_.cache.AvailableJobPages(sequence_.handle);
+  for (const int64_t slots : slots_) workspace_bytes += WorkspaceBytes(slots);
+  return workspace_bytes <= core_.memory.workspace_bytes;
+}
+
+absl::StatusOr<PolicyPtr> PressureCut::PolicyOf(int64_t budget_tokens, bool rows_compete) const {
+  return UnderPressure(*sequence_.policy, budget_tokens, sequence_.model->facts, rows_compete);
 }
 
 absl::StatusOr<PolicyPtr> PressureCut::PolicyUnder(int64_t budget_tokens) const {
-  return UnderPressure(*sequence_.policy, budget_tokens, sequence_.model->facts, rows_compete_);
+  return PolicyOf(budget_tokens, rows_compete_);
 }
 
 // Of the tail, what lies beyond the snapshot.
@@ -61,46 +57,40 @@ int64_t PressureCut::BlocksAfter() const {
   return static_cast<int64_t>(state.blocks().size()) - first_slot / page_size_;
 }
 
-PressureCut::Pages PressureCut::PagesOf(const RecipeSegment& segment,
-                                        const JobRecipe& recipe) const {
-  int64_t slots = 0;
-  int64_t least = 0;  // what each row keeps beyond the segment's places
-  for (int32_t row = segment.first_row; row < segment.first_row + segment.row_count; ++row) {
-    slots += SlotsOf(row);
-    least += std::min(SlotsOf(row), recipe.at_least);
+// What each row keeps below the snapshot. A budget that depends on scores is taken for
+// what it is on average.
+std::vector<int64_t> PressureCut::KeptOf(const JobRecipe& recipe, int64_t budget_tokens) const {
+  const int64_t hot_tokens = facts_.length_tokens - facts_.snapshot_tokens;
+  std::vector<int64_t> kept(slots_.size(), std::max<int64_t>(0, budget_tokens - hot_tokens));
+  for (const RecipeSegment& segment : recipe.segments) {
+    for (int32_t row = segment.first_row; row < segment.first_row + segment.row_count; ++row) {
+      kept[static_cast<size_t>(row)] = segment.k / segment.row_count;
+    }
   }
-  const bool share_a_mask = recipe.combine != SegmentCombine::kNone;
-  const int64_t places = share_a_mask ? segment.k * segment.row_count : segment.k;
-  const int64_t kept = std::min(slots, std::max(places, least));
-  return {CeilDivide(kept, page_size_),
-          (kept + segment.row_count * (page_size_ - 1)) / page_size_};
+  for (size_t row = 0; row < kept.size(); ++row) kept[row] = std::min(kept[row], slots_[row]);
+  return kept;
 }
 
-// A budget that depends on scores is taken for what it is on average.
-PressureCut::Pages PressureCut::PagesOf(const JobRecipe& recipe, int64_t budget_tokens) const {
+PressureCut::Pages PressureCut::PagesFor(const std::vector<int64_t>& kept,
+                                         bool rows_are_known) const {
   Pages pages;
-  const auto add = [&](const Pages& more) {
-    pages.at_least += more.at_least;
-    pages.at_most += more.at_most;
-  };
-  for (const RecipeSegment& segment : recipe.segments) add(PagesOf(segment, recipe));
-  if (recipe.count_segments.empty()) return pages;
-  const int64_t hot_tokens = facts_.length_tokens - facts_.snapshot_tokens;
-  const auto row_count = static_cast<int32_t>(rows_.size());
-  RecipeSegment all{.first_row = 0, .row_count = row_count};
-  for (int32_t row = 0; row < row_count; ++row) {
-    all.k += std::min(SlotsOf(row), std::max<int64_t>(0, budget_tokens - hot_tokens));
+  if (!rows_are_known) {
+    const int64_t sum = std::accumulate(kept.begin(), kept.end(), int64_t{0});
+    const auto row_count = static_cast<int64_t>(kept.size());
+    return {CeilDivide(sum, page_size_), (sum + row_count * (page_size_ - 1)) / page_size_};
   }
-  add(PagesOf(all, JobRecipe{}));
+  for (const int64_t slots : kept) pages.at_least += CeilDivide(slots, page_size_);
+  pages.at_most = pages.at_least;
   return pages;
 }
 
 FreedBytes PressureCut::FreedUnder(int64_t budget_tokens) const {
-  const absl::StatusOr<PolicyPtr> policy = PolicyUnder(budget_tokens);
+  const absl::StatusOr<PolicyPtr> policy = PolicyOf(budget_tokens, /*rows_compete=*/false);
   if (!policy.ok()) return {};
   const JobRecipe recipe = (*policy)->Plan(facts_);
   if (recipe.evicts_nothing) return {};
-  const Pages bodies = PagesOf(recipe, budget_tokens);
+  const Pages bodies = PagesFor(KeptOf(recipe, budget_tokens),
+                                !rows_compete_ && recipe.count_segments.empty());
   const int64_t tail =
       BlocksAfter() * sequence_.cached->geometry().row_count * page_bytes_;
   return {std::max<int64_t>(0, alone_bytes_ - tail - bodies.at_most * page_bytes_),

@@ -45,14 +45,15 @@ class PressureCut {
 
   bool RowsMayCompete() const;
   int64_t BlocksAfter() const;
-  Pages PagesOf(const JobRecipe& recipe, int64_t budget_tokens) const;
-  Pages PagesOf(const RecipeSegment& segment, const JobRecipe& recipe) const;
-  int64_t SlotsOf(int32_t row) const;  // below the snapshot
+  std::vector<int64_t> KeptOf(const JobRecipe& recipe, int64_t budget_tokens) const;
+  Pages PagesFor(const std::vector<int64_t>& kept, bool rows_are_known) const;
+  absl::StatusOr<PolicyPtr> PolicyOf(int64_t budget_tokens, bool rows_compete) const;
 
   const Core& core_;
   SequenceState& sequence_;
   std::vector<RowFacts> rows_;
   const JobFacts facts_;  // names rows_
+  std::vector<int64_t> slots_;  // [rows] below the snapshot
   const int64_t page_size_;
   const int64_t page_bytes_;
   int64_t held_bytes_ = 0;   // of keys and values

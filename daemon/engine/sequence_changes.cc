@@ -3,6 +3,7 @@
 // What may have to wait until a sequence is idle: forks and policies.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -169,6 +170,8 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
   child->handle = *handle;
   child->cached = core_.cache.Find(*handle);
   child->list = list;
+  child->ring_list = {};
+  child->ring_list_written = false;
   child->readers = 0;
   child->waiting_calls = 0;
   child->last_job.reset();
@@ -220,14 +223,30 @@ void Sequences::Set(SetPolicy command) {
 }
 
 Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& attempt) {
-  const auto make_policy = [&](const SequenceState& sequence) {
-    return MakePolicyFor(command.policy, *sequence.model, sequence.draft_tokens);
+  std::optional<ObservationRings> rings;
+  const auto make_policy = [&](const SequenceState& sequence) -> absl::StatusOr<PolicyPtr> {
+    SLUICE_ASSIGN_OR_RETURN(
+        PolicyPtr policy, MakePolicyFor(command.policy, *sequence.model, sequence.draft_tokens));
+    SLUICE_ASSIGN_OR_RETURN(rings, RingsFor(*policy, *sequence.model, sequence.draft_tokens));
+    return policy;
   };
   return TryWhenIdle(command, attempt, make_policy, [&](SequenceState& sequence, PolicyPtr policy) {
-    sequence.policy = policy;
-    jobs_.CountSlots(sequence);
+    ChangePolicy(sequence, policy, rings);
     command.done(std::move(policy));
   });
+}
+
+// Rows of another window are of no use to the policy; the next step begins anew.
+void Sequences::ChangePolicy(SequenceState& sequence, PolicyPtr policy,
+                             std::optional<ObservationRings> rings) {
+  const bool same = sequence.rings.has_value() == rings.has_value() &&
+                    (!rings.has_value() ||
+                     (sequence.rings->pages == rings->pages &&
+                      sequence.rings->layout.capacity == rings->layout.capacity));
+  if (!same) DropObservations(core_, sequence);
+  sequence.rings = std::move(rings);
+  sequence.policy = std::move(policy);
+  jobs_.CountSlots(sequence);
 }
 
 void Sequences::Compress(struct Compress command) {
@@ -258,7 +277,7 @@ Outcome Sequences::TryCompress(const struct Compress& command,
       done(Compressed{model, end.kept_tokens, end.freed_now_bytes, end.freed_later_bytes,
                       end.report});
     };
-    if (command.dry_run) return answer(jobs_.DryRun(sequence, *policy));
+    if (command.dry_run) return jobs_.DryRun(sequence, std::move(policy), answer);
     jobs_.Request(sequence, std::move(policy), answer);
   });
 }

@@ -131,6 +131,13 @@ absl::StatusOr<PolicyPtr> Sequences::MakePolicyFor(const PolicySpec& spec,
   return policy;
 }
 
+absl::StatusOr<std::optional<ObservationRings>> Sequences::RingsFor(
+    const Policy& policy, const ModelState& model, int64_t draft_tokens) const {
+  const int64_t window = policy.needs().observation_window_tokens;
+  if (window == 0) return std::optional<ObservationRings>();
+  return MakeObservationRings(core_, model, window + draft_tokens);
+}
+
 absl::Status Sequences::CheckCreate(const CreateSequence& command) const {
   if (core_.draining) return Draining();
   if (command.draft_tokens < 0 || command.draft_tokens > kMaxDraftTokens) {
@@ -184,6 +191,8 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
   }
   SLUICE_ASSIGN_OR_RETURN(PolicyPtr policy,
                           MakePolicyFor(command.policy, *model, command.draft_tokens));
+  SLUICE_ASSIGN_OR_RETURN(std::optional<ObservationRings> rings,
+                          RingsFor(*policy, *model, command.draft_tokens));
   const CacheGeometry geometry{model->model->row_count(), model->model->format().page.page_size,
                                model->size_class};
   SLUICE_ASSIGN_OR_RETURN(
@@ -202,6 +211,7 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
   }
   state->priority = command.priority;
   state->policy = std::move(policy);
+  state->rings = std::move(rings);
   state->draft_tokens = command.draft_tokens;
   const SequenceState& sequence = Adopt(std::move(state));
   request_ids_.Add(tenant, CreatingCall::kCreate, command.request_id,
@@ -220,6 +230,8 @@ void Sequences::Match(MatchPrefix command) {
   if (!model.ok()) return command.done(model.status());
   const auto policy = MakePolicyFor(command.policy, **model, 0);
   if (!policy.ok()) return command.done(policy.status());
+  const auto rings = RingsFor(**policy, **model, 0);
+  if (!rings.ok()) return command.done(rings.status());
   command.done(int64_t{0});
 }
 
@@ -260,6 +272,7 @@ void Sequences::Destroy(SequenceState& sequence) {
   jobs_.Cancel(sequence);
   core_.leases.Remove(sequence.id);
   core_.tables.Drop(sequence.list);
+  core_.tables.Free(sequence.ring_list);
   if (const auto session = core_.sessions.find(sequence.session);
       session != core_.sessions.end()) {
     --session->second->sequences;
@@ -324,9 +337,11 @@ void Sequences::Inspect(InspectSequence command) {
   inspected.info.bytes_alone = core_.cache.BytesAlone(sequence.handle);
   // What a job would do now can be told only of what none is about to change.
   if (!inspected.info.lost && sequence.step == nullptr && sequence.job == nullptr) {
-    JobEnd end = jobs_.DryRun(sequence, *sequence.policy);
-    inspected.plan = Compressed{sequence.model->model, std::move(end.kept_tokens),
-                                end.freed_now_bytes, end.freed_later_bytes, end.report};
+    const std::optional<JobEnd> end = jobs_.Foresee(sequence, *sequence.policy);
+    if (end.has_value()) {
+      inspected.plan = Compressed{sequence.model->model, end->kept_tokens, end->freed_now_bytes,
+                                  end->freed_later_bytes, end->report};
+    }
   }
   command.done(std::move(inspected));
 }

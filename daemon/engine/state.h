@@ -72,6 +72,8 @@ struct SequenceState {
   int64_t observed_from = 0;
   int64_t observed_to = 0;
   int64_t observed_end = 0;
+  TableRange ring_list;  // in the tables, as ViewEntry has it
+  bool ring_list_written = false;  // it names the rings that there are
 };
 
 // An entry of an open step.
@@ -90,6 +92,8 @@ struct StepState {
   StepView view;
   TableRange view_range;
   std::vector<int64_t> row_slots;  // [entries] of the fullest row
+  int64_t observed_rows = 0;       // query rows a layer that go into rings
+  int32_t observed_layers = 0;     // of an append_only step: that brought them
   // [layers] what an attend over all tokens is cut into, at Model::first_alike of
   // its layer; empty: not needed yet.
   std::vector<std::vector<Piece>> pieces;

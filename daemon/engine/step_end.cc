@@ -2,9 +2,11 @@
 
 // How a step goes on and ends: its calls in order, closing, undoing.
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/base/reason.h"
+#include "daemon/engine/calls.h"
 #include "daemon/engine/steps.h"
 
 namespace sluice {
@@ -73,9 +75,20 @@ void Steps::Close(StepState& step) {
   core_.totals.tokens += step.view.total_tokens;
   for (OpenEntry& entry : step.entries) {
     core_.cache.CloseStep(entry.sequence->handle);
+    CountObservedRows(step, entry);
     CountClosed(entry);
   }
   Release(step);
+}
+
+// Where the daemon attended it has every row, else the last ones that were brought.
+void Steps::CountObservedRows(const StepState& step, const OpenEntry& entry) {
+  SequenceState& sequence = *entry.sequence;
+  if (!KeepsObservations(sequence, entry.request.phase)) return;
+  if (step.append_only && step.observed_layers < sequence.rings->pages.count) return;
+  const int64_t end = entry.base_length + entry.request.token_count;
+  const int64_t last = std::min(entry.request.token_count, ObservationQueriesOf(entry));
+  CountObserved(sequence, step.append_only ? end - last : entry.base_length, end);
 }
 
 void Steps::CountClosed(OpenEntry& entry) {
@@ -89,6 +102,7 @@ void Steps::CountClosed(OpenEntry& entry) {
   }
   // With drafts the triggers come after the next step's rollback.
   if (sequence.draft_tokens == 0 && !sequence.free_when_idle) jobs_.LookAtTriggers(sequence);
+  if (entry.request.phase == Phase::kDecode) DropSpentObservations(core_, sequence);
 }
 
 void Steps::FinishUndo(StepState& step) {

@@ -115,6 +115,7 @@ class Steps {
                         int64_t missing_bytes) const;
   void StartNextCall(StepState& step);
   void Close(StepState& step);
+  static void CountObservedRows(const StepState& step, const OpenEntry& entry);
   void CountClosed(OpenEntry& entry);
   void FinishUndo(StepState& step);
   void Release(StepState& step);

@@ -34,28 +34,52 @@ PressurePolicy::PressurePolicy(PolicyPtr shrunk, const ModelFacts& model)
       shrunk_(std::move(shrunk)),
       skipped_(RowsOfLayers(model, spec().skip_layers.value_or(std::vector<int32_t>{}))) {}
 
-JobRecipe PressurePolicy::Plan(const JobFacts& facts) const {
-  JobRecipe recipe = shrunk_->Plan(facts);
-  if (!IsByRow(recipe)) return recipe;
-  std::vector<RecipeSegment> merged;
+// The segments over more than one row.
+std::vector<RecipeSegment> PressurePolicy::Competitions(const JobRecipe& recipe) const {
+  std::vector<RecipeSegment> runs;
   bool may_grow = false;  // the last one
-  int64_t most_places = 0;
-  const int64_t hot_tokens = facts.length_tokens - facts.snapshot_tokens;
-  for (RecipeSegment& segment : recipe.segments) {
-    const auto row = static_cast<size_t>(segment.first_row);
-    segment.k = std::min(segment.k, facts.rows[row].slots - hot_tokens);
-    const bool competes = !skipped_[row];
-    if (competes) most_places = std::max(most_places, segment.k);
-    if (competes && may_grow && Follows(merged.back(), segment)) {
-      merged.back().row_count += 1;
-      merged.back().k += segment.k;
-    } else {
-      merged.push_back(segment);
+  for (const RecipeSegment& segment : recipe.segments) {
+    const bool competes = !skipped_[static_cast<size_t>(segment.first_row)];
+    if (competes && may_grow && Follows(runs.back(), segment)) {
+      runs.back().row_count += 1;
+      runs.back().k += segment.k;
+    } else if (competes) {
+      runs.push_back(segment);
     }
     may_grow = competes;
   }
-  recipe.segments = std::move(merged);
+  std::erase_if(runs, [](const RecipeSegment& run) { return run.row_count == 1; });
+  return runs;
+}
+
+JobRecipe PressurePolicy::Plan(const JobFacts& facts) const {
+  JobRecipe recipe = shrunk_->Plan(facts);
+  if (recipe.evicts_nothing || !IsByRow(recipe)) return recipe;
+  const int64_t hot_tokens = facts.length_tokens - facts.snapshot_tokens;
+  int64_t most_places = 0;
+  for (RecipeSegment& segment : recipe.segments) {
+    const auto row = static_cast<size_t>(segment.first_row);
+    segment.k = std::min(segment.k, facts.rows[row].slots - hot_tokens);
+    if (!skipped_[row]) most_places = std::max(most_places, segment.k);
+  }
+  std::vector<RecipeSegment> runs = Competitions(recipe);
+  if (runs.empty()) return recipe;
+  recipe.segments.clear();
+  recipe.count_segments = std::move(runs);
   recipe.at_least = static_cast<int64_t>(kLeastShare * static_cast<double>(most_places));
+  return recipe;
+}
+
+JobRecipe PressurePolicy::Budget(const JobFacts& facts, std::span<const int32_t> counts) const {
+  JobRecipe recipe = shrunk_->Plan(facts);
+  if (!IsByRow(recipe)) return shrunk_->Budget(facts, counts);
+  const std::vector<RecipeSegment> runs = Plan(facts).count_segments;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    for (int32_t row = runs[i].first_row; row < runs[i].first_row + runs[i].row_count; ++row) {
+      recipe.segments[static_cast<size_t>(row)].k =
+          counts[i * facts.rows.size() + static_cast<size_t>(row)];
+    }
+  }
   return recipe;
 }
 

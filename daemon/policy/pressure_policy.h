@@ -16,10 +16,11 @@ namespace sluice {
 // all heads and layers).
 //
 // Rows that are to be shrunk share one segment as far as they follow one another and
-// protect and drop the same positions; its places are the sum of theirs, and every row
-// keeps at least kLeastShare of the largest of their budgets. Layers that the policy
-// skips stay whole. A policy without scores, or that shares out its budget by scores
-// itself, plans as it does.
+// protect and drop the same positions. What is counted is how many of the best slots of
+// each segment a row has, and that is what it keeps: the places of a segment are the sum
+// of its rows', and every row keeps at least kLeastShare of the largest of their
+// budgets. Layers that the policy skips stay whole. A policy without scores, or that
+// shares out its budget by scores itself, plans as it does.
 //
 // Immutable, thread-safe.
 class PressurePolicy final : public Policy {
@@ -39,11 +40,11 @@ class PressurePolicy final : public Policy {
     return shrunk_->Acts(trigger, facts);
   }
   JobRecipe Plan(const JobFacts& facts) const override;
-  JobRecipe Budget(const JobFacts& facts, std::span<const int32_t> counts) const override {
-    return shrunk_->Budget(facts, counts);
-  }
+  JobRecipe Budget(const JobFacts& facts, std::span<const int32_t> counts) const override;
 
  private:
+  std::vector<RecipeSegment> Competitions(const JobRecipe& recipe) const;
+
   const PolicyPtr shrunk_;
   const std::vector<bool> skipped_;  // [rows]
 };

@@ -20,12 +20,16 @@ struct Preset {
   absl::StatusOr<PolicySpec> (*with_budget)(const PolicySpec& spec, int64_t budget_tokens);
 };
 
-constexpr size_t kPresetCount = 3;
+constexpr size_t kPresetCount = 7;
 
 constexpr std::array<PresetInfo, kPresetCount> kInfos = {{
     {"full", "keeps every token"},
     {"sink_window", "keeps the first tokens and the newest, at their true positions"},
     {"l2norm", "keeps the tokens whose keys have the lowest L2 norm"},
+    {"snapkv", "keeps the newest tokens and those that they attend to most"},
+    {"pyramidkv", "as snapkv, from layer to layer fewer"},
+    {"adakv", "as snapkv, the heads of a layer sharing its budget by what is attended to"},
+    {"dynamickv", "as snapkv, the layers sharing the budget by what is attended to"},
 }};
 
 // In the order of kInfos.
@@ -33,6 +37,10 @@ constexpr std::array<Preset, kPresetCount> kPresets = {{
     {MakeFull, FullWithBudget},
     {MakeSinkWindow, SinkWindowWithBudget},
     {MakeL2Norm, L2NormWithBudget},
+    {MakeSnapKv, SnapKvWithBudget},
+    {MakePyramidKv, PyramidKvWithBudget},
+    {MakeAdaKv, AdaKvWithBudget},
+    {MakeDynamicKv, DynamicKvWithBudget},
 }};
 
 const Preset* FindPreset(absl::string_view name) {

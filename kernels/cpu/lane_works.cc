@@ -35,6 +35,7 @@ LaneWorks::LaneWorks(const PoolView& pool)
       export_(pool),
       import_(pool),
       observe_(pool),
+      carry_observations_(pool),
       window_score_(pool) {}
 
 Work* LaneWorks::Prepare(const Operation& operation) {
@@ -50,6 +51,7 @@ Work* LaneWorks::Prepare(const Operation& operation) {
           [&](const ExportArgs& args) { return Set(export_, args); },
           [&](const ImportArgs& args) { return Set(import_, args); },
           [&](const ObserveArgs& args) { return Set(observe_, args); },
+          [&](const CarryObservationsArgs& args) { return Set(carry_observations_, args); },
           [&](const WindowScoreArgs& args) { return Set(window_score_, args); },
       },
       operation);

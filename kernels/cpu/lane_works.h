@@ -32,6 +32,7 @@ class LaneWorks : public WorkSource {
   ExportWork export_;
   ImportWork import_;
   ObserveWork observe_;
+  CarryObservationsWork carry_observations_;
   WindowScoreWork window_score_;
 };
 

@@ -27,6 +27,9 @@ struct Runner {
   void operator()(const ExportArgs& args) const { reference::RunExport(pool, args); }
   void operator()(const ImportArgs& args) const { reference::RunImport(pool, args); }
   void operator()(const ObserveArgs& args) const { reference::RunObserve(pool, args); }
+  void operator()(const CarryObservationsArgs& args) const {
+    reference::RunCarryObservations(args);
+  }
   void operator()(const WindowScoreArgs& args) const { reference::RunWindowScore(pool, args); }
 };
 
