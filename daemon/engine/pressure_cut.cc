@@ -97,6 +97,20 @@ FreedBytes PressureCut::FreedUnder(int64_t budget_tokens) const {
           std::max<int64_t>(0, held_bytes_ - tail - bodies.at_least * page_bytes_)};
 }
 
+// A policy may need more than it protects, a window one token beside its own: the first
+// budget in [from, to) that it takes; `to`: none.
+int64_t PressureCut::FirstTaken(int64_t from, int64_t to) const {
+  while (from < to) {
+    const int64_t middle = from + (to - from) / 2;
+    if (PolicyOf(middle, /*rows_compete=*/false).ok()) {
+      to = middle;
+    } else {
+      from = middle + 1;
+    }
+  }
+  return from;
+}
+
 PoolCandidate PressureCut::Candidate() const {
   const Policy& policy = *sequence_.policy;
   const bool keeps_shared = policy.spec().shared_prefix == SharedPrefix::kKeep;
@@ -109,6 +123,10 @@ PoolCandidate PressureCut::Candidate() const {
   // A row's last page gives nothing back.
   candidate.floor_tokens = std::max(
       page_size_, protected_tokens + (keeps_shared ? facts_.shared_tokens : 0));
+  const int64_t least = PoolCut::LeastBudget(candidate);
+  if (!PolicyOf(least, /*rows_compete=*/false).ok()) {
+    candidate.floor_tokens = FirstTaken(least, candidate.most_slots);
+  }
   candidate.least_gain_bytes = sequence_.cached->geometry().row_count * page_bytes_;
   candidate.freed = [this](int64_t budget_tokens) { return FreedUnder(budget_tokens); };
   return candidate;

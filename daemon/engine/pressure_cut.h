@@ -47,6 +47,7 @@ class PressureCut {
   int64_t BlocksAfter() const;
   std::vector<int64_t> KeptOf(const JobRecipe& recipe, int64_t budget_tokens) const;
   Pages PagesFor(const std::vector<int64_t>& kept, bool rows_are_known) const;
+  int64_t FirstTaken(int64_t from, int64_t to) const;
   absl::StatusOr<PolicyPtr> PolicyOf(int64_t budget_tokens, bool rows_compete) const;
 
   const Core& core_;

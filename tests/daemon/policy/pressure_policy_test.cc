@@ -47,7 +47,7 @@ TEST(PressurePolicyTest, WhatThePolicyProtectsStaysProtected) {
   // The last 16 are beyond the snapshot.
   EXPECT_THAT(recipe.count_segments,
               ElementsAre(RecipeSegment{
-                  .first_row = 0, .row_count = 2, .k = 40, .protect_below_position = 4}));
+                  .first_row = 0, .row_count = 2, .k = 48, .protect_below_position = 4}));
 }
 
 TEST(PressurePolicyTest, SkippedLayersStayWholeAndDivideTheOthers) {
