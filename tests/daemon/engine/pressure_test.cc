@@ -3,6 +3,10 @@
 
 #include "daemon/engine/pressure.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
 #include <utility>
 
 #include "gmock/gmock.h"
@@ -34,6 +38,13 @@ EngineOptions Options() {
   options.high_watermark = 0.10;
   options.low_watermark = 0.05;
   return options;
+}
+
+double KeyNorm(const TestSequence& sequence, size_t row, int64_t position) {
+  const std::vector<float> key =
+      TokenVector(sequence.tags[static_cast<size_t>(position)], static_cast<int32_t>(row / 2),
+                  VectorKind::kKey, static_cast<int32_t>(row % 2), 16);
+  return std::sqrt(std::inner_product(key.begin(), key.end(), key.begin(), 0.0));
 }
 
 // Sequences of one model; the watermarks are some hundred blocks.
@@ -155,6 +166,41 @@ TEST_P(PressureTest, SinksAndTheRecentWindowStay) {
       EXPECT_EQ(row[row.size() - static_cast<size_t>(back)], sequence.length() - back);
     }
   }
+}
+
+TEST_P(PressureTest, ASkippedLayerStaysWhole) {
+  Pool pool(MakeDriver(GetParam(), Options()));
+  PolicySpec spec = L2Norm();
+  spec.skip_layers = std::vector<int32_t>{0};
+  TestSequence sequence = pool.Filled(pool.high_blocks() + 1, spec);
+  pool.Rested();
+  const HeldPositions held = pool.driver().HeldRows(pool.model(), sequence);
+  EXPECT_THAT(held[0], SizeIs(sequence.length()));
+  EXPECT_THAT(held[1], SizeIs(sequence.length()));
+  EXPECT_LT(held[2].size() + held[3].size(), sequence.tags.size());
+  EXPECT_EQ(NamedDifference(pool.driver(), pool.model(), sequence, 1, held), "");
+}
+
+// The smallest keys of all rows, but for what is protected and a quarter for each.
+TEST_P(PressureTest, HeadsAndLayersCompeteByTheirScores) {
+  Pool pool(MakeDriver(GetParam(), Options()));
+  TestSequence sequence = pool.Filled(64, L2Norm());
+  ASSERT_THAT(pool.Reclaim(16 * pool.model().block_bytes, false), SizeIs(1));
+  pool.driver().Settled();
+  double most_kept = 0;
+  double least_gone = std::numeric_limits<double>::infinity();
+  const HeldPositions held = pool.driver().HeldRows(pool.model(), sequence);
+  for (size_t row = 0; row < held.size(); ++row) {
+    for (int64_t position = 4; position < sequence.length() - 20; ++position) {
+      const double norm = KeyNorm(sequence, row, position);
+      if (std::binary_search(held[row].begin(), held[row].end(), position)) {
+        most_kept = std::max(most_kept, norm);
+      } else {
+        least_gone = std::min(least_gone, norm);
+      }
+    }
+  }
+  EXPECT_LE(most_kept, least_gone * (1 + 1e-6));
 }
 
 TEST_P(PressureTest, ASinkWindowGivesWhatLiesBeyondItsWindowOnly) {
