@@ -56,7 +56,7 @@ class Pool {
   EngineDriver& driver() { return *driver_; }
   const TestModel& model() const { return model_; }
   int64_t high_blocks() { return WatermarkBytes().first / model_.block_bytes; }
-  int64_t low_blocks() { return WatermarkBytes().second / model_.block_bytes; }
+  int64_t low_bytes() { return WatermarkBytes().second; }
 
   TestSequence Create(PolicySpec policy, int32_t priority = 0, int32_t tenant = 0) {
     CreateSequence more;
@@ -84,8 +84,9 @@ class Pool {
     return driver_->Status();
   }
   int64_t HeldTokens(const TestSequence& sequence) {
+    const absl::StatusOr<SequenceInfo> info = driver_->Info(sequence);
     int64_t tokens = 0;
-    for (const RowUsage& row : driver_->Info(sequence)->rows) tokens += row.kept_tokens;
+    for (const RowUsage& row : info->rows) tokens += row.kept_tokens;
     return tokens;
   }
   // Of all rows, were nothing evicted.
@@ -132,7 +133,7 @@ TEST_P(PressureTest, TheLowestPriorityGivesUntilTheLowWatermark) {
   pool.Add(full, 10);
   const EngineStatus after = pool.Rested();
   EXPECT_FALSE(after.pressure.active);
-  EXPECT_LE(pool.UsedBytes(), pool.low_blocks() * pool.model().block_bytes);
+  EXPECT_LE(pool.UsedBytes(), pool.low_bytes());
   EXPECT_LT(pool.HeldTokens(low), pool.AllTokens(low) / 2 + 1);
   EXPECT_TRUE(pool.IsWhole(high));
   EXPECT_TRUE(pool.IsWhole(full));
@@ -147,7 +148,7 @@ TEST_P(PressureTest, ItStopsAtTheLowWatermarkAndTakesNoMore) {
   TestSequence sequence = pool.Filled(pool.high_blocks() + 1, L2Norm());
   pool.Rested();
   const int64_t used = pool.UsedBytes();
-  const int64_t low = pool.low_blocks() * pool.model().block_bytes;
+  const int64_t low = pool.low_bytes();
   EXPECT_LE(used, low + pool.model().block_bytes);
   // What is taken beyond is what partly filled pages may take.
   EXPECT_GE(used, low - 3 * pool.model().block_bytes);
