@@ -376,8 +376,16 @@ struct EngineTotals {
   }
 };
 
+// The watermarks of reserved and used bytes, and whether the pool is under pressure.
+struct PressureStatus {
+  int64_t high_watermark_bytes = 0;
+  int64_t low_watermark_bytes = 0;
+  bool active = false;  // rose above the high one, and not to the low one since
+};
+
 struct EngineStatus {
   PoolBytes pool;  // the job workspace counts as reserved
+  PressureStatus pressure;
   int64_t table_bytes = 0;       // the table segment, and what is used of it
   int64_t table_used_bytes = 0;
   int64_t models = 0;
@@ -407,6 +415,25 @@ struct ListSessions {
   Done<std::vector<SessionInfo>> done;
 };
 
+// A budget to which a sequence is brought because memory is short.
+struct BudgetCut {
+  uint64_t sequence = 0;
+  int32_t tenant = 0;
+  int32_t priority = 0;
+  std::string preset;
+  int64_t budget_tokens = 0;  // of a head cache that its policy may shrink, on average
+  int64_t freed_bytes = 0;    // that come back at least
+};
+
+// Takes budget from the sequences whose policy names the trigger `pressure`, as the
+// pool does above its high watermark, and as little at a time. Answers before the jobs
+// have run.
+struct ReclaimMemory {
+  int64_t target_bytes = 0;
+  bool dry_run = false;
+  Done<std::vector<BudgetCut>> done;
+};
+
 // Refuses new sessions, sequences and steps from now on; `done` comes when no
 // step is open.
 struct Drain {
@@ -420,6 +447,6 @@ using Command =
     std::variant<OpenSession, CloseSession, RegisterModel, CreateSequence, ForkSequences,
                  FreeSequences, GetSequence, MatchPrefix, BeginStep, EndStep, Append, Attend,
                  SetPolicy, Compress, ExplainSequence, InspectSequence, GetStatus, ListSequences,
-                 ListSessions, Drain, Wake>;
+                 ListSessions, ReclaimMemory, Drain, Wake>;
 
 }  // namespace sluice

@@ -45,6 +45,7 @@ Core::Core(const EngineOptions& engine_options, const Clock& engine_clock, Backe
   for (const EngineOptions::Tenant& tenant : options.tenants) {
     TenantLimits limits;
     if (tenant.maximum_bytes > 0) limits.max_bytes = tenant.maximum_bytes;
+    limits.guaranteed_bytes = tenant.guaranteed_bytes;
     limits.max_sequences = options.max_sequences;
     cache.tenants().Add(limits);
   }

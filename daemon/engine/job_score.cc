@@ -237,7 +237,10 @@ void Jobs::EndCount(Job& job) {
   job.counted = true;
   job.stage = Job::Stage::kQueued;
   running_ = nullptr;
-  if (job.batches.size() == 1) job.score_offsets = job.row_offsets;
+  // Those of one batch are all still there, if it was of all rows.
+  if (job.batches.size() == 1 && job.row_offsets.size() == job.slots.size() + 1) {
+    job.score_offsets = job.row_offsets;
+  }
   job.recipe = job.policy->Budget(job.facts, job.row_counts);
   if (job.dry_run || job.recipe.evicts_nothing) {
     ReleasePlan(job);

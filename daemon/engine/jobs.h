@@ -38,6 +38,17 @@ class Jobs {
   void Request(SequenceState& sequence, PolicyPtr policy,
                std::function<void(const JobEnd&)> answer);
 
+  // Queues a job that no step waits for, because the pool is short of memory.
+  // REQUIRES: the sequence has no job.
+  void RequestUnderPressure(SequenceState& sequence, PolicyPtr policy) {
+    Queue(sequence, Trigger::kPressure, std::move(policy), /*due=*/false, {});
+  }
+
+  // What a job of `policy` would start from, were the sequence `length` long;
+  // `rows` are the rows that it names.
+  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy, int64_t length,
+                   std::vector<RowFacts>& rows) const;
+
   // What a job of `policy` would keep of each row. `answer` is called now or, where
   // that depends on scores, at the end of a job that commits nothing.
   // REQUIRES: the sequence has no job.
@@ -85,9 +96,6 @@ class Jobs {
   bool MayPause(const Job& job) const;
   // Lets the paused jobs go before all others. False if there is none.
   bool FinishPausedFirst();
-  // As if the sequence were `length` long.
-  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy, int64_t length,
-                   std::vector<RowFacts>& rows) const;
   HeldRows HeldOf(const SequenceState& sequence) const;
   // What a job of that recipe would report.
   JobEnd Estimate(const SequenceState& sequence, const JobFacts& facts,

@@ -47,11 +47,6 @@ std::vector<absl::string_view> ParametersOf(const PolicySpec& spec) {
 }
 
 absl::Status CheckTriggers(const TriggerSpec& triggers) {
-  if (triggers.pressure) {
-    return Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion,
-                  absl::StrCat(kPrefix, "triggers.pressure"),
-                  "this version does not compress by itself when memory is short");
-  }
   if (triggers.once && !triggers.prefill_end) {
     return RefuseParameter("triggers.once", "means the first end of prefill; needs prefill_end");
   }

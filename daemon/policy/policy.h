@@ -61,6 +61,10 @@ class Policy {
   // The recent window: the newest tokens that every job leaves alone.
   int64_t recent_tokens() const { return recent_tokens_; }
 
+  // What no budget goes below: the tokens of a row that always stay, beside a shared
+  // prefix that is to be kept.
+  virtual int64_t protected_tokens() const { return recent_tokens_; }
+
   // The snapshot of a job on a sequence of `length_tokens`: all but its hot
   // tail, which is the recent window or, if more, the tokens that one step
   // brings on trial. Never inside what an earlier job made (`tail_first_token`,

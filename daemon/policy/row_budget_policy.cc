@@ -24,15 +24,8 @@ RowBudgetPolicy::RowBudgetPolicy(PolicySpec spec, Roles roles, const ModelFacts&
     : Policy(std::move(spec), NeedsOfRoles(roles), roles.retention.last_tokens),
       roles_(std::move(roles)),
       rows_(model),
-      skipped_(rows_.row_count()) {
-  if (!this->spec().skip_layers) return;
-  for (const int32_t index : *this->spec().skip_layers) {
-    const LayerFacts& layer = model.layers[static_cast<size_t>(index)];
-    for (int32_t head = 0; head < layer.kv_heads; ++head) {
-      skipped_[static_cast<size_t>(layer.first_row + head)] = true;
-    }
-  }
-}
+      skipped_(RowsOfLayers(
+          model, this->spec().skip_layers.value_or(std::vector<int32_t>{}))) {}
 
 int64_t RowBudgetPolicy::MostSlots(std::span<const RowFacts> rows) const {
   rows_.Check(rows);

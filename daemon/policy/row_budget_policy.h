@@ -28,6 +28,9 @@ class RowBudgetPolicy final : public Policy {
   RowBudgetPolicy(PolicySpec spec, Roles roles, const ModelFacts& model);
 
   Scorer scorer() const override { return roles_.scorer; }
+  int64_t protected_tokens() const override {
+    return roles_.retention.first_tokens + roles_.retention.last_tokens;
+  }
   int64_t MostSlots(std::span<const RowFacts> rows) const override;
   bool Acts(Trigger trigger, const SequenceFacts& facts) const override;
   JobRecipe Plan(const JobFacts& facts) const override;
