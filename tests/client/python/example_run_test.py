@@ -19,7 +19,7 @@ from example.daemon_attention import model_spec
 from example.model import Model
 from fake_service import FakeService
 
-HALVED = {"sink_window": 0.5, "l2norm": 0.5}
+HALVED = dict.fromkeys(("sink_window", "l2norm", "snapkv", "dynamickv"), 0.5)
 
 
 class ServedAlready:
@@ -70,7 +70,7 @@ def test_a_run_that_keeps_its_promises_prints_the_table_and_exits_with_0(
     *_, summary, figures = out.splitlines()
     assert summary.endswith("16 of 16 greedy tokens equal to in-process attention")
     assert figures == f"figures: {tmp_path / 'run.json'}"
-    assert [rows[f"{name}_frees_memory"]["ok"] for name in HALVED] == [True, True]
+    assert [rows[f"{name}_frees_memory"]["ok"] for name in HALVED] == [True] * 4
     assert rows["full_equal"]["bound"] == rows["full_equal"]["goal"] == 1
     full = next(line for line in out.splitlines() if line.startswith("full  "))
     assert full.split()[1:4] == ["205", "of", "205"]

@@ -276,6 +276,7 @@ TEST_P(WindowJobTest, RowsOfAnotherWindowGoWithTheirPolicy) {
   ASSERT_TRUE(world.driver->Call(set).ok());
   EXPECT_LT(world.driver->Settled().pool.in_use, in_use);
   world.Prefill(sequence, world.driver->NewTags(20), 20);
+  world.driver->Held(sequence, 0, 0);  // waits for the job
   EXPECT_EQ(world.driver->Info(sequence)->last_job->detail, "");
 }
 
