@@ -35,7 +35,8 @@ LaneWorks::LaneWorks(const PoolView& pool)
       export_(pool),
       import_(pool),
       observe_(pool),
-      window_score_(pool) {}
+      window_score_(pool),
+      cascade_insert_(pool) {}
 
 Work* LaneWorks::Prepare(const Operation& operation) {
   return std::visit(
@@ -51,6 +52,7 @@ Work* LaneWorks::Prepare(const Operation& operation) {
           [&](const ImportArgs& args) { return Set(import_, args); },
           [&](const ObserveArgs& args) { return Set(observe_, args); },
           [&](const WindowScoreArgs& args) { return Set(window_score_, args); },
+          [&](const CascadeInsertArgs& args) { return Set(cascade_insert_, args); },
       },
       operation);
 }
