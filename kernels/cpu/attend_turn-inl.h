@@ -16,14 +16,25 @@
 HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu::HWY_NAMESPACE {
 
-// Turns all kRows rows of a block, [k_dim, kRows], by the same angles.
+// Turns all kRows rows of a block, [k_dim, kRows], by the same angles: rows in
+// vectors of four, the rest one by one.
 template <int kRows>
 HWY_INLINE void TurnBlock(const float* HWY_RESTRICT q, const QueryTurn& turn, float sign,
                           float* HWY_RESTRICT out) {
+  const hn::CappedTag<float, 4> d;
+  constexpr int kInVectors = kRows / 4 * 4;
   for (int32_t pair = 0; pair < turn.pairs; ++pair) {
     const float cosine = turn.cosines[pair];
     const float sine = sign * turn.sines[pair];
-    HWY_UNROLL(8) for (int r = 0; r < kRows; ++r) {
+    HWY_UNROLL(2) for (int r = 0; r < kInVectors; r += 4) {
+      const auto x = hn::LoadU(d, q + r);
+      const auto y = hn::LoadU(d, q + kRows + r);
+      const auto c = hn::Set(d, cosine);
+      const auto s = hn::Set(d, sine);
+      hn::StoreU(hn::NegMulAdd(y, s, hn::Mul(x, c)), d, out + r);
+      hn::StoreU(hn::MulAdd(x, s, hn::Mul(y, c)), d, out + kRows + r);
+    }
+    HWY_UNROLL(4) for (int r = kInVectors; r < kRows; ++r) {
       const float x = q[r];
       const float y = q[kRows + r];
       out[r] = x * cosine - y * sine;

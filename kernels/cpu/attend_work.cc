@@ -189,8 +189,8 @@ void AttendWork::TurnFromArrival(const UnitView& view, AttendScratch* scratch) c
   std::copy_n(scratch->span_rows, int64_t{view.unit.rows} * 2 * pairs, scratch->packed);
 }
 
-// Turns rows for the keys of a span; null: nothing turns. The query of row i stands
-// at position `ahead` + 64 * first_tile + i of the span's tiles.
+// Turns rows for the keys of a span; null: nothing turns. Token i of the unit
+// stands `ahead` + i + 64 * first_tile behind the first slot of the span's tile 0.
 const TileTurn* AttendWork::TurnToSpan(const UnitView& view, int32_t span, const float* packed,
                                        AttendScratch* scratch) const {
   if (!view.turns || rope_rows_ == nullptr) return nullptr;

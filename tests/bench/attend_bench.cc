@@ -166,7 +166,7 @@ class AttendBench {
 
   // Keys turned by their cache positions, and mass, against neither, over as many
   // slots: 64 sinks, 4 rings, `group` query heads a kv head.
-  void CascadeCost(int32_t group, double goal) {
+  void CascadeCost(const char* name, int32_t group, double goal) {
     constexpr int32_t kSinks = 64;
     constexpr int32_t kRings = 4;
     const int64_t periods[kRings] = {1, 2, 4, 8};
@@ -190,7 +190,7 @@ class AttendBench {
       const double cascade = AttendSeconds(threads_, true) / held_bytes_;
       if (i > 0) ratios.push_back(cascade / plain);
     }
-    Print("cascade_cost", Median(ratios), "ratio", Field("goal", goal) + Field("group", group));
+    Print(name, Median(ratios), "ratio", Field("goal", goal) + Field("group", group));
     layer_.q_heads = 32;
     layer_.rope = {};
   }
@@ -340,8 +340,8 @@ int Main(int argc, char** argv) {
   AttendBench bench(threads, pairs);
   bench.Decode();
   bench.MassCost();
-  bench.CascadeCost(4, 1.30);
-  bench.CascadeCost(2, 1.45);
+  bench.CascadeCost("cascade_cost", 4, 1.30);
+  bench.CascadeCost("cascade_cost_small_group", 2, 1.45);
   bench.ShortRows();
   bench.Prefill();
   if (threads > 1) bench.Scaling();
