@@ -138,6 +138,22 @@ struct ObserveArgs {
   int64_t token_count = 0;
 };
 
+// A ring of observation rows, and the one that it is to hold the rows of.
+struct RingCarry {
+  const std::byte* source = nullptr;  // null: none; may be `ring` itself
+  std::byte* ring = nullptr;
+};
+
+// Makes rings ready for a step that starts at `length`: each holds what its source
+// holds of the positions below, and nothing else. For fresh memory, copy on write
+// and rollback.
+struct CarryObservationsArgs {
+  const RingCarry* rings = nullptr;  // [ring_count]; no ring is another's source
+  int64_t ring_count = 0;
+  ObservationLayout layout;  // of all of them
+  int64_t length = 0;
+};
+
 // A set of rows of one sequence whose slots lie below a snapshot.
 //
 // Used by the background operations. `entry.base_length` is the snapshot: rows
@@ -241,6 +257,23 @@ struct MoveScoresArgs {
   const uint32_t* masks = nullptr;              // null: all slots
   const int64_t* destination_offsets = nullptr; // [row_count + 1], in slots
   float* destination = nullptr;
+  // > 0: each score is divided by the query rows that saw its slot: those from its position
+  // on to before this, at most `window` of them where that is not 0.
+  int64_t seen_below = 0;
+  int32_t window = 0;
+};
+
+// Scores of one place to be copied to another.
+struct ScoreCopy {
+  const float* source = nullptr;
+  float* destination = nullptr;
+  int64_t count = 0;
+};
+
+// Copies accumulated scores: for who writes those of a fork first.
+struct CopyScoresArgs {
+  const ScoreCopy* copies = nullptr;  // [copy_count]; none overlaps another
+  int64_t copy_count = 0;
 };
 
 // One page copied to another of the same format.
@@ -285,7 +318,8 @@ struct ImportArgs {
 };
 
 using Operation = std::variant<AppendArgs, AttendArgs, KeyNormScoreArgs, SelectArgs, CompactArgs,
-                               MoveScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs, ObserveArgs,
-                               WindowScoreArgs, CascadeInsertArgs>;
+                               MoveScoresArgs, CopyScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs,
+                               ObserveArgs, CarryObservationsArgs, WindowScoreArgs,
+                               CascadeInsertArgs>;
 
 }  // namespace sluice

@@ -139,13 +139,24 @@ absl::StatusOr<SequenceInspection> Admin::InspectSequence(uint64_t sequence_id) 
   return out;
 }
 
-absl::StatusOr<int64_t> Admin::Reclaim(int64_t target_bytes) {
+absl::StatusOr<ReclaimResult> Admin::Reclaim(int64_t target_bytes, bool dry_run) {
   v1::ReclaimRequest request;
   request.set_target_bytes(target_bytes);
+  request.set_dry_run(dry_run);
   v1::ReclaimResponse response;
   absl::Status status = transport_->Call("/sluice.v1.Admin/Reclaim", request, &response);
   if (!status.ok()) return status;
-  return response.freed_bytes();
+  ReclaimResult out;
+  out.freed_bytes = response.freed_bytes();
+  out.expected_bytes = response.expected_bytes();
+  for (const v1::ReclaimResponse::BudgetCut& cut : response.cuts()) {
+    out.cuts.push_back({cut.sequence_id(), cut.tenant(), cut.priority(), cut.preset(),
+                        cut.budget_tokens(), cut.expected_bytes()});
+  }
+  auto json = ToJson(response);
+  if (!json.ok()) return json.status();
+  out.json = *std::move(json);
+  return out;
 }
 
 absl::Status Admin::Drain(std::optional<absl::Duration> timeout) {

@@ -87,6 +87,24 @@ struct SequenceInspection {
   std::string json = {};                    // the whole answer as proto3 JSON
 };
 
+// A sequence that gives budget. Meaning: sluice.v1.ReclaimResponse.BudgetCut.
+struct BudgetCut {
+  uint64_t sequence_id = 0;
+  std::string tenant = {};
+  int32_t priority = 0;
+  std::string preset = {};
+  int64_t budget_tokens = 0;
+  int64_t expected_bytes = 0;
+};
+
+// What making room takes. Meaning: sluice.v1.ReclaimResponse.
+struct ReclaimResult {
+  int64_t freed_bytes = 0;
+  int64_t expected_bytes = 0;
+  std::vector<BudgetCut> cuts = {};
+  std::string json = {};  // the whole answer as proto3 JSON
+};
+
 // An operator's way to one daemon, on a tenant's or the admin socket.
 //
 // Every call has a deadline (ConnectOptions::call_timeout). Errors: those of
@@ -108,8 +126,10 @@ class Admin {
   // Says what a sequence holds, did and would do; it lives no longer for it.
   absl::StatusOr<SequenceInspection> InspectSequence(uint64_t sequence_id);
 
-  // Frees cached blocks until `target_bytes` came back, or all for 0; what did.
-  absl::StatusOr<int64_t> Reclaim(int64_t target_bytes);
+  // Frees cached blocks, and then takes budget from sequences whose policy names the
+  // trigger `pressure`, towards `target_bytes`; 0: only frees all cached blocks. With
+  // `dry_run` only says what would go.
+  absl::StatusOr<ReclaimResult> Reclaim(int64_t target_bytes, bool dry_run = false);
 
   // Begins the daemon's end; answers at once. No timeout: the configured one.
   absl::Status Drain(std::optional<absl::Duration> timeout);

@@ -84,11 +84,26 @@ void WindowFromWire(const v1::Parameters& wire, Policy* out) {
   out->arithmetic = static_cast<Policy::LayerArithmetic>(wire.arithmetic());
 }
 
+void AccumulatedToWire(const Policy& policy, v1::Parameters* out) {
+  if (policy.heavy_tokens) out->set_heavy_tokens(*policy.heavy_tokens);
+  if (policy.decay) out->set_decay(*policy.decay);
+  if (policy.squared) out->set_squared(*policy.squared);
+  out->set_normalise(static_cast<v1::ScoreNormalise>(policy.normalise));
+}
+
+void AccumulatedFromWire(const v1::Parameters& wire, Policy* out) {
+  if (wire.has_heavy_tokens()) out->heavy_tokens = wire.heavy_tokens();
+  if (wire.has_decay()) out->decay = wire.decay();
+  if (wire.has_squared()) out->squared = wire.squared();
+  out->normalise = static_cast<Policy::ScoreNormalise>(wire.normalise());
+}
+
 Policy FromWire(const std::string& preset, const v1::Parameters& wire) {
   Policy out;
   out.preset = preset;
   TokensFromWire(wire, &out);
   WindowFromWire(wire, &out);
+  AccumulatedFromWire(wire, &out);
   if (wire.has_ratio()) out.ratio = FromWire(wire.ratio());
   if (wire.has_skip_layers()) out.skip_layers = client::FromWire(wire.skip_layers().layers());
   if (wire.has_triggers()) out.triggers = FromWire(wire.triggers());
@@ -104,6 +119,7 @@ void ToWire(const Policy& policy, v1::Policy* out) {
   v1::Parameters* parameters = out->mutable_parameters();
   TokensToWire(policy, parameters);
   WindowToWire(policy, parameters);
+  AccumulatedToWire(policy, parameters);
   if (policy.ratio) ToWire(*policy.ratio, parameters->mutable_ratio());
   if (policy.skip_layers) {
     ToWire(*policy.skip_layers, parameters->mutable_skip_layers()->mutable_layers());

@@ -43,6 +43,7 @@ struct Policy {
   enum class GroupReduce { kDefault = 0, kMean = 1, kMax = 2, kSum = 3 };
   enum class HeadBudget { kDefault = 0, kOfficial = 1, kSafeguard = 2 };
   enum class LayerArithmetic { kDefault = 0, kReference = 1, kExact = 2 };
+  enum class ScoreNormalise { kDefault = 0, kNone = 1, kMean = 2 };
 
   std::string preset = {};  // "full", "sink_window", "l2norm", ...; empty: full
   std::optional<int64_t> sink_tokens = {};
@@ -64,6 +65,10 @@ struct Policy {
   std::optional<double> r_max = {};
   std::optional<int64_t> update_every_layers = {};
   LayerArithmetic arithmetic = LayerArithmetic::kDefault;
+  std::optional<int64_t> heavy_tokens = {};
+  std::optional<double> decay = {};
+  std::optional<bool> squared = {};
+  ScoreNormalise normalise = ScoreNormalise::kDefault;
   std::optional<Triggers> triggers = {};
   Visible visible = Visible::kDefault;
   SharedPrefix shared_prefix = SharedPrefix::kDefault;

@@ -26,6 +26,7 @@ constexpr Name kNames[] = {
     {"status", CtlCommand::kStatus},
     {"sequences", CtlCommand::kSequences},
     {"explain", CtlCommand::kExplain},
+    {"reclaim", CtlCommand::kReclaim},
     {"top", CtlCommand::kTop},
     {"health", CtlCommand::kHealth},
 };
@@ -57,14 +58,20 @@ absl::Status SetCommand(absl::string_view word, std::optional<CtlCommand>* comma
   return absl::OkStatus();
 }
 
-// A word that is neither an option nor a command's name: explain's sequence, if any.
-bool IsSequence(absl::string_view word, std::optional<CtlCommand> command,
-                const Arguments& arguments) {
-  return command == CtlCommand::kExplain && arguments.sequence_id == 0 &&
-         word.substr(0, 1) != "-" && !FindCommand(word);
+// A word that is neither an option nor a command's name: explain's sequence or
+// reclaim's bytes, if any.
+bool IsOperand(absl::string_view word, std::optional<CtlCommand> command,
+               const Arguments& arguments) {
+  const bool is_wanted = (command == CtlCommand::kExplain && arguments.sequence_id == 0) ||
+                         (command == CtlCommand::kReclaim && arguments.target_bytes < 0);
+  return is_wanted && word.substr(0, 1) != "-" && !FindCommand(word);
 }
 
-absl::Status SetSequence(absl::string_view word, Arguments* arguments) {
+absl::Status SetOperand(absl::string_view word, CtlCommand command, Arguments* arguments) {
+  if (command == CtlCommand::kReclaim) {
+    if (absl::SimpleAtoi(word, &arguments->target_bytes)) return absl::OkStatus();
+    return Refuse("reclaim takes a number of bytes, not", word);
+  }
   if (absl::SimpleAtoi(word, &arguments->sequence_id) && arguments->sequence_id > 0) {
     return absl::OkStatus();
   }
@@ -77,10 +84,17 @@ absl::Status CheckTogether(const Arguments& arguments) {
     return absl::InvalidArgumentError(
         "explain needs the id of a sequence; `sluicectl sequences` lists them");
   }
+  if (command == CtlCommand::kReclaim && arguments.target_bytes < 0) {
+    return absl::InvalidArgumentError("reclaim needs the bytes that are to come back");
+  }
+  if (arguments.dry_run && command != CtlCommand::kReclaim && command != CtlCommand::kHelp) {
+    return absl::InvalidArgumentError("--dry-run is for reclaim");
+  }
   const bool has_json = command == CtlCommand::kStatus || command == CtlCommand::kSequences ||
-                        command == CtlCommand::kExplain || command == CtlCommand::kHelp;
+                        command == CtlCommand::kExplain || command == CtlCommand::kReclaim ||
+                        command == CtlCommand::kHelp;
   if (!arguments.json || has_json) return absl::OkStatus();
-  return absl::InvalidArgumentError("--json is for status, sequences and explain");
+  return absl::InvalidArgumentError("--json is for status, sequences, explain and reclaim");
 }
 
 }  // namespace
@@ -93,13 +107,15 @@ absl::StatusOr<Arguments> ParseArguments(std::span<const std::string> words) {
     absl::Status status;
     if (word == "--json") {
       arguments.json = true;
+    } else if (word == "--dry-run") {
+      arguments.dry_run = true;
     } else if (word == "--address") {
       if (++i == words.size()) return absl::InvalidArgumentError("--address needs a value");
       status = SetAddress(words[i], &arguments);
     } else if (absl::ConsumePrefix(&word, "--address=")) {
       status = SetAddress(word, &arguments);
-    } else if (IsSequence(word, command, arguments)) {
-      status = SetSequence(word, &arguments);
+    } else if (IsOperand(word, command, arguments)) {
+      status = SetOperand(word, *command, &arguments);
     } else {
       status = SetCommand(word, &command);
     }
@@ -113,7 +129,7 @@ absl::StatusOr<Arguments> ParseArguments(std::span<const std::string> words) {
 
 std::string HelpText() {
   return absl::StrCat(
-      "sluicectl: looks into a running sluiced\n"
+      "sluicectl: looks into a running sluiced, and makes room in it\n"
       "\n"
       "usage: sluicectl [--address=ADDRESS] COMMAND\n"
       "\n"
@@ -121,6 +137,10 @@ std::string HelpText() {
       "  sequences    every sequence, by id            (--json: as JSON)\n"
       "  explain ID   what that sequence keeps by layer, and what its policy did\n"
       "               and would do now               (--json: as JSON)\n"
+      "  reclaim BYTES\n"
+      "               takes budget from sequences whose policy names the trigger\n"
+      "               pressure, by the admin socket  (--json: as JSON;\n"
+      "               --dry-run: only says from which)\n"
       "  top          a live view of both; q ends it\n"
       "  health       nothing but the exit code: 0 if the daemon serves, else 1\n"
       "  version      the version of this program\n"

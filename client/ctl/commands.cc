@@ -41,6 +41,13 @@ absl::Status PrintExplanation(Admin* admin, const Arguments& arguments, std::ost
   return absl::OkStatus();
 }
 
+absl::Status Reclaim(Admin* admin, const Arguments& arguments, std::ostream& out) {
+  const auto result = admin->Reclaim(arguments.target_bytes, arguments.dry_run);
+  if (!result.ok()) return result.status();
+  out << (arguments.json ? result->json : ReclaimReport(*result, arguments.dry_run));
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Arguments& arguments, std::ostream& out) {
   if (arguments.command == CtlCommand::kHelp) {
     out << HelpText();
@@ -63,6 +70,8 @@ absl::Status Run(const Arguments& arguments, std::ostream& out) {
       return PrintSequences(admin->get(), arguments, out);
     case CtlCommand::kExplain:
       return PrintExplanation(admin->get(), arguments, out);
+    case CtlCommand::kReclaim:
+      return Reclaim(admin->get(), arguments, out);
     case CtlCommand::kTop:
       return RunTop(admin->get(), out);
     default:

@@ -26,6 +26,7 @@ std::string LayersText(const std::vector<int32_t>& layers) {
 std::string PolicyText(const Policy& policy) {
   const std::pair<const char*, std::optional<int64_t>> counts[] = {
       {"sink_tokens", policy.sink_tokens},
+      {"heavy_tokens", policy.heavy_tokens},
       {"recent_tokens", policy.recent_tokens},
       {"budget_tokens", policy.budget_tokens},
       {"prune_after_tokens", policy.prune_after_tokens},

@@ -85,4 +85,24 @@ std::string SequencesReport(const SequenceList& list) {
   return absl::StrCat(absl::StrJoin(SequenceTable(list.sequences, 0), "\n"), "\n", more);
 }
 
+std::string ReclaimReport(const ReclaimResult& result, bool dry_run) {
+  std::string text;
+  if (result.freed_bytes > 0) {
+    text = NamedLine(dry_run ? "would be freed" : "freed", FormatBytes(result.freed_bytes));
+  }
+  if (result.cuts.empty()) return absl::StrCat(text, "no sequence can give anything\n");
+  absl::StrAppend(&text, FitRight("sequence", 20), "  ", FitLeft("policy", 12),
+                  FitRight("priority", 10), FitRight("new budget", 12), FitRight("frees", 12),
+                  "  tenant\n");
+  for (const BudgetCut& cut : result.cuts) {
+    absl::StrAppend(&text, FitRight(absl::StrCat(cut.sequence_id), 20), "  ",
+                    FitLeft(Printable(cut.preset), 12), FitRight(absl::StrCat(cut.priority), 10),
+                    FitRight(FormatCount(cut.budget_tokens), 12),
+                    FitRight(FormatBytes(cut.expected_bytes), 12), "  ", Printable(cut.tenant),
+                    "\n");
+  }
+  return absl::StrCat(text, dry_run ? "would free at least " : "frees at least ",
+                      FormatBytes(result.expected_bytes), "\n");
+}
+
 }  // namespace sluice::client

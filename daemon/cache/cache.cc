@@ -40,7 +40,9 @@ absl::StatusOr<SequenceId> Cache::Fork(SequenceId parent) {
   auto child = std::make_unique<Sequence>(source->ForkAs(id));
   for (const BlockId block : child->blocks()) ++blocks_[block].references;
   if (child->bodies()) ++bodies_[*child->bodies()].references;
-  if (child->observations()) ++blocks_[*child->observations()].references;
+  for (const auto& held : {child->observations(), child->scores(), child->body_scores()}) {
+    if (held) ++blocks_[*held].references;
+  }
   sequences_.emplace(id, std::move(child));
   return id;
 }
@@ -48,6 +50,7 @@ absl::StatusOr<SequenceId> Cache::Fork(SequenceId parent) {
 absl::Status Cache::Free(SequenceId sequence) {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const freed, GetClosed(sequence));
   if (freed->job()) CancelJob(sequence);
+  DropScores(sequence);
   reclaim_.DropBlocks(std::move(freed->blocks_));
   if (freed->bodies()) reclaim_.DropBodies(*freed->bodies());
   DropObservations(sequence);
@@ -69,9 +72,11 @@ absl::Status Cache::Rollback(SequenceId sequence, int64_t new_length) {
                   absl::StrCat("a rollback to ", new_length, " is below the floor ",
                                target->rollback_floor()));
   }
-  SLUICE_CHECK(!target->job() || new_length >= target->job()->snapshot_length)
+  SLUICE_CHECK(!target->job() || new_length >= target->job()->read_length)
       << "sequence " << sequence.value << ": a rollback to " << new_length
-      << " below the snapshot of a running job";
+      << " below what a running job reads";
+  SLUICE_CHECK(!target->scores() || new_length == target->length())
+      << "sequence " << sequence.value << ": a rollback of scores";
   if (new_length < target->length()) reclaim_.DropBlocks(target->Truncate(new_length));
   return absl::OkStatus();
 }
@@ -92,38 +97,71 @@ absl::Status Cache::MarkLost(SequenceId sequence) {
 
 // --- jobs
 
-absl::StatusOr<std::vector<int64_t>> Cache::PlanJob(SequenceId sequence, int64_t snapshot_length) {
+absl::StatusOr<std::vector<int64_t>> Cache::PlanJob(SequenceId sequence, int64_t snapshot_length,
+                                                    std::optional<int64_t> read_length) {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const target, Get(sequence));
   if (target->lost()) return RefuseLost(sequence, "");
   SLUICE_CHECK(!target->job()) << "sequence " << sequence.value << " has a job";
-  SLUICE_CHECK(snapshot_length >= target->tail_first_position() &&
-               snapshot_length <= target->length())
-      << "a snapshot of " << snapshot_length << " of sequence " << sequence.value;
+  const int64_t reads = read_length.value_or(snapshot_length);
+  SLUICE_CHECK(snapshot_length >= target->tail_first_position() && reads >= snapshot_length &&
+               reads <= target->length())
+      << "a snapshot of " << snapshot_length << " of sequence " << sequence.value
+      << ", read to " << reads;
   target->job_ = SequenceJob{.snapshot_length = snapshot_length,
+                             .read_length = reads,
                              .fresh_pages = {},
+                             .fresh_scores = std::nullopt,
+                             .scores_class = {},
                              .held_blocks = {}};
   return SlotsBelow(*target, snapshot_length);
 }
 
-absl::StatusOr<JobPages> Cache::AllocateJobPages(SequenceId sequence, int64_t page_count) {
+absl::StatusOr<JobPages> Cache::AllocateJobPages(SequenceId sequence, int64_t page_count,
+                                                 std::optional<SizeClassId> body_scores) {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const target, Get(sequence));
   SLUICE_CHECK(target->job().has_value()) << "sequence " << sequence.value << " has no job";
   SLUICE_CHECK(page_count >= 0) << "page_count " << page_count;
-  const PageDemand demand{target->geometry().size_class, target->tenant(), page_count};
-  const int64_t missing_bytes = pool_.MissingBytes({&demand, 1}, Purpose::kJob);
+  const SizeClassId size_class = target->geometry().size_class;
+  const TenantId tenant = target->tenant();
+  const int64_t missing_bytes = MissingForJob(*target, page_count, body_scores);
   if (missing_bytes > 0) return RefuseShort({.pool_bytes = missing_bytes, .quota_bytes = 0});
   JobPages granted;
   granted.pages.resize(static_cast<size_t>(page_count));
-  SLUICE_CHECK(pool_.Allocate(demand.size_class, demand.tenant, Purpose::kJob, granted.pages,
+  SLUICE_CHECK(pool_.Allocate(size_class, tenant, Purpose::kJob, granted.pages,
                               &granted.slabs_to_clear));
-  std::vector<PageId>& fresh = target->job_->fresh_pages;
-  fresh.insert(fresh.end(), granted.pages.begin(), granted.pages.end());
+  SequenceJob& job = *target->job_;
+  job.fresh_pages.insert(job.fresh_pages.end(), granted.pages.begin(), granted.pages.end());
+  if (!body_scores) return granted;
+  SLUICE_CHECK(!job.fresh_scores) << "sequence " << sequence.value << " has a page for scores";
+  PageId page;
+  SLUICE_CHECK(pool_.Allocate(*body_scores, tenant, Purpose::kJob, {&page, 1},
+                              &granted.slabs_to_clear));
+  granted.body_scores = job.fresh_scores = page;
+  job.scores_class = *body_scores;
   return granted;
 }
 
-int64_t Cache::AvailableJobPages(SequenceId sequence) const {
+int64_t Cache::MissingForJob(const Sequence& sequence, int64_t page_count,
+                             std::optional<SizeClassId> body_scores) const {
+  const PageDemand demands[] = {
+      {sequence.geometry().size_class, sequence.tenant(), page_count},
+      {body_scores.value_or(SizeClassId{}), sequence.tenant(), 1}};
+  return pool_.MissingBytes(std::span(demands).first(body_scores ? 2 : 1), Purpose::kJob);
+}
+
+int64_t Cache::AvailableJobPages(SequenceId sequence,
+                                 std::optional<SizeClassId> body_scores) const {
   const Sequence& target = MustGet(sequence);
-  return pool_.AvailablePages(target.geometry().size_class, target.tenant(), Purpose::kJob);
+  const int64_t pages =
+      pool_.AvailablePages(target.geometry().size_class, target.tenant(), Purpose::kJob);
+  if (!body_scores || MissingForJob(target, pages, body_scores) == 0) return pages;
+  int64_t fits = -1;
+  int64_t too_many = pages;
+  while (too_many - fits > 1) {
+    const int64_t middle = (fits + too_many) / 2;
+    (MissingForJob(target, middle, body_scores) == 0 ? fits : too_many) = middle;
+  }
+  return fits;
 }
 
 void Cache::CommitJob(SequenceId sequence, JobResult result) {
@@ -133,7 +171,12 @@ void Cache::CommitJob(SequenceId sequence, JobResult result) {
   std::optional<BodiesId> bodies = AddBodies(target, std::move(result));
   std::swap(target.bodies_, bodies);
   if (bodies) reclaim_.DropBodies(*bodies);
-  reclaim_.DropBlocks(target.CutFront(target.job()->snapshot_length));
+  std::vector<BlockId> cut = target.CutFront(target.job()->snapshot_length);
+  if (target.scores()) {
+    CutScores(target, static_cast<int64_t>(cut.size()));
+    CommitBodyScores(target);
+  }
+  reclaim_.DropBlocks(std::move(cut));
   EndJob(target);
 }
 
@@ -183,7 +226,16 @@ void Cache::EndJob(Sequence& sequence) {
   sequence.job_.reset();
   std::erase_if(job.fresh_pages, [&](PageId page) { return !pool_.is_reserved(page); });
   reclaim_.DropReservedPages(std::move(job.fresh_pages));
-  for (const BlockId block : job.held_blocks) reclaim_.DropBlocks({block});  // of two classes
+  if (job.fresh_scores && pool_.is_reserved(*job.fresh_scores)) {
+    reclaim_.DropReservedPages({*job.fresh_scores});
+  }
+  for (const BlockId block : job.held_blocks) {
+    if (blocks_[block].references > 1) {
+      --blocks_[block].references;
+    } else {
+      reclaim_.DropBlocks({block});
+    }
+  }
 }
 
 // --- giving back
@@ -206,7 +258,7 @@ const Sequence* Cache::Find(SequenceId sequence) const {
 std::span<const PageId> Cache::BlockPages(BlockId block) const { return blocks_[block].pages; }
 
 bool Cache::MayShareBlock(BlockId block) const {
-  return blocks_[block].references > 1 || blocks_[block].has_body_pages;
+  return blocks_[block].references > 1 || blocks_[block].may_share_pages;
 }
 
 const Bodies& Cache::BodiesOf(BodiesId bodies) const { return bodies_[bodies]; }
@@ -233,11 +285,21 @@ int64_t Cache::HeldBytes(SequenceId sequence) const {
     bytes += static_cast<int64_t>(bodies_[*target.bodies()].pages.size()) *
              pool_.page_bytes(target.geometry().size_class);
   }
-  if (target.observations()) {
-    const Block& rows = blocks_[*target.observations()];
-    bytes += static_cast<int64_t>(rows.pages.size()) * pool_.page_bytes(rows.size_class);
+  for (const auto& held : {target.observations(), target.scores(), target.body_scores()}) {
+    if (!held) continue;
+    const Block& block = blocks_[*held];
+    bytes += static_cast<int64_t>(block.pages.size()) * pool_.page_bytes(block.size_class);
   }
   return bytes;
+}
+
+// Its own job's count goes with it.
+bool Cache::SharesObservations(const Sequence& sequence) const {
+  const BlockId rows = *sequence.observations();
+  const int64_t of_job = sequence.job() ? std::count(sequence.job()->held_blocks.begin(),
+                                                     sequence.job()->held_blocks.end(), rows)
+                                        : 0;
+  return blocks_[rows].references > 1 + of_job;
 }
 
 int64_t Cache::BytesAlone(SequenceId sequence) const {
@@ -252,17 +314,26 @@ int64_t Cache::BytesAlone(SequenceId sequence) const {
   };
   for (const BlockId id : target.blocks()) count_alone(blocks_[id]);
   if (target.bodies()) count_alone(bodies_[*target.bodies()]);
-  if (target.observations()) count_alone(blocks_[*target.observations()]);
+  for (const auto& held : {target.scores(), target.body_scores()}) {
+    if (held) count_alone(blocks_[*held]);
+  }
+  if (target.observations() && !SharesObservations(target)) {
+    const Block& rows = blocks_[*target.observations()];
+    bytes += pool_.page_bytes(rows.size_class) * static_cast<int64_t>(rows.pages.size());
+  }
   return bytes;
 }
 
 bool Cache::MayShare(SequenceId sequence) const {
   const Sequence& target = MustGet(sequence);
   const auto is_shared = [&](BlockId id) {
-    return blocks_[id].references > 1 || blocks_[id].has_body_pages;
+    return blocks_[id].references > 1 || blocks_[id].may_share_pages;
   };
   if (std::any_of(target.blocks().begin(), target.blocks().end(), is_shared)) return true;
-  if (target.observations() && is_shared(*target.observations())) return true;
+  for (const auto& held : {target.scores(), target.body_scores()}) {
+    if (held && is_shared(*held)) return true;
+  }
+  if (target.observations() && SharesObservations(target)) return true;
   if (!target.bodies()) return false;
   const Bodies& bodies = bodies_[*target.bodies()];
   return bodies.references > 1 ||

@@ -64,14 +64,25 @@ class Cache {
   absl::Status Free(SequenceId sequence);
 
   // Drops the tokens from `new_length` on. The next step copies the kept slots of
-  // a block that others list too.
+  // a block that others list too. What the dropped tokens added to scores stays: a
+  // sequence that keeps some is not rolled back below its length.
   // Errors: FAILED_PRECONDITION (STEP_OPEN), (BELOW_FLOOR), (LENGTH_MISMATCH):
   // beyond the length; ABORTED (SEQUENCE_LOST).
-  // REQUIRES: not below the snapshot of a running job: cancel that first.
+  // REQUIRES: not below what a running job reads: cancel that first.
   absl::Status Rollback(SequenceId sequence, int64_t new_length);
 
   // Gives up the sequence's observation rows, if it has any. REQUIRES: no step is open.
   void DropObservations(SequenceId sequence);
+
+  // From now on the sequence keeps a score for each of its slots: each step adds a page
+  // of `size_class` for each of its new blocks, each commit one for the body. A fork
+  // shares them; the first step of one of those that share copies them all.
+  // REQUIRES: it holds no tokens and keeps none; no step is open.
+  void KeepScores(SequenceId sequence, SizeClassId size_class);
+
+  // Gives up the sequence's scores, if it keeps any. REQUIRES: no step is open, no job
+  // runs.
+  void DropScores(SequenceId sequence);
 
   // From now on only reads and Free (after UndoStep) are accepted.
   absl::Status MarkLost(SequenceId sequence);
@@ -90,8 +101,9 @@ class Cache {
   // its length, (BELOW_FLOOR), (STEP_OPEN); ABORTED (SEQUENCE_LOST);
   // RESOURCE_EXHAUSTED (POOL_FULL) or (TENANT_QUOTA), with the missing bytes in the
   // message. Fields are `entries[i].<name>`.
-  // REQUIRES: with room, no base_length below the snapshot of a running job; with
-  // kReuse, what the rollbacks drop is read by the foreground lane only.
+  // REQUIRES: with room, no base_length below what a running job reads, nor below the
+  // length of a sequence that keeps scores; with kReuse, what the rollbacks drop is read
+  // by the foreground lane only.
   absl::StatusOr<StepGrant> BeginStep(std::span<const StepEntryRequest> entries,
                                       DroppedPages dropped = DroppedPages::kReuse);
 
@@ -115,32 +127,44 @@ class Cache {
   void CloseStep(SequenceId sequence);
 
   // Gives up the step's new blocks; the length stays as it was before the step. A
-  // copy of the open block stays: the copy has been submitted. So do observation rows.
+  // copy of the open block stays: the copy has been submitted. So do observation rows,
+  // and what the step added to scores: if it added any, the sequence is to be lost.
   // REQUIRES: a step is open on the sequence.
   void UndoStep(SequenceId sequence);
 
   // --- jobs
 
   // Starts the sequence's job on positions below `snapshot_length` and returns the
-  // slots held there by row [row_count].
+  // slots held there by row [row_count]. `read_length`: it reads positions below this
+  // too; absent: below the snapshot only.
   // Errors: ABORTED (SEQUENCE_LOST).
-  // REQUIRES: no job runs; tail_first_position <= snapshot_length <= length.
-  absl::StatusOr<std::vector<int64_t>> PlanJob(SequenceId sequence, int64_t snapshot_length);
+  // REQUIRES: no job runs; tail_first_position <= snapshot_length <= read_length <= length.
+  absl::StatusOr<std::vector<int64_t>> PlanJob(
+      SequenceId sequence, int64_t snapshot_length,
+      std::optional<int64_t> read_length = std::nullopt);
 
   // Destination pages, reserved for the sequence's job; out of the job reserve
-  // when nothing else is free. May be called again for more.
+  // when nothing else is free. May be called again for more. `body_scores`: the class of
+  // a page that holds the scores of the new body; once a job.
   // Errors: RESOURCE_EXHAUSTED (POOL_FULL).
   // REQUIRES: a job was planned.
-  absl::StatusOr<JobPages> AllocateJobPages(SequenceId sequence, int64_t page_count);
+  absl::StatusOr<JobPages> AllocateJobPages(
+      SequenceId sequence, int64_t page_count,
+      std::optional<SizeClassId> body_scores = std::nullopt);
 
-  // Pages that AllocateJobPages would grant now at most. REQUIRES: a known sequence.
-  int64_t AvailableJobPages(SequenceId sequence) const;
+  // Pages that AllocateJobPages would grant now at most, beside one for scores; -1: not
+  // even that one.
+  // REQUIRES: a known sequence.
+  int64_t AvailableJobPages(SequenceId sequence,
+                            std::optional<SizeClassId> body_scores = std::nullopt) const;
 
   // Bodies := `result`; tail := what lies beyond the snapshot. The job's pages that
   // `result` does not list, the old bodies and the blocks wholly before the
   // snapshot are given up. O(pages of the result).
+  // The scores of its slots become those of the job's page for them.
   // REQUIRES: a job was planned; no step is open; `result` is dense, lists no page
-  // twice, and the operations that wrote it have completed.
+  // twice, and the operations that wrote it have completed; where the sequence keeps
+  // scores and `result` has a page, the job has one for scores.
   void CommitJob(SequenceId sequence, JobResult result);
 
   // The job's own count on the sequence's observation rows, until it ends: a step that
@@ -178,6 +202,8 @@ class Cache {
   // or CommitJob.
   std::span<const PageId> BlockPages(BlockId block) const;  // [row_count]
   const Bodies& BodiesOf(BodiesId bodies) const;
+  // Of each of its pages. REQUIRES: as BlockPages.
+  int64_t PageBytes(BlockId block) const { return pool_.page_bytes(blocks_[block].size_class); }
   // Whether somebody else may hold the block or pages of it too, so that a step that
   // writes to it may have to copy it. O(1). REQUIRES: the block is alive.
   bool MayShareBlock(BlockId block) const;
@@ -214,6 +240,8 @@ class Cache {
     bool copies_open_block = false;
     bool job_reads_source = false;  // so its count on the copied block goes to the job
     ObservationPages observations;  // to be allocated; count 0: none
+    bool copies_scores = false;
+    bool copies_body_scores = false;
 
     bool drops() const {
       return kept_blocks < static_cast<int64_t>(sequence->blocks().size());
@@ -261,10 +289,14 @@ class Cache {
   void PlanCopy(const StepPlan& plan, EntryPlan* entry) const;
   void PlanObservations(const StepPlan& plan, EntryPlan* entry) const;
   void AddEntry(const EntryPlan& entry, StepPlan* plan) const;
-  static void AddDemand(const EntryPlan& entry, StepDemand* demand);
+  void PlanScores(const StepPlan& plan, EntryPlan* entry) const;
+  void AddScoreDemand(const EntryPlan& entry, StepDemand* demand) const;
+  void AddScoreCopies(const EntryPlan& entry, StepPlan* plan) const;
+  void AddDemand(const EntryPlan& entry, StepDemand* demand) const;
   void TakeSpare(StepPlan* plan) const;
   bool TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const;
-  bool MustCopy(BlockId open_block, int32_t given_up) const;
+  bool MustCopy(BlockId id, int32_t given_up) const;
+  bool MustCopyIn(const StepPlan& plan, BlockId block) const;
   void RollBack(const EntryPlan& plan);
   StepEntryGrant Grant(const EntryPlan& plan, std::vector<SpareBlocks>* spares,
                        StepGrant* grant);
@@ -274,11 +306,20 @@ class Cache {
   BlockCopy ReplaceOpenBlock(const EntryPlan& plan, std::vector<SpareBlocks>* spares,
                              StepGrant* grant);
   void GrantObservations(const EntryPlan& plan, StepEntryGrant* entry, StepGrant* grant);
+  void GrantScores(const EntryPlan& plan, StepEntryGrant* entry, StepGrant* grant);
+  BlockId ReplaceScores(std::optional<BlockId>* scores, int64_t page_count, StepGrant* grant);
+  void UndoScores(Sequence& sequence);
+  void CutScores(Sequence& sequence, int64_t block_count);
+  void CommitBodyScores(Sequence& sequence);
   BlockId AddBlock(SizeClassId size_class, TenantId tenant, int64_t page_count);
   void TakePages(BlockId block, size_t first, StepGrant* grant);
   void GiveUp(SpareBlocks spare);
   std::optional<BodiesId> AddBodies(const Sequence& sequence, JobResult result);
   void EndJob(Sequence& sequence);
+  int64_t MissingForJob(const Sequence& sequence, int64_t page_count,
+                        std::optional<SizeClassId> body_scores) const;
+  // REQUIRES: it has observation rows.
+  bool SharesObservations(const Sequence& sequence) const;
   std::vector<int64_t> SlotsBelow(const Sequence& sequence, int64_t length) const;
 
   PagePool pool_;

@@ -22,11 +22,15 @@ void CacheAudit::AddSequence(const Sequence& sequence) {
   ++usage_[sequence.tenant().value].sequences;
   for (const BlockId id : sequence.blocks()) ++block_counts_[id.value];
   if (sequence.bodies()) ++bodies_counts_[sequence.bodies()->value];
-  if (sequence.observations()) ++block_counts_[sequence.observations()->value];
+  for (const auto& held :
+       {sequence.observations(), sequence.scores(), sequence.body_scores()}) {
+    if (held) ++block_counts_[held->value];
+  }
   if (sequence.job()) {
     for (const BlockId id : sequence.job()->held_blocks) ++block_counts_[id.value];
     const std::vector<PageId>& fresh = sequence.job()->fresh_pages;
     reserved_pages_.insert(reserved_pages_.end(), fresh.begin(), fresh.end());
+    if (sequence.job()->fresh_scores) reserved_pages_.push_back(*sequence.job()->fresh_scores);
   }
   if (wrong_.empty()) wrong_ = CheckTail(sequence);
 }
@@ -61,6 +65,19 @@ std::string CacheAudit::CheckTail(const Sequence& sequence) const {
       sequence.tail_first_position() > sequence.length()) {
     return absl::StrCat("sequence ", sequence.id().value, " has a tail from slot ",
                         sequence.tail_start(), ", position ", sequence.tail_first_position());
+  }
+  return CheckScores(sequence);
+}
+
+std::string CacheAudit::CheckScores(const Sequence& sequence) const {
+  if (!sequence.scores()) return sequence.body_scores() ? "scores of a body alone" : "";
+  const size_t pages = blocks_[*sequence.scores()].pages.size();
+  if (pages != sequence.blocks().size()) {
+    return absl::StrCat("sequence ", sequence.id().value, " has ", pages,
+                        " pages of scores for ", sequence.blocks().size(), " blocks");
+  }
+  if (sequence.body_scores().has_value() != sequence.bodies().has_value()) {
+    return absl::StrCat("sequence ", sequence.id().value, " has one of body and its scores");
   }
   return "";
 }

@@ -88,6 +88,8 @@ Cache::EntryPlan Cache::Want(const StepEntryRequest& entry, Sequence& sequence) 
     SLUICE_CHECK(had == entry.observations)
         << "sequence " << sequence.id().value << " has observation rows of another kind";
   }
+  SLUICE_CHECK(!sequence.scores() || entry.base_length == sequence.length())
+      << "sequence " << sequence.id().value << ": a rollback of scores";
   return {.sequence = &sequence,
           .base_length = entry.base_length,
           .token_count = entry.token_count,
@@ -113,6 +115,7 @@ Cache::StepPlan Cache::Plan(std::vector<EntryPlan> wanted, DroppedPages dropped)
   for (EntryPlan& entry : wanted) {
     PlanCopy(plan, &entry);
     PlanObservations(plan, &entry);
+    PlanScores(plan, &entry);
     AddEntry(entry, &plan);
   }
   plan.entries = std::move(wanted);
@@ -149,22 +152,16 @@ void Cache::PlanCopy(const StepPlan& plan, EntryPlan* entry) const {
   const Sequence& sequence = *entry->sequence;
   if (sequence.OpenBlockSlotsAt(entry->base_length) == 0) return;
   const BlockId open = entry->open_block();
-  const auto given_up = plan.given_up.find(open);
-  entry->copies_open_block =
-      MustCopy(open, given_up == plan.given_up.end() ? 0 : given_up->second.total());
+  entry->copies_open_block = MustCopyIn(plan, open);
   entry->job_reads_source =
       sequence.job() &&
-      !sequence.BlockIsFrom(entry->kept_blocks - 1, sequence.job()->snapshot_length);
+      !sequence.BlockIsFrom(entry->kept_blocks - 1, sequence.job()->read_length);
 }
 
 // Rows that nobody else has are written where they are.
 void Cache::PlanObservations(const StepPlan& plan, EntryPlan* entry) const {
   const std::optional<BlockId> rows = entry->sequence->observations();
-  if (!rows) return;
-  const auto given_up = plan.given_up.find(*rows);
-  if (!MustCopy(*rows, given_up == plan.given_up.end() ? 0 : given_up->second.total())) {
-    entry->observations = {};
-  }
+  if (rows && !MustCopyIn(plan, *rows)) entry->observations = {};
 }
 
 void Cache::AddEntry(const EntryPlan& entry, StepPlan* plan) const {
@@ -175,14 +172,16 @@ void Cache::AddEntry(const EntryPlan& entry, StepPlan* plan) const {
   if (entry.observations.count > 0 && entry.sequence->observations()) {
     ++plan->given_up[*entry.sequence->observations()].copied;
   }
+  AddScoreCopies(entry, plan);
 }
 
-void Cache::AddDemand(const EntryPlan& entry, StepDemand* demand) {
+void Cache::AddDemand(const EntryPlan& entry, StepDemand* demand) const {
   const Sequence& sequence = *entry.sequence;
   demand->Add(sequence.geometry().size_class, sequence.tenant(), entry.pages());
   if (entry.observations.count > 0) {
     demand->Add(entry.observations.size_class, sequence.tenant(), entry.observations.count);
   }
+  AddScoreDemand(entry, demand);
 }
 
 // Takes as much of what is dropped as the step needs, so that a long rollback costs
@@ -201,11 +200,16 @@ void Cache::TakeSpare(StepPlan* plan) const {
   }
 }
 
+bool Cache::MustCopyIn(const StepPlan& plan, BlockId block) const {
+  const auto given_up = plan.given_up.find(block);
+  return MustCopy(block, given_up == plan.given_up.end() ? 0 : given_up->second.total());
+}
+
 // `given_up`: counts on the block that the step's entries give up.
-bool Cache::MustCopy(BlockId open_block, int32_t given_up) const {
-  const Block& block = blocks_[open_block];
+bool Cache::MustCopy(BlockId id, int32_t given_up) const {
+  const Block& block = blocks_[id];
   if (block.references - given_up > 1) return true;
-  if (!block.has_body_pages) return false;
+  if (!block.may_share_pages) return false;
   return std::any_of(block.pages.begin(), block.pages.end(),
                      [&](PageId page) { return pool_.reference_count(page) > 1; });
 }
@@ -237,6 +241,7 @@ bool Cache::TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const 
   if (plan->spares.empty() && !entry.drops()) {
     PlanCopy(*plan, &entry);
     PlanObservations(*plan, &entry);
+    PlanScores(*plan, &entry);
     StepDemand demand = plan->demand;
     AddDemand(entry, &demand);
     if (demand.MissingIn(pool_, tenants_).any()) return false;
@@ -247,6 +252,7 @@ bool Cache::TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const 
   AddDrops(entry, &with);
   PlanCopy(with, &entry);
   PlanObservations(with, &entry);
+  PlanScores(with, &entry);
   AddEntry(entry, &with);
   if (dropped == DroppedPages::kReuse) TakeSpare(&with);
   if (with.demand.MissingIn(pool_, tenants_).any()) return false;
@@ -260,9 +266,9 @@ bool Cache::TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const 
 void Cache::RollBack(const EntryPlan& plan) {
   Sequence& sequence = *plan.sequence;
   if (plan.base_length == sequence.length()) return;
-  SLUICE_CHECK(!sequence.job() || plan.base_length >= sequence.job()->snapshot_length)
+  SLUICE_CHECK(!sequence.job() || plan.base_length >= sequence.job()->read_length)
       << "sequence " << sequence.id().value << ": a rollback to " << plan.base_length
-      << " below the snapshot of a running job";
+      << " below what a running job reads";
   for (const BlockId id : sequence.Truncate(plan.base_length)) {
     int32_t& references = blocks_[id].references;
     if (references > 1) --references;
@@ -278,9 +284,12 @@ StepEntryGrant Cache::Grant(const EntryPlan& plan, std::vector<SpareBlocks>* spa
                        .new_block_count = static_cast<int32_t>(plan.new_blocks),
                        .copy = std::nullopt,
                        .new_observations = std::nullopt,
-                       .observations_source = std::nullopt};
+                       .observations_source = std::nullopt,
+                       .scores_source = std::nullopt,
+                       .body_scores_source = std::nullopt};
   if (plan.copies_open_block) entry.copy = ReplaceOpenBlock(plan, spares, grant);
   if (plan.observations.count > 0) GrantObservations(plan, &entry, grant);
+  if (sequence.scores()) GrantScores(plan, &entry, grant);
   sequence.step_token_count_ = plan.token_count;
   sequence.step_first_block_ = static_cast<int64_t>(sequence.blocks_.size());
   for (int64_t i = 0; i < plan.new_blocks; ++i) {
@@ -305,7 +314,7 @@ BlockId Cache::AddBlock(SizeClassId size_class, TenantId tenant, int64_t page_co
   block.references = 1;
   block.size_class = size_class;
   block.tenant = tenant;
-  block.has_body_pages = false;
+  block.may_share_pages = false;
   return id;
 }
 
@@ -390,6 +399,7 @@ void Cache::UndoStep(SequenceId sequence) {
   Sequence& target = MustGet(sequence);
   SLUICE_CHECK(target.step_open()) << "sequence " << sequence.value;
   target.step_token_count_ = 0;
+  if (target.scores()) UndoScores(target);
   reclaim_.DropBlocks(target.TakeBlocksFrom(target.step_first_block_));
 }
 

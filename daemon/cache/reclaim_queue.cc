@@ -23,6 +23,13 @@ void ReclaimQueue::DropBodies(BodiesId bodies) {
   ++queued_count_;
 }
 
+void ReclaimQueue::DropPages(std::vector<PageId> pages, TenantId tenant,
+                             SizeClassId size_class) {
+  if (pages.empty()) return;
+  items_.push_back(Pages{.ids = std::move(pages), .tenant = tenant, .size_class = size_class});
+  ++queued_count_;
+}
+
 void ReclaimQueue::DropReservedPages(std::vector<PageId> pages) {
   if (pages.empty()) return;
   items_.push_back(
@@ -87,7 +94,7 @@ int64_t ReclaimQueue::DropBlock(BlockId id, const LaneTickets& newest, Reclaimed
   if (--block.references > 0) {
     // The other holders may write only what no body has taken over.
     const auto is_in_body = [&](PageId page) { return pool_->reference_count(page) > 1; };
-    block.has_body_pages = block.has_body_pages || std::any_of(block.pages.begin(),
+    block.may_share_pages = block.may_share_pages || std::any_of(block.pages.begin(),
                                                                block.pages.end(), is_in_body);
     return static_cast<int64_t>(block.pages.size());
   }

@@ -35,6 +35,8 @@ class ReclaimQueue {
   // Each takes over one count of what it is given; nothing is dropped yet.
   void DropBlocks(std::vector<BlockId> blocks);
   void DropBodies(BodiesId bodies);
+  // Pages in use, of one class and tenant, that were a block's.
+  void DropPages(std::vector<PageId> pages, TenantId tenant, SizeClassId size_class);
   void DropReservedPages(std::vector<PageId> pages);
 
   // Drops counts until about `max_pages` pages were touched (one block's more at

@@ -19,7 +19,11 @@ struct CacheGeometry {
 // The background work on one sequence.
 struct SequenceJob {
   int64_t snapshot_length = 0;      // positions below it are the job's
+  int64_t read_length = 0;          // and those below this are read; at least the snapshot
   std::vector<PageId> fresh_pages;  // reserved, until the commit takes or drops them
+  // Also reserved: for the scores of the new body, a page of a class of its own.
+  std::optional<PageId> fresh_scores;
+  SizeClassId scores_class;
   std::vector<BlockId> held_blocks;  // replaced by a copy while the job may read them, and
                                      // its own count on the observation rows
 };
@@ -48,6 +52,9 @@ class Sequence {
   int64_t tail_first_position() const { return tail_first_position_; }
   std::optional<BodiesId> bodies() const { return bodies_; }
   std::optional<BlockId> observations() const { return observations_; }
+  // Where it keeps scores: a page for each block of its list, in their order.
+  std::optional<BlockId> scores() const { return scores_; }
+  std::optional<BlockId> body_scores() const { return body_scores_; }  // one page, for all rows
   const std::optional<SequenceJob>& job() const { return job_; }
 
   // The smallest length it can be rolled back to: the last commit's snapshot.
@@ -93,6 +100,8 @@ class Sequence {
   int64_t tail_first_position_ = 0;
   std::optional<BodiesId> bodies_;
   std::optional<BlockId> observations_;
+  std::optional<BlockId> scores_;
+  std::optional<BlockId> body_scores_;
   std::optional<SequenceJob> job_;
   int32_t step_token_count_ = 0;
   int64_t step_first_block_ = 0;  // blocks from here on are the open step's

@@ -54,19 +54,24 @@ struct StepEntryGrant {
   // It had no observation rows, or others have them too: these are new.
   std::optional<BlockId> new_observations;
   std::optional<BlockId> observations_source;  // to be copied to them, whole
+  // Others have its scores too: those that it has now are new. Each page is to be copied
+  // from the page of the same place there; the pages of new blocks have no source.
+  std::optional<BlockId> scores_source;
+  std::optional<BlockId> body_scores_source;
 };
 
 // What BeginStep allocated.
 struct StepGrant {
   std::vector<StepEntryGrant> entries;  // in the order of the request
   std::vector<BlockId> new_blocks;      // of all entries, copies' destinations included; no
-                                        // observation rows
+                                        // observation rows, no scores
   std::vector<SlabId> slabs_to_clear;   // before any page of them is written
 };
 
 // Destination pages of a job.
 struct JobPages {
   std::vector<PageId> pages;
+  std::optional<PageId> body_scores;    // where it was asked for
   std::vector<SlabId> slabs_to_clear;  // before any page of them is written
 };
 

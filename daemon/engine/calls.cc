@@ -69,12 +69,17 @@ AttendArgs MakeAttendArgs(const Attend& command, const LayerShape& shape, const 
   return attend;
 }
 
+int64_t ObservationQueriesOf(const OpenEntry& entry) {
+  return std::min(entry.sequence->policy->needs().observation_window_tokens,
+                  entry.request.token_count);
+}
+
 const std::vector<Piece>& PiecesOf(StepState& step, int32_t layer) {
   const Model& model = *step.model->model;
   std::vector<Piece>& pieces = step.pieces[static_cast<size_t>(model.first_alike(layer))];
   if (pieces.empty()) {
     pieces = CutPieces(step.view, model.shape(layer), DtypeBytes(model.geometry().dtype),
-                       step.row_slots, 0, step.view.total_tokens);
+                       step.row_slots, 0, step.view.total_tokens, step.entry_rules);
   }
   return pieces;
 }
@@ -85,8 +90,12 @@ AppendCall::AppendCall(Core& core, Steps& steps, StepState& step, Append command
     : core_(core), steps_(steps), step_(step), command_(std::move(command)), rows_(rows) {}
 
 bool AppendCall::Next(Operation& operation, int64_t& cost_bytes) {
-  if (step_.undoing || next_layer_ == command_.layers.size()) return false;
+  if (step_.undoing) return false;
+  if (NextObservation(operation, cost_bytes)) return true;
+  if (next_layer_ == command_.layers.size()) return false;
   const AppendLayer& layer = command_.layers[next_layer_++];
+  next_entry_ = 0;
+  next_query_ = 0;
   const LayerShape& shape = step_.model->model->shape(layer.layer);
   AppendArgs append =
       MakeAppendArgs(step_, shape, layer.k, layer.v, command_.first_token, rows_);
@@ -94,6 +103,35 @@ bool AppendCall::Next(Operation& operation, int64_t& cost_bytes) {
   operation = append;
   cost_bytes = AppendCost(shape, rows_, DtypeBytes(step_.model->model->geometry().dtype));
   return true;
+}
+
+// An operation takes one entry's queries: those of the entries lie together, without
+// the tokens between.
+bool AppendCall::NextObservation(Operation& operation, int64_t& cost_bytes) {
+  if (next_layer_ == 0) return false;
+  const AppendLayer& layer = command_.layers[next_layer_ - 1];
+  if (!layer.observation_queries.present()) return false;
+  while (next_entry_ < step_.entries.size()) {
+    const OpenEntry& entry = step_.entries[next_entry_];
+    const ViewEntry& view = step_.view.entries[next_entry_++];
+    const int64_t queries = ObservationQueriesOf(entry);
+    const int64_t first = std::exchange(next_query_, next_query_ + queries);
+    if (queries == 0 || view.observation_list_offset == kNoOffset) continue;
+    const LayerShape& shape = step_.model->model->shape(layer.layer);
+    const int64_t row_bytes =
+        int64_t{shape.q_heads} * shape.k_dim * DtypeBytes(layer.observation_queries.dtype);
+    ObserveArgs observe;
+    observe.view = &step_.view;
+    observe.layer = &shape;
+    observe.q = layer.observation_queries.data + first * row_bytes;
+    observe.dtype = layer.observation_queries.dtype;
+    observe.first_token = view.first_token + view.token_count - queries;
+    observe.token_count = queries;
+    operation = observe;
+    cost_bytes = queries * row_bytes;
+    return true;
+  }
+  return false;
 }
 
 void AppendCall::Finished() {
@@ -122,12 +160,16 @@ StepAttendCall::StepAttendCall(Core& core, Steps& steps, StepState& step, Attend
   const Model& model = *step.model->model;
   const LayerShape& shape = model.shape(command_.layer);
   result_ = MakeAttendResult(command_, shape, rows);
+  observe_next_ = step.observed_rows > 0 && model.owns_cache(command_.layer);
+  if (observe_next_ && result_.lse.empty()) {
+    lse_.resize(static_cast<size_t>(rows * shape.q_heads));
+  }
   if (rows == step.view.total_tokens) {
     pieces_ = PiecesOf(step, command_.layer);
     return;
   }
   own_pieces_ = CutPieces(step.view, shape, DtypeBytes(model.geometry().dtype), step.row_slots,
-                          command_.first_token, rows);
+                          command_.first_token, rows, step.entry_rules);
   pieces_ = own_pieces_;
 }
 
@@ -144,11 +186,37 @@ bool StepAttendCall::Next(Operation& operation, int64_t& cost_bytes) {
     cost_bytes = AppendCost(shape, result_.rows, DtypeBytes(model.geometry().dtype));
     return true;
   }
-  if (next_piece_ == pieces_.size()) return false;
+  if (next_piece_ == pieces_.size()) return NextObservation(operation, cost_bytes);
   const Piece& piece = pieces_[next_piece_++];
-  operation =
+  AttendArgs attend =
       MakeAttendArgs(command_, shape, step_.view, piece, command_.first_token, result_);
+  if (!lse_.empty()) {
+    attend.lse = lse_.data() + (piece.first_token - command_.first_token) * shape.q_heads;
+  }
+  if (piece.mass_rule >= 0) {
+    attend.accumulate_mass = true;
+    attend.mass = step_.mass_rules[static_cast<size_t>(piece.mass_rule)];
+    step_.scored_tokens = std::max(step_.scored_tokens, piece.first_token + piece.token_count);
+  }
+  operation = attend;
   cost_bytes = piece.cost_bytes;
+  return true;
+}
+
+bool StepAttendCall::NextObservation(Operation& operation, int64_t& cost_bytes) {
+  if (!std::exchange(observe_next_, false)) return false;
+  const LayerShape& shape = step_.model->model->shape(command_.layer);
+  ObserveArgs observe;
+  observe.view = &step_.view;
+  observe.layer = &shape;
+  observe.q = command_.q.data;
+  observe.lse = lse_.empty() ? reinterpret_cast<const float*>(result_.lse.data()) : lse_.data();
+  observe.dtype = command_.q.dtype;
+  observe.first_token = command_.first_token;
+  observe.token_count = result_.rows;
+  operation = observe;
+  cost_bytes = std::min(step_.observed_rows, result_.rows) * shape.q_heads * shape.k_dim *
+               DtypeBytes(command_.q.dtype);
   return true;
 }
 

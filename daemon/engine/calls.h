@@ -17,7 +17,7 @@ namespace sluice {
 // The calls as the dispatcher runs them. What their operations point to is
 // theirs (or the command's, which they keep) until Finished.
 
-// Stores layers of a step.
+// Stores layers of a step, and the queries that came for rings of observation rows.
 class AppendCall final : public Call {
  public:
   AppendCall(Core& core, Steps& steps, StepState& step, Append command, int64_t rows);
@@ -26,16 +26,22 @@ class AppendCall final : public Call {
   void Dropped() override;
 
  private:
+  bool NextObservation(Operation& operation, int64_t& cost_bytes);
+
   Core& core_;
   Steps& steps_;
   StepState& step_;
   Append command_;
   const int64_t rows_;
   size_t next_layer_ = 0;
+  // Of the layer before: the next entry whose queries may be kept, and its first.
+  size_t next_entry_ = 0;
+  int64_t next_query_ = 0;
   int64_t non_finite_rows_ = 0;
 };
 
-// Attends over a layer of a step, after storing k and v if they came.
+// Attends over a layer of a step, after storing k and v if they came, adds to the scores
+// that its entries keep, and keeps the query rows for which there are rings.
 class StepAttendCall final : public Call {
  public:
   StepAttendCall(Core& core, Steps& steps, StepState& step, Attend command, int64_t rows);
@@ -44,6 +50,8 @@ class StepAttendCall final : public Call {
   void Dropped() override;
 
  private:
+  bool NextObservation(Operation& operation, int64_t& cost_bytes);
+
   Core& core_;
   Steps& steps_;
   StepState& step_;
@@ -52,6 +60,8 @@ class StepAttendCall final : public Call {
   std::vector<Piece> own_pieces_;  // of a call over a part of the tokens
   std::span<const Piece> pieces_;  // these, or the step's
   bool append_next_;
+  bool observe_next_;
+  std::vector<float> lse_;  // [rows, q_heads] for the rings, where the caller wants none
   size_t next_piece_ = 0;
 };
 
@@ -99,6 +109,9 @@ class ExplainCall final : public Call {
   int64_t row_offsets_[2];
   bool submitted_ = false;
 };
+
+// The last queries of an entry that a call may bring for its observation rows.
+int64_t ObservationQueriesOf(const OpenEntry& entry);
 
 // What an attend over all tokens of a step is cut into in `layer`; worked out
 // once for layers that are alike.

@@ -137,7 +137,8 @@ struct JobReport {
   int64_t freed_bytes = 0;
   int64_t freed_later_bytes = 0;  // held by forks or other bodies until they go
   absl::Duration duration;
-  std::string detail;  // why it was skipped or cancelled
+  // Why it was skipped or cancelled, or that it had fewer observation rows than wanted.
+  std::string detail;
 };
 
 struct RowUsage {
@@ -230,6 +231,9 @@ struct AppendLayer {
   int32_t layer = 0;
   TensorRef k;  // [rows, kv_heads, k_dim]
   TensorRef v;  // [rows, kv_heads, v_dim]
+  // [sum over entries of min(observation window, token_count), q_heads, k_dim]: the last
+  // queries of each; may be absent.
+  TensorRef observation_queries = {};
 };
 
 struct AppendResult {
@@ -333,7 +337,8 @@ struct ExplainSequence {
 
 struct Inspected {
   SequenceInfo info;
-  std::optional<Compressed> plan;  // a dry run of its policy; absent: it is lost or not idle
+  // A dry run of its policy; absent: it is lost or not idle, or the plan depends on scores.
+  std::optional<Compressed> plan;
 };
 
 struct InspectSequence {
@@ -371,8 +376,16 @@ struct EngineTotals {
   }
 };
 
+// The watermarks of reserved and used bytes, and whether the pool is under pressure.
+struct PressureStatus {
+  int64_t high_watermark_bytes = 0;
+  int64_t low_watermark_bytes = 0;
+  bool active = false;  // rose above the high one, and not to the low one since
+};
+
 struct EngineStatus {
   PoolBytes pool;  // the job workspace counts as reserved
+  PressureStatus pressure;
   int64_t table_bytes = 0;       // the table segment, and what is used of it
   int64_t table_used_bytes = 0;
   int64_t models = 0;
@@ -402,6 +415,25 @@ struct ListSessions {
   Done<std::vector<SessionInfo>> done;
 };
 
+// A budget to which a sequence is brought because memory is short.
+struct BudgetCut {
+  uint64_t sequence = 0;
+  int32_t tenant = 0;
+  int32_t priority = 0;
+  std::string preset;
+  int64_t budget_tokens = 0;  // of a head cache that its policy may shrink, on average
+  int64_t freed_bytes = 0;    // that come back at least
+};
+
+// Takes budget from the sequences whose policy names the trigger `pressure`, as the
+// pool does above its high watermark, and as little at a time. Answers before the jobs
+// have run.
+struct ReclaimMemory {
+  int64_t target_bytes = 0;
+  bool dry_run = false;
+  Done<std::vector<BudgetCut>> done;
+};
+
 // Refuses new sessions, sequences and steps from now on; `done` comes when no
 // step is open.
 struct Drain {
@@ -415,6 +447,6 @@ using Command =
     std::variant<OpenSession, CloseSession, RegisterModel, CreateSequence, ForkSequences,
                  FreeSequences, GetSequence, MatchPrefix, BeginStep, EndStep, Append, Attend,
                  SetPolicy, Compress, ExplainSequence, InspectSequence, GetStatus, ListSequences,
-                 ListSessions, Drain, Wake>;
+                 ListSessions, ReclaimMemory, Drain, Wake>;
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/command_queue.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -44,6 +45,7 @@ Core::Core(const EngineOptions& engine_options, const Clock& engine_clock, Backe
   for (const EngineOptions::Tenant& tenant : options.tenants) {
     TenantLimits limits;
     if (tenant.maximum_bytes > 0) limits.max_bytes = tenant.maximum_bytes;
+    limits.guaranteed_bytes = tenant.guaranteed_bytes;
     limits.max_sequences = options.max_sequences;
     cache.tenants().Add(limits);
   }
@@ -184,6 +186,7 @@ ViewEntry Core::EntryOf(const SequenceState& sequence) const {
   entry.tail_start = state.tail_start();
   entry.tail_format = sequence.model->format;
   entry.body_format = sequence.model->format;
+  FillScores(*this, sequence, entry);
   return entry;
 }
 

@@ -35,6 +35,20 @@ absl::Status OfOwnEntry(const absl::Status& status) {
                      DetailsOf(status));
 }
 
+// The last queries of each entry, as many as its policy's window.
+absl::Status CheckQueries(const std::string& field, const TensorRef& queries,
+                          const LayerShape& shape, std::span<const OpenEntry> entries) {
+  if (!queries.present()) return absl::OkStatus();
+  int64_t rows = 0;
+  for (const OpenEntry& entry : entries) rows += ObservationQueriesOf(entry);
+  if (rows == 0) {
+    return RefuseField(field, "no policy of the step's entries has an observation window");
+  }
+  return CheckShape(field, queries, {rows, shape.q_heads, shape.k_dim},
+                    "[sum over entries of min(observation window, token_count), num_q_heads, "
+                    "k_dim]");
+}
+
 absl::Status CheckLayerNumber(const std::string& field, const Model& model, int32_t layer) {
   if (layer >= 0 && layer < model.layer_count()) return absl::OkStatus();
   return RefuseField(field, absl::StrCat("must be in [0, ", model.layer_count() - 1, "], got ",
@@ -67,7 +81,8 @@ absl::Status DataCalls::CheckRange(const StepState& step, int64_t had, int64_t f
 // ---- append
 
 absl::Status DataCalls::CheckAppendLayer(const struct Append& command, size_t index,
-                                         const ModelState& model, int64_t rows) const {
+                                         const ModelState& model,
+                                         std::span<const OpenEntry> entries, int64_t rows) const {
   const AppendLayer& layer = command.layers[index];
   SLUICE_RETURN_IF_ERROR(CheckLayerNumber(LayerField(index, "layer"), *model.model, layer.layer));
   if (!model.model->owns_cache(layer.layer)) {
@@ -78,15 +93,19 @@ absl::Status DataCalls::CheckAppendLayer(const struct Append& command, size_t in
   SLUICE_RETURN_IF_ERROR(CheckShape(LayerField(index, "k"), layer.k,
                                     {rows, shape.kv_heads, shape.k_dim},
                                     "[rows, kv_heads, k_dim]"));
-  return CheckShape(LayerField(index, "v"), layer.v, {rows, shape.kv_heads, shape.v_dim},
-                    "[rows, kv_heads, v_dim]");
+  SLUICE_RETURN_IF_ERROR(CheckShape(LayerField(index, "v"), layer.v,
+                                    {rows, shape.kv_heads, shape.v_dim},
+                                    "[rows, kv_heads, v_dim]"));
+  return CheckQueries(LayerField(index, "observation_queries"), layer.observation_queries, shape,
+                      entries);
 }
 
 absl::Status DataCalls::CheckAppendLayers(const struct Append& command, const ModelState& model,
+                                          std::span<const OpenEntry> entries,
                                           int64_t rows) const {
   absl::flat_hash_set<int32_t> seen;
   for (size_t i = 0; i < command.layers.size(); ++i) {
-    SLUICE_RETURN_IF_ERROR(CheckAppendLayer(command, i, model, rows));
+    SLUICE_RETURN_IF_ERROR(CheckAppendLayer(command, i, model, entries, rows));
     if (!seen.insert(command.layers[i].layer).second) {
       return RefuseField(LayerField(i, "layer"),
                          absl::StrCat("layer ", command.layers[i].layer, " is named twice"));
@@ -105,19 +124,25 @@ absl::Status DataCalls::TryAppend(struct Append& command) {
                        absl::StrCat("must be [rows, kv_heads, k_dim] with rows >= 1, got ",
                                     ShapeText(first)));
   }
-  SLUICE_RETURN_IF_ERROR(CheckAppendLayers(command, *step->model, rows));
+  SLUICE_RETURN_IF_ERROR(CheckAppendLayers(command, *step->model, step->entries, rows));
   for (const OpenEntry& entry : step->entries) {
     if (!entry.sequence->policy->needs().k_v_q_in_one_call) continue;
     return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "layers",
                   absl::StrCat("the policy of sequence ", entry.sequence->id,
                                " takes keys and values with Attend only"));
   }
-  for (const AppendLayer& layer : command.layers) {
+  const bool is_last = command.first_token + rows == step->view.total_tokens;
+  for (size_t i = 0; i < command.layers.size(); ++i) {
+    const AppendLayer& layer = command.layers[i];
     const int64_t had = step->appended[static_cast<size_t>(layer.layer)];
     SLUICE_RETURN_IF_ERROR(CheckRange(*step, had, command.first_token, rows, "keys"));
+    if (!layer.observation_queries.present() || is_last) continue;
+    return RefuseField(LayerField(i, "observation_queries"),
+                       "are for the call that brings the layer's last tokens of the step");
   }
   for (const AppendLayer& layer : command.layers) {
     step->appended[static_cast<size_t>(layer.layer)] += rows;
+    if (layer.observation_queries.present()) ++step->observed_layers;
     CountLayer(*step, layer.layer);
   }
   steps_.AddCall(*step,
@@ -135,15 +160,16 @@ void DataCalls::Append(struct Append command) {
 
 absl::Status DataCalls::CheckOwnStep(const struct Append& command) const {
   SLUICE_ASSIGN_OR_RETURN(
-      const SequenceState* sequence,
-      const_cast<Core&>(core_).FindWhole(command.caller, command.entry->sequence,
-                                         "entry.sequence_id"));
+      SequenceState* const sequence,
+      core_.FindWhole(command.caller, command.entry->sequence, "entry.sequence_id"));
   if (command.first_token != 0) {
     return RefuseField("first_token", absl::StrCat("must be 0 with an entry, got ",
                                                    command.first_token));
   }
   const ModelState& model = *sequence->model;
-  SLUICE_RETURN_IF_ERROR(CheckAppendLayers(command, model, command.entry->token_count));
+  const OpenEntry entry{sequence, *command.entry, command.entry->base_length};
+  SLUICE_RETURN_IF_ERROR(
+      CheckAppendLayers(command, model, {&entry, 1}, command.entry->token_count));
   int64_t own_layers = 0;
   for (int32_t layer = 0; layer < model.model->layer_count(); ++layer) {
     own_layers += model.model->owns_cache(layer) ? 1 : 0;

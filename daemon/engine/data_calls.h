@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "daemon/engine/core.h"
@@ -24,9 +25,10 @@ class DataCalls {
 
  private:
   absl::Status CheckAppendLayer(const struct Append& command, size_t index,
-                                const ModelState& model, int64_t rows) const;
+                                const ModelState& model, std::span<const OpenEntry> entries,
+                                int64_t rows) const;
   absl::Status CheckAppendLayers(const struct Append& command, const ModelState& model,
-                                 int64_t rows) const;
+                                 std::span<const OpenEntry> entries, int64_t rows) const;
   absl::Status CheckOwnStep(const struct Append& command) const;
   absl::Status CheckRange(const StepState& step, int64_t had, int64_t first_token, int64_t rows,
                           const char* what) const;

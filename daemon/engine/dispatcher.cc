@@ -29,7 +29,31 @@ void Dispatcher::Add(int32_t tenant, std::unique_ptr<Call> call) {
 }
 
 void Dispatcher::SubmitCopy(std::vector<PageCopy> pages, int32_t slots, uint16_t format) {
-  waiting_copies_.push_back({std::move(pages), slots, format});
+  CopyPagesArgs copy;
+  copy.pages = pages.data();
+  copy.page_count = static_cast<int64_t>(pages.size());
+  copy.slots = slots;
+  copy.format = format;
+  SubmitCopy({std::move(pages), {}, {}, copy});
+}
+
+void Dispatcher::SubmitScoreCopies(std::vector<ScoreCopy> scores) {
+  const CopyScoresArgs copy{scores.data(), static_cast<int64_t>(scores.size())};
+  SubmitCopy({{}, {}, std::move(scores), copy});
+}
+
+void Dispatcher::SubmitCarry(std::vector<RingCarry> rings, const ObservationLayout& layout,
+                             int64_t length) {
+  CarryObservationsArgs carry;
+  carry.rings = rings.data();
+  carry.ring_count = static_cast<int64_t>(rings.size());
+  carry.layout = layout;
+  carry.length = length;
+  SubmitCopy({{}, std::move(rings), {}, carry});
+}
+
+void Dispatcher::SubmitCopy(Copy copy) {
+  waiting_copies_.push_back(std::move(copy));
   SubmitCopies();
 }
 
@@ -38,13 +62,8 @@ bool Dispatcher::SubmitCopies() {
   while (!waiting_copies_.empty() && copies_.size() < kMostCopiesInFlight) {
     Copy next = std::move(waiting_copies_.front());
     waiting_copies_.pop_front();
-    CopyPagesArgs copy;
-    copy.pages = next.pages.data();
-    copy.page_count = static_cast<int64_t>(next.pages.size());
-    copy.slots = next.slots;
-    copy.format = next.format;
-    const Ticket ticket = backend_.Submit(Lane::kForeground, copy);
-    copies_.emplace_back(ticket, std::move(next.pages));
+    const Ticket ticket = backend_.Submit(Lane::kForeground, next.operation);
+    copies_.emplace_back(ticket, std::move(next));
     worked = true;
   }
   return worked;

@@ -43,6 +43,10 @@ class Dispatcher {
   // Submits a copy on write ahead of everything that still waits, as soon as the
   // lane has room for it, and keeps the list of pages until it has passed.
   void SubmitCopy(std::vector<PageCopy> pages, int32_t slots, uint16_t format);
+  // The same for accumulated scores.
+  void SubmitScoreCopies(std::vector<ScoreCopy> scores);
+  // The same for rings of observation rows.
+  void SubmitCarry(std::vector<RingCarry> rings, const ObservationLayout& layout, int64_t length);
 
   // Finishes what has passed and submits what there is room for. True if
   // anything was finished or submitted.
@@ -78,13 +82,16 @@ class Dispatcher {
 
     bool empty() const { return fresh.empty() && started.empty(); }
   };
+  // The operation points into one of the lists.
   struct Copy {
     std::vector<PageCopy> pages;
-    int32_t slots;
-    uint16_t format;
+    std::vector<RingCarry> rings;
+    std::vector<ScoreCopy> scores;
+    Operation operation;
   };
 
   bool HasRoom() const;
+  void SubmitCopy(Copy copy);
   bool SubmitCopies();
   static std::shared_ptr<Call> TakeNext(Tenant& tenant);
   bool FinishPassed();
@@ -93,7 +100,7 @@ class Dispatcher {
 
   Backend& backend_;
   std::deque<Copy> waiting_copies_;
-  std::deque<std::pair<Ticket, std::vector<PageCopy>>> copies_;  // in flight
+  std::deque<std::pair<Ticket, Copy>> copies_;  // in flight
   std::vector<Tenant> tenants_;
   size_t next_tenant_ = 0;
   int64_t waiting_ = 0;  // calls with pieces left

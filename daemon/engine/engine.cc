@@ -17,6 +17,7 @@
 #include "daemon/engine/data_calls.h"
 #include "daemon/engine/engine_memory.h"
 #include "daemon/engine/jobs.h"
+#include "daemon/engine/pressure.h"
 #include "daemon/engine/sequences.h"
 #include "daemon/engine/sessions.h"
 #include "daemon/engine/steps.h"
@@ -61,6 +62,7 @@ class Engine::Impl {
         queue_(static_cast<int32_t>(options_.tenants.size()), options_.queue_length, signal_),
         core_(options_, clock, *backend_, memory_.view(), RandomEpoch()),
         jobs_(core_),
+        pressure_(core_, jobs_),
         steps_(core_, jobs_),
         sequences_(core_, jobs_, steps_),
         data_calls_(core_, steps_),
@@ -107,9 +109,12 @@ class Engine::Impl {
   void Handle(Compress&& command) { sequences_.Compress(std::move(command)); }
   void Handle(ExplainSequence&& command) { data_calls_.Explain(std::move(command)); }
   void Handle(InspectSequence&& command) { sequences_.Inspect(std::move(command)); }
-  void Handle(GetStatus&& command) { sessions_.Status(std::move(command), queue_.size()); }
+  void Handle(GetStatus&& command) {
+    sessions_.Status(std::move(command), queue_.size(), pressure_.status());
+  }
   void Handle(ListSequences&& command) { sequences_.List(std::move(command)); }
   void Handle(ListSessions&& command) { sessions_.List(std::move(command)); }
+  void Handle(ReclaimMemory&& command) { pressure_.Reclaim(std::move(command)); }
   void Handle(Drain&& command) { sessions_.Drain(std::move(command)); }
   void Handle(Wake&&) { core_.waiting.Changed(); }
 
@@ -122,6 +127,7 @@ class Engine::Impl {
   CommandQueue queue_;
   Core core_;
   Jobs jobs_;
+  Pressure pressure_;
   Steps steps_;
   Sequences sequences_;
   DataCalls data_calls_;
@@ -186,6 +192,7 @@ bool Engine::Impl::Turn() {
   worked = jobs_.Pump() || worked;  // what it gave up is for a job by passes first
   const absl::Duration now = core_.now();
   worked = sessions_.ExpireLeases(now) || worked;
+  worked = pressure_.Pump(now) || worked;
   worked = core_.waiting.Pump(now) || worked;
   // A waiter, or a lease that ran out, may have made work.
   worked = core_.dispatcher.Pump() || worked;
@@ -222,7 +229,8 @@ bool Engine::Impl::GiveBack() {
 }
 
 absl::Duration Engine::Impl::NextDeadline() const {
-  return std::min(core_.leases.NextDeadline(), core_.waiting.NextDeadline());
+  return std::min({core_.leases.NextDeadline(), core_.waiting.NextDeadline(),
+                   pressure_.NextDeadline()});
 }
 
 int64_t Engine::Impl::WaitMs() {

@@ -21,10 +21,15 @@ struct EngineOptions {
   struct Tenant {
     std::string name;
     int64_t maximum_bytes = 0;  // 0: the whole pool
+    int64_t guaranteed_bytes = 0;  // what pressure leaves it
   };
   int64_t pool_bytes = int64_t{256} << 20;
   int64_t slab_bytes = int64_t{2} << 20;
   int64_t job_reserve_bytes = -1;  // -1: 2 %, at least 16 MiB, at most half
+  // Shares of the pool, of what is reserved and in use: above the high one sequences
+  // give budget until the low one. 0 <= low <= high; from 1 on: never.
+  double high_watermark = 0.90;
+  double low_watermark = 0.80;
   int64_t max_sequences = 4096;         // of a tenant
   int64_t max_sequence_tokens = 1 << 20;
   int64_t max_models = 64;              // of a tenant

@@ -35,6 +35,11 @@ absl::Status CheckOptions(const EngineOptions& options) {
   if (options.pool_bytes < kMinPoolBytes || options.pool_bytes > most) {
     return RefuseRange("pool.bytes", options.pool_bytes, kMinPoolBytes, most);
   }
+  if (!(options.low_watermark >= 0 && options.low_watermark <= options.high_watermark)) {
+    return RefuseField("pool.low_watermark",
+                       absl::StrCat("must be in [0, ", options.high_watermark, "], got ",
+                                    options.low_watermark));
+  }
   if (options.job_reserve_bytes > options.pool_bytes / 2) {
     return RefuseField("pool.job_reserve_bytes",
                        absl::StrCat("must be at most half of the pool, got ",

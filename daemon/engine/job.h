@@ -13,8 +13,8 @@
 
 namespace sluice {
 
-// A run of rows whose scores and masks fit the workspace together. Segments
-// are never divided.
+// A run of rows whose scores and masks fit the workspace together. Segments, or
+// count segments of the recipe's first stage, are never divided.
 struct JobBatch {
   int32_t first_row = 0;
   int32_t row_count = 0;
@@ -40,8 +40,9 @@ struct HeldBytes {
 // The background work of a policy on one sequence (design: "Jobs").
 //
 // Queued, then planned (snapshot, recipe, pages), then run batch by batch,
-// then committed between two steps. Where its pages are not to be had it does so
-// pass by pass, and is queued between two. Everything its operations read or
+// then committed between two steps. Where its budgets depend on scores, it scores all
+// rows and counts before it asks for pages. Where its pages are not to be had it does
+// so pass by pass, and is queued between two. Everything its operations read or
 // write that is not a page lives here until they have passed.
 struct Job {
   enum class Stage : uint8_t { kQueued, kRunning, kPaused, kReady };
@@ -55,6 +56,7 @@ struct Job {
   // none of the job's.
   std::optional<int64_t> length_limit;
   bool goes_first = false;  // it goes by passes, or another lacks the pages that it holds
+  bool dry_run = false;     // it ends before anything is built
   std::function<void(const JobEnd&)> answer;  // of a Compress; may be empty
   absl::Duration queued_at;
 
@@ -62,6 +64,7 @@ struct Job {
   JobRecipe recipe;
   JobFacts facts;
   std::vector<RowFacts> row_facts;
+  int64_t observed_rows = 0;  // of the window that the recipe scores by
   int64_t had_slots = 0;      // below the snapshot when it was planned
   int64_t evicted_slots = 0;  // by what was committed
 
@@ -69,9 +72,22 @@ struct Job {
   std::optional<JobPasses> passes;     // where it did not fit
   std::optional<HeldBytes> before;     // the first commit
 
-  // Of the pass under way.
+  // Of budgets that depend on scores.
+  bool counting = false;  // `batches` are the counts'
+  bool counted = false;   // `recipe` is what the counts led to
+  int32_t count_pauses = 0;
+  int32_t scored_rows = 0;  // of the batch under way
+  int32_t slice_rows = 0;   // of these, of the slice under way; 0: it counts
+  std::vector<int32_t> row_counts;  // [count segments, rows of the model]
+  // [rows + 1] where the workspace has the scores of all rows; empty: it has not.
+  std::vector<int64_t> score_offsets;
+
+  // Of the pass under way, or of the counts.
+  bool planned = false;  // the cache holds for it what it reads
+  std::optional<BlockId> rings;  // the observation rows
   JobPass pass;
   std::vector<int64_t> slots;  // [rows] below the pass's snapshot
+  std::vector<int64_t> score_flops;  // [rows] that a score takes; empty: it takes none
   std::vector<JobBatch> batches;
   size_t next_batch = 0;
   Lane lane = Lane::kBackground;  // of the batch under way
@@ -85,12 +101,26 @@ struct Job {
   std::vector<uint32_t> reused;              // [pages]
   std::vector<int32_t> kept;                 // [rows]
 
+  // Of a sequence that keeps scores: the masks of all rows, by which those of what stays
+  // are gathered into the new body's page once all batches are through.
+  std::vector<int64_t> mask_offsets;        // [rows + 1], in slots
+  std::vector<uint32_t> masks;              // [mask_offsets[rows] / 32]
+  float* body_scores = nullptr;
+  std::vector<int64_t> score_destinations;  // [rows + 1], in slots
+  bool gathering = false;
+
   // Of the batch under way.
   RowSet rows;
   std::vector<int64_t> row_offsets;          // [batch rows + 1]
+  std::vector<int64_t> layer_offsets;        // as row_offsets, for each layer from 0
   std::vector<SelectSegment> segments;
   std::vector<int64_t> batch_destinations;   // [batch rows + 1], from the batch's first page
   std::vector<int32_t> counts;               // [segments, rows]
+
+  // Positions below this are read. REQUIRES: it is not queued.
+  int64_t read_tokens() const {
+    return recipe.scorer == Scorer::kWindow ? facts.length_tokens : facts.snapshot_tokens;
+  }
 };
 
 }  // namespace sluice

@@ -11,6 +11,7 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/job_plan.h"
 #include "daemon/engine/jobs.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 // A batch is about a millisecond of work: a job that a step waits for takes the
 // foreground lane for no longer, and has the workspace of another job no later.
 constexpr int64_t kBatchSliceBytes = int64_t{256} << 10;
+constexpr int64_t kBatchSliceFlops = int64_t{64} << 20;
 
 absl::Status NoRoom(const std::string& message) {
   return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "", message);
@@ -38,13 +40,52 @@ HeldRows Jobs::HeldOf(const SequenceState& sequence) const {
   return held;
 }
 
+absl::Status Jobs::Plan(Job& job, int64_t snapshot) {
+  const SequenceState& sequence = *job.sequence;
+  SLUICE_ASSIGN_OR_RETURN(job.slots,
+                          core_.cache.PlanJob(sequence.handle, snapshot,
+                                              std::max(snapshot, job.read_tokens())));
+  job.planned = true;
+  // What it reads and gathers are the scores as they are now: no step may come between.
+  job.due = job.due || core_.cached(sequence).scores().has_value();
+  if (job.recipe.scorer == Scorer::kWindow) {
+    job.rings = core_.cache.HoldObservations(sequence.handle);
+    if (absl::Status rows = CheckRows(job.recipe, job.rings.has_value() ? job.observed_rows : 0);
+        !rows.ok()) {
+      ReleasePlan(job);
+      return rows;
+    }
+  }
+  const int64_t list_bytes = sequence.list.count * static_cast<int64_t>(sizeof(uint32_t));
+  const std::optional<TableRange> list = core_.tables.Allocate(list_bytes);
+  if (!list.has_value()) {
+    ReleasePlan(job);
+    return NoRoom("the table segment is full");
+  }
+  job.list_range = *list;
+  if (list_bytes > 0) {
+    std::copy_n(static_cast<const std::byte*>(core_.tables.At(sequence.list.range)), list_bytes,
+                static_cast<std::byte*>(core_.tables.At(job.list_range)));
+  }
+  job.entry = core_.EntryOf(sequence);
+  job.entry.block_list_offset = job.list_range.offset;
+  job.entry.base_length = snapshot;
+  job.score_flops = ScoreFlops(job);
+  return absl::OkStatus();
+}
+
+void Jobs::ReleasePlan(Job& job) {
+  if (job.planned) core_.cache.CancelJob(job.sequence->handle);
+  job.planned = false;
+  job.score_offsets.clear();
+  FreeTables(job);
+}
+
 absl::Status Jobs::Build(Job& job, const JobPass& pass) {
-  SLUICE_ASSIGN_OR_RETURN(
-      job.slots, core_.cache.PlanJob(job.sequence->handle, pass.snapshot_tokens));
+  if (!job.planned) SLUICE_RETURN_IF_ERROR(Plan(job, pass.snapshot_tokens));
   job.pass = pass;
   if (absl::Status reserved = Reserve(job); !reserved.ok()) {
-    core_.cache.CancelJob(job.sequence->handle);
-    FreeTables(job);
+    ReleasePlan(job);
     return reserved;
   }
   job.stage = Job::Stage::kRunning;
@@ -56,8 +97,10 @@ absl::Status Jobs::Build(Job& job, const JobPass& pass) {
 
 absl::Status Jobs::Reserve(Job& job) {
   const int64_t page_size = job.sequence->model->model->format().page.page_size;
-  job.batches = CutBatches(job.recipe, job.pass, job.slots, core_.memory.workspace_bytes,
-                           kBatchSliceBytes);
+  const BatchLimits limits{core_.memory.workspace_bytes, kBatchSliceBytes, kBatchSliceFlops};
+  const bool scores = job.pass.selects && job.score_offsets.empty();
+  job.batches = CutBatches(job.recipe, job.pass, job.slots,
+                           scores ? job.score_flops : std::vector<int64_t>(), limits);
   if (job.batches.empty()) {
     return NoRoom(absl::StrCat("a head's scores do not fit the job workspace of ",
                                core_.memory.workspace_bytes, " bytes"));
@@ -66,6 +109,7 @@ absl::Status Jobs::Reserve(Job& job) {
       DestinationOffsets(job.recipe, job.pass, job.slots, page_size);
   SLUICE_RETURN_IF_ERROR(ReserveTables(job));
   SLUICE_RETURN_IF_ERROR(ReservePages(job));
+  ReserveMasks(job);
   job.reused.assign(job.destination_pages.size(), kNoPage);
   job.kept.assign(job.slots.begin(), job.slots.end());
   const auto [first, end] = RowsOf(job.recipe, job.pass);
@@ -87,9 +131,17 @@ absl::Status Jobs::ReservePages(Job& job) {
     }
   }
   SLUICE_ASSIGN_OR_RETURN(
+      const std::optional<ScorePage> scores,
+      BodyScorePage(core_, *job.sequence, job.destination_offsets.back() + PagesLeftAlone(job)));
+  SLUICE_ASSIGN_OR_RETURN(
       const JobPages pages,
-      core_.cache.AllocateJobPages(job.sequence->handle, static_cast<int64_t>(places.size())));
+      core_.cache.AllocateJobPages(
+          job.sequence->handle, static_cast<int64_t>(places.size()),
+          scores.has_value() ? std::optional(scores->size_class) : std::nullopt));
   core_.ClearSlabs(pages.slabs_to_clear);
+  job.body_scores = scores.has_value()
+                        ? ScoresAt(core_, *pages.body_scores, scores->page_bytes)
+                        : nullptr;
   for (size_t i = 0; i < places.size(); ++i) {
     job.destination_pages[places[i]] = pages.pages[i].value;
   }
@@ -109,44 +161,28 @@ int64_t Jobs::PagesLeftAlone(const Job& job) const {
 }
 
 absl::Status Jobs::ReserveTables(Job& job) {
-  const SequenceState& sequence = *job.sequence;
-  const int64_t list_bytes = sequence.list.count * static_cast<int64_t>(sizeof(uint32_t));
-  const std::optional<TableRange> list = core_.tables.Allocate(list_bytes);
   const int64_t pages = job.destination_offsets.back() + PagesLeftAlone(job);
   const std::optional<TableRange> bodies = core_.tables.Allocate(
       Tables::BodiesBytes(static_cast<int64_t>(job.slots.size()), pages));
-  if (list.has_value()) job.list_range = *list;
-  if (bodies.has_value()) job.bodies_range = *bodies;
-  if (!list.has_value() || !bodies.has_value()) {
-    return NoRoom("the table segment is full");
-  }
-  if (list_bytes > 0) {
-    std::copy_n(static_cast<const std::byte*>(core_.tables.At(sequence.list.range)), list_bytes,
-                static_cast<std::byte*>(core_.tables.At(job.list_range)));
-  }
-  job.entry = core_.EntryOf(sequence);
-  job.entry.block_list_offset = job.list_range.offset;
-  job.entry.base_length = job.pass.snapshot_tokens;
+  if (!bodies.has_value()) return NoRoom("the table segment is full");
+  job.bodies_range = *bodies;
   return absl::OkStatus();
 }
 
-void Jobs::FillBatch(Job& job, const JobBatch& batch) {
+void Jobs::FillBatch(Job& job, const JobBatch& batch, const std::vector<RecipeSegment>& from) {
   const auto first_row = static_cast<size_t>(batch.first_row);
   const auto row_count = static_cast<size_t>(batch.row_count);
   job.row_offsets.assign(1, 0);
-  job.batch_destinations.assign(1, 0);
   for (size_t i = 0; i < row_count; ++i) {
     job.row_offsets.push_back(job.row_offsets.back() + RoundUp(job.slots[first_row + i], 32));
-    job.batch_destinations.push_back(job.destination_offsets[first_row + i + 1] -
-                                     job.destination_offsets[first_row]);
   }
   job.rows = {&job.entry, batch.first_row, batch.row_count, job.row_offsets.data()};
   job.segments.clear();
   for (int32_t i = 0; i < batch.segment_count; ++i) {
-    const RecipeSegment& from = job.recipe.segments[static_cast<size_t>(batch.first_segment + i)];
-    job.segments.push_back({from.first_row - batch.first_row, from.row_count, from.k,
-                            from.protect_below_position, from.protect_from_position,
-                            from.drop_below_position});
+    const RecipeSegment& segment = from[static_cast<size_t>(batch.first_segment + i)];
+    job.segments.push_back({segment.first_row - batch.first_row, segment.row_count, segment.k,
+                            segment.protect_below_position, segment.protect_from_position,
+                            segment.drop_below_position});
   }
   job.counts.assign(job.segments.size() * row_count, 0);
 }
@@ -155,11 +191,19 @@ void Jobs::FillBatch(Job& job, const JobBatch& batch) {
 const uint32_t* Jobs::SubmitSelection(Job& job) {
   auto* scores = reinterpret_cast<float*>(core_.memory.workspace);
   auto* masks = reinterpret_cast<uint32_t*>(scores + job.row_offsets.back());
-  const bool scored = job.recipe.scorer == Scorer::kKeyNorm;
-  if (scored) core_.backend.Submit(job.lane, KeyNormScoreArgs{job.rows, scores});
+  if (job.score_offsets.empty()) {
+    SubmitScores(job, 0, job.rows.row_count, scores);
+  } else {
+    const int64_t first = job.score_offsets[static_cast<size_t>(job.rows.first_row)];
+    masks = reinterpret_cast<uint32_t*>(scores + job.score_offsets.back());
+    scores += first;
+  }
+  if (!job.masks.empty()) {
+    masks = job.masks.data() + job.mask_offsets[static_cast<size_t>(job.rows.first_row)] / 32;
+  }
   SelectArgs select;
   select.rows = job.rows;
-  select.scores = scored ? scores : nullptr;
+  select.scores = job.recipe.scorer == Scorer::kNone ? nullptr : scores;
   select.segments = job.segments.data();
   select.segment_count = static_cast<int32_t>(job.segments.size());
   select.combine = static_cast<RowCombine>(job.recipe.combine);
@@ -173,15 +217,16 @@ const uint32_t* Jobs::SubmitSelection(Job& job) {
 
 void Jobs::SubmitBatch(Job& job) {
   const JobBatch& batch = job.batches[job.next_batch];
-  FillBatch(job, batch);
-  job.lane = job.waited ? Lane::kForeground : Lane::kBackground;
-  // A copy on write of what it reads may still be under way: that of a step that
-  // was undone.
-  if (job.lane == Lane::kBackground) {
-    core_.backend.After(Lane::kBackground, core_.backend.Submitted(Lane::kForeground));
-  }
+  FillBatch(job, batch, job.recipe.segments);
+  const bool scores = job.pass.selects && job.score_offsets.empty();
+  ChooseLane(job, scores ? SumOfRows(job.score_flops, batch.first_row, batch.row_count) : 0);
   const uint32_t* masks = job.pass.selects ? SubmitSelection(job) : nullptr;
   const int64_t first_page = job.destination_offsets[static_cast<size_t>(batch.first_row)];
+  job.batch_destinations.assign(1, 0);
+  for (int32_t i = 1; i <= batch.row_count; ++i) {
+    job.batch_destinations.push_back(
+        job.destination_offsets[static_cast<size_t>(batch.first_row + i)] - first_page);
+  }
   CompactArgs compact;
   compact.rows = job.rows;
   compact.masks = masks;
@@ -192,7 +237,24 @@ void Jobs::SubmitBatch(Job& job) {
   job.ticket = core_.backend.Submit(job.lane, compact);
 }
 
+// A waited job takes the foreground lane, but not for longer than a slice.
+void Jobs::ChooseLane(Job& job, int64_t flops) {
+  job.lane =
+      job.waited && flops <= kBatchSliceFlops ? Lane::kForeground : Lane::kBackground;
+  // A copy on write of what it reads may still be under way: that of a step that
+  // was undone.
+  if (job.lane == Lane::kBackground) {
+    core_.backend.After(Lane::kBackground, core_.backend.Submitted(Lane::kForeground));
+  }
+}
+
 void Jobs::FinishBatch(Job& job) {
+  if (job.counting) return FinishCount(job);
+  if (std::exchange(job.gathering, false)) {
+    job.stage = Job::Stage::kReady;
+    running_ = nullptr;
+    return;
+  }
   const JobBatch& batch = job.batches[job.next_batch];
   for (size_t segment = 0; job.pass.selects && segment < job.segments.size(); ++segment) {
     for (int32_t row = 0; row < batch.row_count; ++row) {
@@ -200,11 +262,14 @@ void Jobs::FinishBatch(Job& job) {
           job.counts[segment * static_cast<size_t>(batch.row_count) + static_cast<size_t>(row)];
     }
   }
-  if (++job.next_batch == job.batches.size()) {
+  if (++job.next_batch == job.batches.size() && GathersScores(job)) {
+    SubmitGather(job);
+  } else if (job.next_batch == job.batches.size()) {
     job.stage = Job::Stage::kReady;
     running_ = nullptr;
   } else if (MayPause(job)) {
     job.stage = Job::Stage::kPaused;
+    job.score_offsets.clear();  // another has the workspace
     running_ = nullptr;
   } else {
     SubmitBatch(job);

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
 #include <utility>
 
 #include "daemon/engine/job_plan.h"
 #include "daemon/engine/jobs.h"
+#include "daemon/engine/observations.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -26,8 +29,7 @@ bool Jobs::TryCommit(Job& job) {
   if (evicted > 0 || !job.pass.selects) {
     Commit(job);
   } else {
-    core_.cache.CancelJob(job.sequence->handle);
-    FreeTables(job);
+    ReleasePlan(job);
   }
   if (!job.passes.has_value()) {
     EndBuilt(job, absl::OkStatus());
@@ -53,6 +55,8 @@ void Jobs::Commit(Job& job) {
   core_.cache.CommitJob(sequence.handle,
                         ResultOf(job, sequence.model->model->format().page.page_size,
                                  old.has_value() ? &core_.cache.BodiesOf(*old) : nullptr));
+  job.planned = false;
+  job.score_offsets.clear();
   const Sequence& state = core_.cached(sequence);
   if (state.bodies().has_value()) {
     core_.tables.SetBodies(*state.bodies(), job.bodies_range,
@@ -60,6 +64,7 @@ void Jobs::Commit(Job& job) {
     job.bodies_range = {};
   }
   core_.tables.Assign(sequence.list, state.blocks());
+  if (state.scores().has_value()) WriteScoreList(core_, sequence, 0);
   FreeTables(job);
   CountSlots(sequence);
 }
@@ -104,9 +109,10 @@ JobReport Jobs::ReportOf(const Job& job, JobOutcome outcome) const {
   report.outcome = outcome;
   report.snapshot_tokens = job.facts.snapshot_tokens;
   report.duration = core_.now() - job.queued_at;
-  if (outcome == JobOutcome::kCommitted) {
+  if (outcome == JobOutcome::kCommitted || outcome == JobOutcome::kDryRun) {
     report.kept_slots = job.had_slots - job.evicted_slots;
     report.evicted_slots = job.evicted_slots;
+    report.detail = FewRows(job.recipe, job.observed_rows);
   }
   return report;
 }
@@ -116,22 +122,31 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   end.report = ReportOf(job, outcome);
   end.report.freed_bytes = end.freed_now_bytes;
   end.report.freed_later_bytes = end.freed_later_bytes;
-  end.report.detail = std::string(end.status.message());
-  for (EngineTotals* totals : {&core_.totals, &core_.totals_by_preset[end.report.preset]}) {
-    ++totals->jobs_by_trigger[static_cast<size_t>(job.trigger)][static_cast<size_t>(outcome)];
-    totals->kept_slots += end.report.kept_slots;
-    totals->evicted_slots += end.report.evicted_slots;
-    totals->job_freed_bytes += end.report.freed_bytes;
-  }
-  sequence.last_job = end.report;
+  if (!end.status.ok()) end.report.detail = std::string(end.status.message());
+  if (!job.dry_run) Count(job, end.report);
   sequence.job = nullptr;
   job.sequence = nullptr;
+  // Where it was cancelled another look at the triggers may need them.
+  if (job.trigger == Trigger::kPrefillEnd && outcome != JobOutcome::kCancelled) {
+    DropSpentObservations(core_, sequence);
+  }
   if (job.answer) job.answer(end);
   core_.waiting.Changed();
   const std::optional<int64_t> length_limit = job.length_limit;
   jobs_.remove_if([&](const std::unique_ptr<Job>& other) { return other.get() == &job; });
   // With drafts the triggers come after the next step's rollback.
   if (sequence.draft_tokens == 0) LookAtTriggers(sequence, length_limit);
+}
+
+void Jobs::Count(const Job& job, const JobReport& report) {
+  for (EngineTotals* totals : {&core_.totals, &core_.totals_by_preset[report.preset]}) {
+    ++totals->jobs_by_trigger[static_cast<size_t>(job.trigger)]
+                             [static_cast<size_t>(report.outcome)];
+    totals->kept_slots += report.kept_slots;
+    totals->evicted_slots += report.evicted_slots;
+    totals->job_freed_bytes += report.freed_bytes;
+  }
+  job.sequence->last_job = report;
 }
 
 void Jobs::FreeTables(Job& job) {

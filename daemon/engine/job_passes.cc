@@ -56,6 +56,10 @@ bool JobPasses::Done(const HeldRows& held) const {
 }
 
 std::optional<JobPass> JobPasses::Next(const HeldRows& held, int64_t available_pages) const {
+  if (recipe_.scorer == Scorer::kWindow && held.tail_first_position < snapshot_tokens_) {
+    if (!MayTakeIn(held, snapshot_tokens_, available_pages)) return std::nullopt;
+    return TakeIn(snapshot_tokens_);
+  }
   const int64_t blocks =
       (held.tail_start + snapshot_tokens_ - held.tail_first_position) / held.page_size;
   for (const int64_t snapshot : {snapshot_tokens_, EndOfBlocks(held, blocks)}) {

@@ -49,7 +49,9 @@ bool IsTakenOver(const HeldRows& held, size_t row, int64_t page, int64_t snapsho
 // at their targets, some blocks at a time, and the heads take turns again.
 //
 // What stays is what the whole job keeps: the slots that it keeps of all are among
-// those that it keeps of a part.
+// those that it keeps of a part. That is so of scores that a slot has for itself, but
+// not where they depend on its neighbours (a window's, pooled): then no head has its
+// turn before the tail has been taken in whole.
 //
 // Pure but for what it remembers of the passes. Not thread-safe: owned by its job.
 class JobPasses {

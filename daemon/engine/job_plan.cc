@@ -2,6 +2,7 @@
 #include "daemon/engine/job_plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "daemon/base/checked_math.h"
 
@@ -10,6 +11,15 @@ namespace {
 
 // Select writes whole mask words.
 constexpr int64_t kSlotsPerWord = 32;
+
+int64_t WorkspaceBytesOf(int32_t first_row, int32_t row_count,
+                         const std::vector<int64_t>& slots) {
+  int64_t bytes = 0;
+  for (int32_t row = first_row; row < first_row + row_count; ++row) {
+    bytes += WorkspaceBytes(slots[static_cast<size_t>(row)]);
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -41,26 +51,57 @@ std::vector<int64_t> DestinationOffsets(const JobRecipe& recipe, const JobPass& 
   return offsets;
 }
 
+int64_t SumOfRows(const std::vector<int64_t>& values, int32_t first_row, int32_t row_count) {
+  if (values.empty()) return 0;
+  const auto first = values.begin() + first_row;
+  return std::accumulate(first, first + row_count, int64_t{0});
+}
+
 std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const JobPass& pass,
-                                 const std::vector<int64_t>& slots, int64_t workspace_bytes,
-                                 int64_t slice_bytes) {
+                                 const std::vector<int64_t>& slots,
+                                 const std::vector<int64_t>& flops, const BatchLimits& limits) {
+  const int64_t most_bytes = std::min(limits.workspace_bytes, limits.slice_bytes);
   std::vector<JobBatch> batches;
   int64_t batch_bytes = 0;
+  int64_t batch_flops = 0;
   for (int32_t i = pass.first_segment; i < pass.first_segment + pass.segment_count; ++i) {
     const RecipeSegment& segment = recipe.segments[static_cast<size_t>(i)];
-    int64_t bytes = 0;
-    for (int32_t row = segment.first_row; row < segment.first_row + segment.row_count; ++row) {
-      bytes += WorkspaceBytes(slots[static_cast<size_t>(row)]);
-    }
-    if (bytes > workspace_bytes) return {};
-    if (batches.empty() || batch_bytes + bytes > std::min(workspace_bytes, slice_bytes)) {
+    const int64_t bytes = WorkspaceBytesOf(segment.first_row, segment.row_count, slots);
+    const int64_t segment_flops = SumOfRows(flops, segment.first_row, segment.row_count);
+    if (bytes > limits.workspace_bytes) return {};
+    if (batches.empty() || batch_bytes + bytes > most_bytes ||
+        batch_flops + segment_flops > limits.slice_flops) {
       batches.push_back({segment.first_row, 0, i, 0});
-      batch_bytes = 0;
+      batch_bytes = batch_flops = 0;
     }
     JobBatch& batch = batches.back();
     batch.row_count = segment.first_row + segment.row_count - batch.first_row;
     ++batch.segment_count;
     batch_bytes += bytes;
+    batch_flops += segment_flops;
+  }
+  return batches;
+}
+
+std::vector<JobBatch> CutCounts(const JobRecipe& recipe, const std::vector<int64_t>& slots,
+                                int64_t workspace_bytes) {
+  std::vector<JobBatch> batches;
+  for (size_t i = 0; i < recipe.count_segments.size(); ++i) {
+    const RecipeSegment& segment = recipe.count_segments[i];
+    const int32_t end_row = segment.first_row + segment.row_count;
+    bool joins = false;
+    if (!batches.empty()) {
+      const JobBatch& last = batches.back();
+      const int32_t last_end = last.first_row + last.row_count;
+      const int32_t rows = std::max(end_row, last_end) - last.first_row;
+      joins = segment.first_row < last_end ||
+              WorkspaceBytesOf(last.first_row, rows, slots) <= workspace_bytes;
+    }
+    if (!joins) batches.push_back({segment.first_row, 0, static_cast<int32_t>(i), 0});
+    JobBatch& batch = batches.back();
+    batch.row_count = std::max(batch.row_count, end_row - batch.first_row);
+    ++batch.segment_count;
+    if (WorkspaceBytesOf(batch.first_row, batch.row_count, slots) > workspace_bytes) return {};
   }
   return batches;
 }

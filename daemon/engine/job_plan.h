@@ -25,12 +25,26 @@ std::pair<int32_t, int32_t> RowsOf(const JobRecipe& recipe, const JobPass& pass)
 std::vector<int64_t> DestinationOffsets(const JobRecipe& recipe, const JobPass& pass,
                                         const std::vector<int64_t>& slots, int64_t page_size);
 
-// Cuts the pass's segments into batches of at most `workspace_bytes` each, and at
-// most `slice_bytes` unless one segment is larger. Empty if a segment does not fit
-// the workspace.
+// What a batch may take. The slice is what it may be unless one segment is larger.
+struct BatchLimits {
+  int64_t workspace_bytes = 0;
+  int64_t slice_bytes = 0;  // of the workspace
+  int64_t slice_flops = 0;  // of scores
+};
+
+// Cuts the pass's segments into batches. `flops` [rows] are those of a row's score;
+// empty: none. Empty if a segment does not fit the workspace.
 std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const JobPass& pass,
-                                 const std::vector<int64_t>& slots, int64_t workspace_bytes,
-                                 int64_t slice_bytes);
+                                 const std::vector<int64_t>& slots,
+                                 const std::vector<int64_t>& flops, const BatchLimits& limits);
+
+// Cuts the recipe's count segments into batches, as large as the workspace allows:
+// those that share rows are of one batch. Empty if one batch does not fit.
+std::vector<JobBatch> CutCounts(const JobRecipe& recipe, const std::vector<int64_t>& slots,
+                                int64_t workspace_bytes);
+
+// Of `values` [rows], empty or not, those of the rows from `first_row` on.
+int64_t SumOfRows(const std::vector<int64_t>& values, int32_t first_row, int32_t row_count);
 
 // What the pass makes of the rows, from the counts and the reused pages, and of
 // `old`, the bodies now, what it leaves alone. Null: no row has a body.

@@ -83,50 +83,10 @@ JobFacts Jobs::FactsOf(const SequenceState& sequence, const Policy& policy, int6
   return facts;
 }
 
-JobEnd Jobs::DryRun(const SequenceState& sequence, const Policy& policy) const {
-  std::vector<RowFacts> rows;
-  const JobFacts facts = FactsOf(sequence, policy, core_.cached(sequence).length(), rows);
-  const JobRecipe recipe = policy.Plan(facts);
-  const int64_t hot_tail = facts.length_tokens - facts.snapshot_tokens;
-  const int64_t page_size = core_.cached(sequence).geometry().page_size;
-  JobEnd end;
-  end.report.preset = policy.spec().preset;
-  end.report.outcome = JobOutcome::kDryRun;
-  end.report.snapshot_tokens = facts.snapshot_tokens;
-  int64_t pages_after = 0;
-  const auto tail_pages = [&](int64_t snapshot) {
-    const Sequence& state = core_.cached(sequence);
-    const int64_t first = state.tail_start() + snapshot - state.tail_first_position();
-    const int64_t last = state.used_tail_slots();
-    return last > first ? (last - 1) / page_size - first / page_size + 1 : int64_t{0};
-  };
-  for (const RecipeSegment& segment : recipe.segments) {
-    for (int32_t row = segment.first_row; row < segment.first_row + segment.row_count; ++row) {
-      const int64_t slots = rows[static_cast<size_t>(row)].slots - hot_tail;
-      const int64_t kept = std::min({slots, segment.k, recipe.at_most});
-      end.kept_tokens.push_back(kept + hot_tail);
-      end.report.kept_slots += kept;
-      end.report.evicted_slots += slots - kept;
-      pages_after += (kept + page_size - 1) / page_size + tail_pages(facts.snapshot_tokens);
-    }
-  }
-  const int64_t held = core_.cache.HeldBytes(sequence.handle);
-  const int64_t after = pages_after * sequence.model->model->page_bytes();
-  const int64_t alone = core_.cache.BytesAlone(sequence.handle);
-  if (end.report.evicted_slots > 0) {
-    end.freed_now_bytes = std::max<int64_t>(0, std::min(alone, held) - after);
-    end.freed_later_bytes = std::max<int64_t>(0, held - after - end.freed_now_bytes);
-  }
-  end.report.freed_bytes = end.freed_now_bytes;
-  end.report.freed_later_bytes = end.freed_later_bytes;
-  return end;
-}
-
 void Jobs::Cancel(SequenceState& sequence) {
   Job* job = sequence.job;
   if (job == nullptr) return;
-  const bool planned = job->stage != Job::Stage::kQueued;
-  if (planned) core_.cache.CancelJob(sequence.handle);
+  if (std::exchange(job->planned, false)) core_.cache.CancelJob(sequence.handle);
   JobEnd end;
   end.status = absl::CancelledError("the sequence was freed or rolled back");
   const auto place = std::find_if(jobs_.begin(), jobs_.end(),
@@ -191,13 +151,23 @@ bool Jobs::FinishPausedFirst() {
   return paused;
 }
 
+// The rows of an open step take the place of those that a window's score needs, and its
+// attends change accumulated scores.
+bool Jobs::MayStart(const Job& job) const {
+  if (job.stage == Job::Stage::kPaused) return true;
+  const bool reads_what_steps_write = job.policy->scorer() == Scorer::kWindow ||
+                                      core_.cached(*job.sequence).scores().has_value();
+  return job.stage == Job::Stage::kQueued &&
+         (!reads_what_steps_write || job.sequence->step == nullptr);
+}
+
 bool Jobs::StartNext() {
   Job* next = nullptr;
   const auto rank = [](const Job& job) {
     return job.goes_first ? 0 : job.waited ? 1 : job.due ? 2 : 3;
   };
   for (const auto& job : jobs_) {
-    if (job->stage != Job::Stage::kQueued && job->stage != Job::Stage::kPaused) continue;
+    if (!MayStart(*job)) continue;
     if (next == nullptr || rank(*job) < rank(*next)) next = job.get();
   }
   if (next == nullptr) return false;
@@ -205,36 +175,65 @@ bool Jobs::StartNext() {
   if (next->stage == Job::Stage::kQueued) return Start(*next);
   next->stage = Job::Stage::kRunning;
   running_ = next;
-  SubmitBatch(*next);
+  next->counting ? SubmitCount(*next) : SubmitBatch(*next);
   return true;
 }
 
-bool Jobs::Start(Job& job) {
+void Jobs::MakeRecipe(Job& job, int64_t length) {
   SequenceState& sequence = *job.sequence;
   job.row_facts.clear();
-  const int64_t own_length = core_.cached(sequence).length();
-  const int64_t length = std::min(job.length_limit.value_or(own_length), own_length);
   job.facts = FactsOf(sequence, *job.policy, length, job.row_facts);
   job.recipe = job.policy->Plan(job.facts);
+  job.observed_rows = RowsFor(sequence, job.recipe, length);
+  job.counted = false;
   if (job.trigger == Trigger::kEvery || job.trigger == Trigger::kPrefillEnd) {
-    sequence.decoded_tokens = std::min(sequence.decoded_tokens, own_length - length);
+    const int64_t beyond = core_.cached(sequence).length() - length;
+    sequence.decoded_tokens = std::min(sequence.decoded_tokens, beyond);
+  }
+}
+
+bool Jobs::Start(Job& job) {
+  const int64_t own_length = core_.cached(*job.sequence).length();
+  const int64_t length = std::min(job.length_limit.value_or(own_length), own_length);
+  if (!job.counted || job.facts.length_tokens != length ||
+      job.observed_rows != RowsFor(*job.sequence, job.recipe, length)) {
+    MakeRecipe(job, length);
   }
   if (job.recipe.evicts_nothing) {
-    EndBuilt(job, absl::OkStatus());
+    job.dry_run ? EndDryRun(job) : EndBuilt(job, absl::OkStatus());
     return true;
   }
-  const JobPass whole{job.facts.snapshot_tokens, /*selects=*/true, 0,
-                      static_cast<int32_t>(job.recipe.segments.size())};
-  const HeldRows held = HeldOf(sequence);
+  if (absl::Status rows = CheckRows(job.recipe, job.observed_rows); !rows.ok()) {
+    EndBuilt(job, std::move(rows));
+    return true;
+  }
+  if (!job.recipe.count_segments.empty()) {
+    StartCount(job);
+    return true;
+  }
+  if (PagesOfWhole(job) > AvailablePages(job)) {
+    return WaitOrDivide(job);
+  }
+  if (absl::Status built = Build(job, WholePass(job)); !built.ok()) {
+    EndBuilt(job, std::move(built));
+  }
+  return true;
+}
+
+JobPass Jobs::WholePass(const Job& job) const {
+  return {job.facts.snapshot_tokens, /*selects=*/true, 0,
+          static_cast<int32_t>(job.recipe.segments.size())};
+}
+
+int64_t Jobs::PagesOfWhole(Job& job) const {
+  const JobPass whole = WholePass(job);
+  const HeldRows held = HeldOf(*job.sequence);
   std::vector<int64_t> slots;
   for (size_t row = 0; row < held.body_slots.size(); ++row) {
     slots.push_back(held.SlotsBelow(row, whole.snapshot_tokens));
   }
   job.had_slots = std::accumulate(slots.begin(), slots.end(), int64_t{0});
-  const int64_t pages = DestinationOffsets(job.recipe, whole, slots, held.page_size).back();
-  if (pages > core_.cache.AvailableJobPages(sequence.handle)) return WaitOrDivide(job);
-  if (absl::Status built = Build(job, whole); !built.ok()) EndBuilt(job, std::move(built));
-  return true;
+  return DestinationOffsets(job.recipe, whole, slots, held.page_size).back();
 }
 
 // A job whose pages are missing waits for those that hold some and can go on, and
@@ -260,7 +259,7 @@ bool Jobs::StartPass(Job& job) {
     return true;
   }
   const std::optional<JobPass> pass =
-      job.passes->Next(held, core_.cache.AvailableJobPages(sequence.handle));
+      job.passes->Next(held, AvailablePages(job));
   if (!pass.has_value() && job.coming->SomeStillComes(core_)) return false;
   absl::Status built =
       pass.has_value()

@@ -6,7 +6,10 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "daemon/engine/core.h"
 #include "daemon/engine/job.h"
 
@@ -35,8 +38,25 @@ class Jobs {
   void Request(SequenceState& sequence, PolicyPtr policy,
                std::function<void(const JobEnd&)> answer);
 
-  // What a job of `policy` would keep of each row, from counts alone.
-  JobEnd DryRun(const SequenceState& sequence, const Policy& policy) const;
+  // Queues a job that no step waits for, because the pool is short of memory.
+  // REQUIRES: the sequence has no job.
+  void RequestUnderPressure(SequenceState& sequence, PolicyPtr policy) {
+    Queue(sequence, Trigger::kPressure, std::move(policy), /*due=*/false, {});
+  }
+
+  // What a job of `policy` would start from, were the sequence `length` long;
+  // `rows` are the rows that it names.
+  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy, int64_t length,
+                   std::vector<RowFacts>& rows) const;
+
+  // What a job of `policy` would keep of each row. `answer` is called now or, where
+  // that depends on scores, at the end of a job that commits nothing.
+  // REQUIRES: the sequence has no job.
+  void DryRun(SequenceState& sequence, PolicyPtr policy,
+              std::function<void(const JobEnd&)> answer);
+
+  // The same from counts alone; nothing where it depends on scores.
+  std::optional<JobEnd> Foresee(const SequenceState& sequence, const Policy& policy) const;
 
   // Ends the sequence's job, if there is one, without effect.
   void Cancel(SequenceState& sequence);
@@ -64,26 +84,63 @@ class Jobs {
   bool DropPassedZombies();
   // Each: false if nothing moved.
   bool StartNext();
+  bool MayStart(const Job& job) const;
   bool Start(Job& job);
+  void MakeRecipe(Job& job, int64_t length);
+  // The pass over all that the recipe is to do, and the pages that it writes at most.
+  JobPass WholePass(const Job& job) const;
+  int64_t PagesOfWhole(Job& job) const;
   bool StartPass(Job& job);
   bool WaitOrDivide(Job& job);
   // True if a job that is waited for has to come between two batches of `job`.
   bool MayPause(const Job& job) const;
   // Lets the paused jobs go before all others. False if there is none.
   bool FinishPausedFirst();
-  // As if the sequence were `length` long.
-  JobFacts FactsOf(const SequenceState& sequence, const Policy& policy, int64_t length,
-                   std::vector<RowFacts>& rows) const;
   HeldRows HeldOf(const SequenceState& sequence) const;
+  // What a job of that recipe would report.
+  JobEnd Estimate(const SequenceState& sequence, const JobFacts& facts,
+                  const JobRecipe& recipe) const;
+  void EndDryRun(Job& job);
+
+  // What the job reads is held for it from here on until ReleasePlan or its commit.
+  absl::Status Plan(Job& job, int64_t snapshot);
+  void ReleasePlan(Job& job);
+  // How many of the rows that the recipe's window wants there are.
+  int64_t RowsFor(const SequenceState& sequence, const JobRecipe& recipe, int64_t length) const;
+  // FAILED_PRECONDITION (POLICY_NEEDS) if the recipe needs some and there are none.
+  absl::Status CheckRows(const JobRecipe& recipe, int64_t observed_rows) const;
+  // Says so where the window is not full.
+  static std::string FewRows(const JobRecipe& recipe, int64_t observed_rows);
+  std::vector<int64_t> ScoreFlops(const Job& job) const;
+  // Submits the scores of rows of the batch: `first_row` counts from its first.
+  void SubmitScores(Job& job, int32_t first_row, int32_t row_count, float* scores);
+  void SubmitAccumulated(Job& job, int32_t first_row, int32_t row_count, float* scores);
+  void ChooseLane(Job& job, int64_t flops);
+
+  // Counts before budgets are known: a batch of rows at a time, scored in slices.
+  void StartCount(Job& job);
+  void SubmitCount(Job& job);
+  void SubmitCountSlice(Job& job);
+  void FinishCount(Job& job);
+  void TakeCounts(Job& job);
+  void EndCount(Job& job);
+
   // Starts to build a pass; a refusal changes nothing.
   absl::Status Build(Job& job, const JobPass& pass);
   absl::Status Reserve(Job& job);
+  void ReserveMasks(Job& job) const;
+  // What AllocateJobPages would grant at most, whatever the new body's scores take.
+  int64_t AvailablePages(const Job& job) const;
+  // Gathers the scores of what stays, where there are some and the job commits.
+  bool GathersScores(const Job& job) const;
+  void SubmitGather(Job& job);
   absl::Status ReservePages(Job& job);
   int64_t PagesLeftAlone(const Job& job) const;
   absl::Status ReserveTables(Job& job);
   void SubmitBatch(Job& job);
   const uint32_t* SubmitSelection(Job& job);
-  void FillBatch(Job& job, const JobBatch& batch);
+  // `from`: the segments that the batch's are of.
+  void FillBatch(Job& job, const JobBatch& batch, const std::vector<RecipeSegment>& from);
   void FinishBatch(Job& job);
   bool TryCommit(Job& job);
   void Commit(Job& job);
@@ -92,6 +149,7 @@ class Jobs {
   void End(Job& job, JobOutcome outcome, JobEnd end);
   void FreeTables(Job& job);
   JobReport ReportOf(const Job& job, JobOutcome outcome) const;
+  void Count(const Job& job, const JobReport& report);
 
   Core& core_;
   std::list<std::unique_ptr<Job>> jobs_;     // queued, running, paused and built ones

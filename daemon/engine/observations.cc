@@ -2,6 +2,8 @@
 #include "daemon/engine/observations.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/checked_math.h"
@@ -12,13 +14,42 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kPageAlignment = 128;
-
 // The layers of a model that own a cache, below `layer`.
 int32_t OwnersBelow(const Model& model, int32_t layer) {
   int32_t owners = 0;
   for (int32_t i = 0; i < layer; ++i) owners += model.owns_cache(i) ? 1 : 0;
   return owners;
+}
+
+std::byte* RingAt(const Core& core, const SequenceState& sequence, BlockId rings, int32_t page) {
+  const uint32_t id = core.cache.BlockPages(rings)[static_cast<size_t>(page)].value;
+  const int64_t page_bytes = RoundUp(sequence.rings->layout.bytes, kObservationPageAlignment);
+  return SlabOf(core.memory.pool, id) + PageIndex(id) * page_bytes;
+}
+
+bool ActsInDecode(const Policy& policy) {
+  return policy.triggers().every_tokens.has_value() || policy.triggers().pressure;
+}
+
+// The first position whose row may be in the rings: later ones took the places of
+// those before.
+int64_t FirstInRings(const SequenceState& sequence) {
+  const int64_t capacity = sequence.rings.has_value() ? sequence.rings->layout.capacity : 0;
+  return std::max(sequence.observed_from, sequence.observed_end - capacity);
+}
+
+void WriteRingList(Core& core, SequenceState& sequence) {
+  const Model& model = *sequence.model->model;
+  const BlockId rings = *core.cached(sequence).observations();
+  auto* offsets = static_cast<uint64_t*>(core.tables.At(sequence.ring_list));
+  int32_t page = 0;
+  for (int32_t layer = 0; layer < model.layer_count(); ++layer) {
+    offsets[layer] = kNoOffset;
+    if (!model.owns_cache(layer)) continue;
+    offsets[layer] = static_cast<uint64_t>(RingAt(core, sequence, rings, page++) -
+                                           core.memory.pool.pool);
+  }
+  sequence.ring_list_written = true;
 }
 
 }  // namespace
@@ -33,7 +64,7 @@ absl::StatusOr<ObservationRings> MakeObservationRings(Core& core, const ModelSta
     rings.layout = MakeObservationLayout(static_cast<int32_t>(capacity), geometry.query_heads,
                                          geometry.k_dim, geometry.dtype);
   }
-  const int64_t page_bytes = RoundUp(rings.layout.bytes, kPageAlignment);
+  const int64_t page_bytes = RoundUp(rings.layout.bytes, kObservationPageAlignment);
   if (page_bytes == 0 || page_bytes > slab_bytes) {
     return RefuseField("policy.window_tokens",
                        absl::StrCat("the queries of ", capacity,
@@ -48,15 +79,70 @@ absl::StatusOr<ObservationRings> MakeObservationRings(Core& core, const ModelSta
 
 std::byte* ObservationRing(const Core& core, const SequenceState& sequence, BlockId rings,
                            int32_t layer) {
-  const auto place = static_cast<size_t>(OwnersBelow(*sequence.model->model, layer));
-  const uint32_t page = core.cache.BlockPages(rings)[place].value;
-  const int64_t page_bytes = RoundUp(sequence.rings->layout.bytes, kPageAlignment);
-  return SlabOf(core.memory.pool, page) + PageIndex(page) * page_bytes;
+  return RingAt(core, sequence, rings, OwnersBelow(*sequence.model->model, layer));
 }
 
 int64_t ObservedRows(const SequenceState& sequence, int64_t length, int64_t window) {
-  const int64_t first = std::max(sequence.observed_from, length - window);
+  const int64_t first = std::max(FirstInRings(sequence), length - window);
   return std::max<int64_t>(std::min(length, sequence.observed_to) - first, 0);
+}
+
+bool KeepsObservations(const SequenceState& sequence, Phase phase) {
+  return sequence.rings.has_value() &&
+         (phase == Phase::kPrefill || ActsInDecode(*sequence.policy));
+}
+
+bool ReserveRingList(Core& core, SequenceState& sequence) {
+  if (sequence.ring_list.bytes > 0) return true;
+  const auto range = core.tables.Allocate(sequence.model->model->layer_count() *
+                                          static_cast<int64_t>(sizeof(uint64_t)));
+  if (!range.has_value()) return false;
+  sequence.ring_list = *range;
+  sequence.ring_list_written = false;
+  return true;
+}
+
+void OpenRings(Core& core, SequenceState& sequence, const StepEntryGrant& grant) {
+  const bool fresh = grant.new_observations.has_value();
+  if (fresh || !sequence.ring_list_written) WriteRingList(core, sequence);
+  if (fresh && !grant.observations_source.has_value()) sequence.observed_to = 0;
+  CutObserved(sequence, grant.base_length);
+  if (fresh || grant.base_length < sequence.observed_end) {
+    const BlockId rings = *core.cached(sequence).observations();
+    const BlockId source = grant.observations_source.value_or(rings);
+    const bool has_source = !fresh || grant.observations_source.has_value();
+    std::vector<RingCarry> carries;
+    for (int32_t page = 0; page < sequence.rings->pages.count; ++page) {
+      carries.push_back({has_source ? RingAt(core, sequence, source, page) : nullptr,
+                         RingAt(core, sequence, rings, page)});
+    }
+    core.dispatcher.SubmitCarry(std::move(carries), sequence.rings->layout, grant.base_length);
+  }
+  sequence.observed_end = grant.base_length + grant.token_count;
+}
+
+void CountObserved(SequenceState& sequence, int64_t first, int64_t end) {
+  if (sequence.observed_to < first) sequence.observed_from = first;
+  sequence.observed_to = end;
+}
+
+void CutObserved(SequenceState& sequence, int64_t length) {
+  sequence.observed_from = FirstInRings(sequence);
+  sequence.observed_to = std::min(sequence.observed_to, length);
+  sequence.observed_from = std::min(sequence.observed_from, sequence.observed_to);
+}
+
+void DropObservations(Core& core, SequenceState& sequence) {
+  core.cache.DropObservations(sequence.handle);
+  sequence.ring_list_written = false;
+  sequence.observed_from = sequence.observed_to = sequence.observed_end = 0;
+}
+
+void DropSpentObservations(Core& core, SequenceState& sequence) {
+  const Sequence& state = core.cached(sequence);
+  if (!state.observations().has_value() || state.step_open() || sequence.job != nullptr) return;
+  if (sequence.in_prefill || sequence.prefill_end_due || ActsInDecode(*sequence.policy)) return;
+  DropObservations(core, sequence);
 }
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/cache/step.h"
+#include "daemon/engine/command.h"
 #include "kernels/core/observation.h"
 
 namespace sluice {
@@ -18,6 +19,8 @@ struct SequenceState;
 // layer that owns a cache, in pool pages of a class of their own.
 //
 // Functions of the engine thread.
+
+inline constexpr int64_t kObservationPageAlignment = 128;
 
 // What a sequence under a policy with a window keeps.
 struct ObservationRings {
@@ -38,5 +41,30 @@ std::byte* ObservationRing(const Core& core, const SequenceState& sequence, Bloc
 
 // How many of the last `window` rows before `length` all rings of the sequence hold.
 int64_t ObservedRows(const SequenceState& sequence, int64_t length, int64_t window);
+
+// Whether a step of this phase writes the sequence's rings: in prefill, and in decode
+// where its policy acts then.
+bool KeepsObservations(const SequenceState& sequence, Phase phase);
+
+// Makes room for the list of its rings that kernels read. False: the table segment is full.
+bool ReserveRingList(Core& core, SequenceState& sequence);
+
+// Makes the rings ready for a step that BeginStep granted: they hold what they held
+// of the positions below its base length. REQUIRES: ReserveRingList; the step keeps
+// observations.
+void OpenRings(Core& core, SequenceState& sequence, const StepEntryGrant& grant);
+
+// A step closed that kept the rows of the positions from `first` on to before `end`.
+void CountObserved(SequenceState& sequence, int64_t first, int64_t end);
+
+// A rollback: no row from `length` on counts any more.
+void CutObserved(SequenceState& sequence, int64_t length);
+
+// Gives up the rings, if there are any. REQUIRES: no step is open.
+void DropObservations(Core& core, SequenceState& sequence);
+
+// The same where no job is going to look at them: prefill is over, and the policy
+// does not act in decode.
+void DropSpentObservations(Core& core, SequenceState& sequence);
 
 }  // namespace sluice

@@ -25,11 +25,13 @@ int64_t SeenSlots(const LayerShape& shape, int64_t slots, int64_t tokens) {
   return shape.window > 0 ? std::min(slots, int64_t{shape.window} + tokens) : slots;
 }
 
+bool AreTwoRules(int32_t one, int32_t other) { return one >= 0 && other >= 0 && one != other; }
+
 }  // namespace
 
 std::vector<Piece> CutPieces(const StepView& view, const LayerShape& shape, int64_t element_bytes,
                              const std::vector<int64_t>& row_slots, int64_t first_token,
-                             int64_t token_count) {
+                             int64_t token_count, const std::vector<int32_t>& mass_rules) {
   std::vector<Piece> pieces;
   const int64_t end_token = first_token + token_count;
   const int64_t tile_tokens =
@@ -42,15 +44,19 @@ std::vector<Piece> CutPieces(const StepView& view, const LayerShape& shape, int6
   for (; entry != end && entry->first_token < end_token; ++entry) {
     const int64_t from = std::max(entry->first_token, first_token);
     const int64_t to = std::min(entry->first_token + entry->token_count, end_token);
-    const int64_t most_slots = row_slots[static_cast<size_t>(entry - view.entries)];
+    const auto index = static_cast<size_t>(entry - view.entries);
+    const int64_t most_slots = row_slots[index];
+    const int32_t rule = mass_rules.empty() ? -1 : mass_rules[index];
     const int64_t slots = SeenSlots(shape, most_slots, to - from);
     const int64_t token_cost = std::max<int64_t>(1, TokenCost(shape, slots));
     const int64_t cost =
         std::max(ReadCost(shape, element_bytes, slots), token_cost * (to - from));
     if (cost <= kPieceCostBytes) {
-      if (!open || pieces.back().cost_bytes + cost > kPieceCostBytes) {
-        pieces.push_back({from, 0, 0});
+      if (!open || pieces.back().cost_bytes + cost > kPieceCostBytes ||
+          AreTwoRules(pieces.back().mass_rule, rule)) {
+        pieces.push_back({from, 0, 0, rule});
       }
+      pieces.back().mass_rule = std::max(pieces.back().mass_rule, rule);
       pieces.back().token_count += to - from;
       pieces.back().cost_bytes += cost;
       open = true;
@@ -59,7 +65,7 @@ std::vector<Piece> CutPieces(const StepView& view, const LayerShape& shape, int6
     const int64_t tiles = std::max<int64_t>(1, kPieceCostBytes / (token_cost * tile_tokens));
     for (int64_t token = from; token < to; token += tiles * tile_tokens) {
       const int64_t count = std::min(tiles * tile_tokens, to - token);
-      pieces.push_back({token, count, token_cost * count});
+      pieces.push_back({token, count, token_cost * count, rule});
     }
     open = false;
   }

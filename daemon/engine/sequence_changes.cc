@@ -3,13 +3,16 @@
 // What may have to wait until a sequence is idle: forks and policies.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/engine/scores.h"
 #include "daemon/engine/sequences.h"
 #include "daemon/policy/registry.h"
 
@@ -21,6 +24,11 @@ using Outcome = WaitList::Outcome;
 std::span<const uint64_t> NamedBy(const ForkSequences& command) { return command.parents; }
 std::span<const uint64_t> NamedBy(const SetPolicy& command) { return {&command.sequence, 1}; }
 std::span<const uint64_t> NamedBy(const Compress& command) { return {&command.sequence, 1}; }
+
+absl::Status NoTables() {
+  return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
+                "the table segment is full");
+}
 
 // Tries a command now, and again until it is answered, for as long as it may wait.
 template <class Command, class Try>
@@ -155,10 +163,7 @@ absl::StatusOr<std::vector<uint64_t>> Sequences::ForkAll(
 absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& parent,
                                 std::vector<SequenceState*>& made) {
   Tables::BlockList list;
-  if (!core_.tables.Reserve(list, parent.list.count)) {
-    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
-                  "the table segment is full");
-  }
+  if (!core_.tables.Reserve(list, parent.list.count)) return NoTables();
   auto handle = core_.cache.Fork(parent.handle);
   if (!handle.ok()) {
     core_.tables.Drop(list);
@@ -169,6 +174,16 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
   child->handle = *handle;
   child->cached = core_.cache.Find(*handle);
   child->list = list;
+  child->ring_list = child->score_list = {};
+  child->ring_list_written = false;
+  if (child->cached->scores().has_value()) {
+    if (!ReserveScoreList(core_, *child, list.count)) {
+      SLUICE_CHECK(core_.cache.Free(*handle).ok()) << "a fork of sequence " << parent.id;
+      core_.tables.Drop(list);
+      return NoTables();
+    }
+    WriteScoreList(core_, *child, 0);
+  }
   child->readers = 0;
   child->waiting_calls = 0;
   child->last_job.reset();
@@ -220,14 +235,39 @@ void Sequences::Set(SetPolicy command) {
 }
 
 Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& attempt) {
-  const auto make_policy = [&](const SequenceState& sequence) {
-    return MakePolicyFor(command.policy, *sequence.model, sequence.draft_tokens);
+  std::optional<ObservationRings> rings;
+  std::optional<SizeClassId> scores;
+  const auto make_policy = [&](const SequenceState& sequence) -> absl::StatusOr<PolicyPtr> {
+    SLUICE_ASSIGN_OR_RETURN(
+        PolicyPtr policy, MakePolicyFor(command.policy, *sequence.model, sequence.draft_tokens));
+    SLUICE_ASSIGN_OR_RETURN(rings, RingsFor(*policy, *sequence.model, sequence.draft_tokens));
+    SLUICE_RETURN_IF_ERROR(CheckScores(*policy, sequence, /*may_begin=*/true));
+    SLUICE_ASSIGN_OR_RETURN(scores, ScoresFor(*policy, *sequence.model));
+    return policy;
   };
   return TryWhenIdle(command, attempt, make_policy, [&](SequenceState& sequence, PolicyPtr policy) {
-    sequence.policy = policy;
-    jobs_.CountSlots(sequence);
+    ChangePolicy(sequence, policy, rings, scores);
     command.done(std::move(policy));
   });
+}
+
+// Rows of another window are of no use to the policy; the next step begins anew. So are
+// scores by another rule, which are none yet.
+void Sequences::ChangePolicy(SequenceState& sequence, PolicyPtr policy,
+                             std::optional<ObservationRings> rings,
+                             std::optional<SizeClassId> scores) {
+  if (policy->needs().accumulated_score != sequence.policy->needs().accumulated_score) {
+    core_.cache.DropScores(sequence.handle);
+    if (scores.has_value()) core_.cache.KeepScores(sequence.handle, *scores);
+  }
+  const bool same = sequence.rings.has_value() == rings.has_value() &&
+                    (!rings.has_value() ||
+                     (sequence.rings->pages == rings->pages &&
+                      sequence.rings->layout.capacity == rings->layout.capacity));
+  if (!same) DropObservations(core_, sequence);
+  sequence.rings = std::move(rings);
+  sequence.policy = std::move(policy);
+  jobs_.CountSlots(sequence);
 }
 
 void Sequences::Compress(struct Compress command) {
@@ -242,6 +282,13 @@ absl::StatusOr<PolicyPtr> Sequences::CompressPolicy(const struct Compress& comma
   if (command.policy.has_value()) {
     SLUICE_ASSIGN_OR_RETURN(
         policy, MakePolicyFor(*command.policy, *sequence.model, sequence.draft_tokens));
+    SLUICE_RETURN_IF_ERROR(CheckScores(*policy, sequence, /*may_begin=*/false));
+    // Its heads may have to hold the same.
+    if (policy->needs().accumulated_score != sequence.policy->needs().accumulated_score) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "policy.preset",
+                    absl::StrCat("a sequence under ", sequence.policy->spec().preset,
+                                 " is compressed by that alone; its budget may differ"));
+    }
   }
   if (!command.budget_tokens.has_value()) return policy;
   return WithBudget(*policy, *command.budget_tokens, sequence.model->facts);
@@ -258,7 +305,7 @@ Outcome Sequences::TryCompress(const struct Compress& command,
       done(Compressed{model, end.kept_tokens, end.freed_now_bytes, end.freed_later_bytes,
                       end.report});
     };
-    if (command.dry_run) return answer(jobs_.DryRun(sequence, *policy));
+    if (command.dry_run) return jobs_.DryRun(sequence, std::move(policy), answer);
     jobs_.Request(sequence, std::move(policy), answer);
   });
 }

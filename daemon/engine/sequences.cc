@@ -11,6 +11,7 @@
 #include "daemon/base/range.h"
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/engine/scores.h"
 #include "daemon/policy/registry.h"
 
 namespace sluice {
@@ -131,6 +132,33 @@ absl::StatusOr<PolicyPtr> Sequences::MakePolicyFor(const PolicySpec& spec,
   return policy;
 }
 
+absl::StatusOr<std::optional<ObservationRings>> Sequences::RingsFor(
+    const Policy& policy, const ModelState& model, int64_t draft_tokens) const {
+  const int64_t window = policy.needs().observation_window_tokens;
+  if (window == 0) return std::optional<ObservationRings>();
+  return MakeObservationRings(core_, model, window + draft_tokens);
+}
+
+absl::StatusOr<std::optional<SizeClassId>> Sequences::ScoresFor(const Policy& policy,
+                                                                const ModelState& model) const {
+  if (!policy.needs().accumulated_score.has_value()) return std::optional<SizeClassId>();
+  SLUICE_ASSIGN_OR_RETURN(const ScorePage page, TailScorePage(core_, model));
+  return page.size_class;
+}
+
+absl::Status Sequences::CheckScores(const Policy& policy, const SequenceState& sequence,
+                                    bool may_begin) const {
+  const std::optional<AccumulatedScore>& score = policy.needs().accumulated_score;
+  if (!score.has_value() || score == sequence.policy->needs().accumulated_score ||
+      (may_begin && core_.cached(sequence).length() == 0)) {
+    return absl::OkStatus();
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "policy.preset",
+                absl::StrCat("the policy ", policy.spec().preset,
+                             " needs the attention of every query row from the sequence's first "
+                             "token on, added up by its own rule"));
+}
+
 absl::Status Sequences::CheckCreate(const CreateSequence& command) const {
   if (core_.draining) return Draining();
   if (command.draft_tokens < 0 || command.draft_tokens > kMaxDraftTokens) {
@@ -184,12 +212,16 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
   }
   SLUICE_ASSIGN_OR_RETURN(PolicyPtr policy,
                           MakePolicyFor(command.policy, *model, command.draft_tokens));
+  SLUICE_ASSIGN_OR_RETURN(std::optional<ObservationRings> rings,
+                          RingsFor(*policy, *model, command.draft_tokens));
+  SLUICE_ASSIGN_OR_RETURN(const std::optional<SizeClassId> scores, ScoresFor(*policy, *model));
   const CacheGeometry geometry{model->model->row_count(), model->model->format().page.page_size,
                                model->size_class};
   SLUICE_ASSIGN_OR_RETURN(
       const SequenceId handle,
       core_.cache.CreateSequence(geometry,
                                  TenantId{static_cast<uint32_t>(command.caller.tenant)}));
+  if (scores.has_value()) core_.cache.KeepScores(handle, *scores);
   auto state = std::make_unique<SequenceState>();
   state->handle = handle;
   state->cached = core_.cache.Find(handle);
@@ -202,6 +234,7 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
   }
   state->priority = command.priority;
   state->policy = std::move(policy);
+  state->rings = std::move(rings);
   state->draft_tokens = command.draft_tokens;
   const SequenceState& sequence = Adopt(std::move(state));
   request_ids_.Add(tenant, CreatingCall::kCreate, command.request_id,
@@ -220,6 +253,8 @@ void Sequences::Match(MatchPrefix command) {
   if (!model.ok()) return command.done(model.status());
   const auto policy = MakePolicyFor(command.policy, **model, 0);
   if (!policy.ok()) return command.done(policy.status());
+  const auto rings = RingsFor(**policy, **model, 0);
+  if (!rings.ok()) return command.done(rings.status());
   command.done(int64_t{0});
 }
 
@@ -260,6 +295,8 @@ void Sequences::Destroy(SequenceState& sequence) {
   jobs_.Cancel(sequence);
   core_.leases.Remove(sequence.id);
   core_.tables.Drop(sequence.list);
+  core_.tables.Free(sequence.ring_list);
+  core_.tables.FreeWhenPassed(sequence.score_list, core_.submitted());
   if (const auto session = core_.sessions.find(sequence.session);
       session != core_.sessions.end()) {
     --session->second->sequences;
@@ -324,9 +361,11 @@ void Sequences::Inspect(InspectSequence command) {
   inspected.info.bytes_alone = core_.cache.BytesAlone(sequence.handle);
   // What a job would do now can be told only of what none is about to change.
   if (!inspected.info.lost && sequence.step == nullptr && sequence.job == nullptr) {
-    JobEnd end = jobs_.DryRun(sequence, *sequence.policy);
-    inspected.plan = Compressed{sequence.model->model, std::move(end.kept_tokens),
-                                end.freed_now_bytes, end.freed_later_bytes, end.report};
+    const std::optional<JobEnd> end = jobs_.Foresee(sequence, *sequence.policy);
+    if (end.has_value()) {
+      inspected.plan = Compressed{sequence.model->model, end->kept_tokens, end->freed_now_bytes,
+                                  end->freed_later_bytes, end->report};
+    }
   }
   command.done(std::move(inspected));
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "daemon/engine/core.h"
@@ -39,6 +40,17 @@ class Sequences {
   absl::Status CheckCreate(const CreateSequence& command) const;
   absl::StatusOr<PolicyPtr> MakePolicyFor(const PolicySpec& spec, const ModelState& model,
                                           int64_t draft_tokens) const;
+  // What a sequence under the policy keeps; nothing: the policy has no window.
+  absl::StatusOr<std::optional<ObservationRings>> RingsFor(const Policy& policy,
+                                                           const ModelState& model,
+                                                           int64_t draft_tokens) const;
+  // The pages of its scores; nothing: the policy accumulates none.
+  absl::StatusOr<std::optional<SizeClassId>> ScoresFor(const Policy& policy,
+                                                       const ModelState& model) const;
+  // FAILED_PRECONDITION (POLICY_NEEDS): the sequence does not keep the scores that the
+  // policy accumulates, nor (`may_begin`) can it begin to.
+  absl::Status CheckScores(const Policy& policy, const SequenceState& sequence,
+                           bool may_begin) const;
   WaitList::Outcome TryFork(const ForkSequences& command, const WaitList::Attempt& attempt);
   absl::StatusOr<std::vector<SequenceState*>> CheckParents(const ForkSequences& command);
   absl::StatusOr<std::vector<uint64_t>> ForkAll(const ForkSequences& command,
@@ -56,6 +68,8 @@ class Sequences {
   WaitList::Outcome TryWhenIdle(const Command& command, const WaitList::Attempt& attempt,
                                 MakePolicy make_policy, Act act);
   WaitList::Outcome TrySet(const SetPolicy& command, const WaitList::Attempt& attempt);
+  void ChangePolicy(SequenceState& sequence, PolicyPtr policy,
+                    std::optional<ObservationRings> rings, std::optional<SizeClassId> scores);
   WaitList::Outcome TryCompress(const struct Compress& command,
                                 const WaitList::Attempt& attempt);
   absl::StatusOr<PolicyPtr> CompressPolicy(const struct Compress& command,

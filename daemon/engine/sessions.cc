@@ -64,11 +64,15 @@ void Sessions::List(ListSessions command) {
   command.done(std::move(list));
 }
 
-void Sessions::Status(GetStatus command, int64_t queued_commands) {
+void Sessions::Status(GetStatus command, int64_t queued_commands,
+                      const PressureStatus& pressure) {
   EngineStatus status;
   status.pool = core_.cache.pool_bytes();
   status.pool.total += core_.memory.workspace_bytes;
   status.pool.reserved += core_.memory.workspace_bytes;
+  status.pressure = pressure;
+  status.pressure.high_watermark_bytes += core_.memory.workspace_bytes;
+  status.pressure.low_watermark_bytes += core_.memory.workspace_bytes;
   status.table_bytes = core_.tables.size_bytes();
   status.table_used_bytes = core_.tables.used_bytes();
   status.models = static_cast<int64_t>(core_.models.size());

@@ -21,7 +21,7 @@ class Sessions {
   void Open(OpenSession command);
   void Close(CloseSession command);
   void List(ListSessions command);
-  void Status(GetStatus command, int64_t queued_commands);
+  void Status(GetStatus command, int64_t queued_commands, const PressureStatus& pressure);
   void Drain(struct Drain command);
 
   // Undoes steps and frees sequences whose time is over. True if there were any.

@@ -72,6 +72,9 @@ struct SequenceState {
   int64_t observed_from = 0;
   int64_t observed_to = 0;
   int64_t observed_end = 0;
+  TableRange score_list;  // in the tables, as ViewEntry has it, where it keeps scores
+  TableRange ring_list;  // in the tables, as ViewEntry has it
+  bool ring_list_written = false;  // it names the rings that there are
 };
 
 // An entry of an open step.
@@ -90,6 +93,11 @@ struct StepState {
   StepView view;
   TableRange view_range;
   std::vector<int64_t> row_slots;  // [entries] of the fullest row
+  std::vector<MassRule> mass_rules;  // by which entries' scores add up, each once
+  std::vector<int32_t> entry_rules;  // [entries] in mass_rules; -1: it keeps no scores
+  int64_t scored_tokens = 0;         // scores may have changed of entries that begin before it
+  int64_t observed_rows = 0;       // query rows a layer that go into rings
+  int32_t observed_layers = 0;     // of an append_only step: that brought them
   // [layers] what an attend over all tokens is cut into, at Model::first_alike of
   // its layer; empty: not needed yet.
   std::vector<std::vector<Piece>> pieces;

@@ -2,9 +2,13 @@
 
 // How a step goes on and ends: its calls in order, closing, undoing.
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "daemon/base/check.h"
 #include "daemon/base/reason.h"
+#include "daemon/engine/calls.h"
 #include "daemon/engine/steps.h"
 
 namespace sluice {
@@ -73,9 +77,20 @@ void Steps::Close(StepState& step) {
   core_.totals.tokens += step.view.total_tokens;
   for (OpenEntry& entry : step.entries) {
     core_.cache.CloseStep(entry.sequence->handle);
+    CountObservedRows(step, entry);
     CountClosed(entry);
   }
   Release(step);
+}
+
+// Where the daemon attended it has every row, else the last ones that were brought.
+void Steps::CountObservedRows(const StepState& step, const OpenEntry& entry) {
+  SequenceState& sequence = *entry.sequence;
+  if (!KeepsObservations(sequence, entry.request.phase)) return;
+  if (step.append_only && step.observed_layers < sequence.rings->pages.count) return;
+  const int64_t end = entry.base_length + entry.request.token_count;
+  const int64_t last = std::min(entry.request.token_count, ObservationQueriesOf(entry));
+  CountObserved(sequence, step.append_only ? end - last : entry.base_length, end);
 }
 
 void Steps::CountClosed(OpenEntry& entry) {
@@ -89,19 +104,31 @@ void Steps::CountClosed(OpenEntry& entry) {
   }
   // With drafts the triggers come after the next step's rollback.
   if (sequence.draft_tokens == 0 && !sequence.free_when_idle) jobs_.LookAtTriggers(sequence);
+  if (entry.request.phase == Phase::kDecode) DropSpentObservations(core_, sequence);
+}
+
+// Whether an attend of the step changed scores of the entry, which cannot be undone.
+bool Steps::MayHaveScored(const StepState& step, size_t entry) {
+  return step.entry_rules[entry] >= 0 &&
+         step.view.entries[entry].first_token < step.scored_tokens;
 }
 
 void Steps::FinishUndo(StepState& step) {
   ++core_.totals.undone_steps;
-  for (const OpenEntry& entry : step.entries) {
-    SequenceState& sequence = *entry.sequence;
+  std::vector<uint64_t> lost;
+  for (size_t i = 0; i < step.entries.size(); ++i) {
+    SequenceState& sequence = *step.entries[i].sequence;
     core_.cache.UndoStep(sequence.handle);
+    if (MayHaveScored(step, i)) {
+      SLUICE_CHECK(core_.cache.MarkLost(sequence.handle).ok()) << "sequence " << sequence.id;
+      lost.push_back(sequence.id);
+    }
     const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
     core_.tables.AssignFrom(sequence.list, blocks, static_cast<int64_t>(blocks.size()));
   }
   const auto answers = std::exchange(step.undo_answers, {});
   Release(step);
-  for (const auto& answer : answers) answer(std::vector<uint64_t>());
+  for (const auto& answer : answers) answer(lost);
 }
 
 void Steps::Release(StepState& step) {

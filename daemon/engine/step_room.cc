@@ -20,7 +20,7 @@ using Outcome = WaitList::Outcome;
 bool CancelsARead(const SequenceState& sequence, int64_t length) {
   const Job* const job = sequence.job;
   return job != nullptr && job->stage == Job::Stage::kRunning &&
-         length < job->facts.snapshot_tokens;
+         length < job->read_tokens();
 }
 
 }  // namespace
@@ -32,8 +32,12 @@ std::vector<StepEntryRequest> Steps::RequestsOf(const BeginStep& command,
   requests.reserve(chosen.size());
   for (const size_t index : chosen) {
     const StepEntry& entry = command.entries[index];
-    requests.push_back({sequences[index]->handle, entry.base_length,
-                        static_cast<int32_t>(entry.token_count)});
+    const SequenceState& sequence = *sequences[index];
+    requests.push_back({sequence.handle, entry.base_length,
+                        static_cast<int32_t>(entry.token_count), {}});
+    if (KeepsObservations(sequence, entry.phase)) {
+      requests.back().observations = sequence.rings->pages;
+    }
   }
   return requests;
 }

@@ -10,6 +10,7 @@
 #include "daemon/base/reason.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/calls.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -285,7 +286,7 @@ void Steps::EndJobAbove(SequenceState& sequence, int64_t length) {
   Job* const job = sequence.job;
   if (job == nullptr) return;
   job->length_limit.reset();
-  if (job->stage == Job::Stage::kQueued || length >= job->facts.snapshot_tokens) return;
+  if (job->stage == Job::Stage::kQueued || length >= job->read_tokens()) return;
   job->length_limit = length;  // its end looks at the triggers as if they were gone already
   jobs_.Cancel(sequence);
   if (sequence.job != nullptr) sequence.job->length_limit.reset();
@@ -296,6 +297,7 @@ void Steps::CountRollback(SequenceState& sequence, int64_t old_length) {
   if (length == old_length) return;
   sequence.decoded_tokens -= std::min(sequence.decoded_tokens, old_length - length);
   sequence.shared_tokens = std::min(sequence.shared_tokens, length);
+  CutObserved(sequence, length);
   core_.waiting.Changed();
 }
 
@@ -379,6 +381,12 @@ absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>
       ++blocks;
     }
     listed = listed && core_.tables.Reserve(sequence.list, kept + added);
+    if (KeepsObservations(sequence, entry.phase)) {
+      listed = listed && ReserveRingList(core_, sequence);
+    }
+    if (state.scores().has_value()) {
+      listed = listed && ReserveScoreList(core_, sequence, kept + added);
+    }
     step.entries.push_back({&sequence, entry, entry.base_length});
   }
   auto ranges = core_.tables.AllocateBlocks(blocks, step.model->model->row_count());
@@ -424,6 +432,10 @@ void Steps::ApplyGrant(const StepGrant& grant, std::vector<TableRange> ranges, S
     core_.tables.AssignFrom(sequence.list, blocks,
                             static_cast<int64_t>(blocks.size()) - changed);
     if (granted.copy.has_value()) SubmitCopy(*granted.copy, sequence.model->format);
+    if (KeepsObservations(sequence, step.entries[i].request.phase)) {
+      OpenRings(core_, sequence, granted);
+    }
+    if (core_.cached(sequence).scores().has_value()) OpenScores(core_, sequence, granted);
   }
   WriteView(step);
 }
@@ -449,6 +461,12 @@ void Steps::WriteView(StepState& step) {
     entry.token_count = static_cast<int32_t>(open.request.token_count);
     entry.first_token = first_token;
     first_token += entry.token_count;
+    if (KeepsObservations(*open.sequence, open.request.phase)) {
+      entry.observation_list_offset = open.sequence->ring_list.offset;
+      entry.observation_capacity = open.sequence->rings->layout.capacity;
+      step.observed_rows += std::min(entry.token_count, entry.observation_capacity);
+    }
+    AddMassRule(core_, *open.sequence, step);
     entries[i] = entry;
     step.row_slots.push_back(core_.RowSlotsOf(entry, *open.sequence));
   }

@@ -115,7 +115,9 @@ class Steps {
                         int64_t missing_bytes) const;
   void StartNextCall(StepState& step);
   void Close(StepState& step);
+  static void CountObservedRows(const StepState& step, const OpenEntry& entry);
   void CountClosed(OpenEntry& entry);
+  static bool MayHaveScored(const StepState& step, size_t entry);
   void FinishUndo(StepState& step);
   void Release(StepState& step);
 

@@ -32,6 +32,10 @@ void Tables::Free(TableRange range) {
   if (range.offset != kNoOffset) allocator_.Free(range.offset, range.bytes);
 }
 
+void Tables::FreeWhenPassed(TableRange range, const LaneTickets& newest) {
+  if (range.offset != kNoOffset) retired_.Push(range, newest);
+}
+
 std::optional<std::vector<TableRange>> Tables::AllocateBlocks(int64_t count, int64_t row_count) {
   std::vector<TableRange> ranges;
   ranges.reserve(static_cast<size_t>(count));
@@ -53,7 +57,7 @@ void Tables::SetBlock(BlockId block, TableRange range, std::span<const PageId> p
 }
 
 void Tables::DropBlock(BlockId block, const LaneTickets& newest) {
-  SLUICE_CHECK(block.value < blocks_.size()) << "block " << block.value;
+  if (block.value >= blocks_.size() || blocks_[block.value].bytes == 0) return;
   retired_.Push(blocks_[block.value], newest);
   blocks_[block.value] = {};
 }

@@ -42,6 +42,8 @@ class Tables {
 
   std::optional<TableRange> Allocate(int64_t bytes);
   void Free(TableRange range);
+  // The same once every lane has passed `newest`: a job that was cancelled may read it.
+  void FreeWhenPassed(TableRange range, const LaneTickets& newest);
   void* At(TableRange range) { return base_ + range.offset; }
 
   // Ranges for `count` blocks of `row_count` pages, or nothing at all.
@@ -49,7 +51,7 @@ class Tables {
   void SetBlock(BlockId block, TableRange range, std::span<const PageId> pages);
   // Its id may be set again at once; its words stay until the lanes have passed
   // `newest`, the last operation submitted to each: a job that was cancelled may
-  // still read them.
+  // still read them. Blocks that were never set, of observation rows, have none.
   void DropBlock(BlockId block, const LaneTickets& newest);
 
   // False, with the list as it was, if the segment is full.

@@ -36,6 +36,10 @@ std::vector<absl::string_view> ParametersOf(const PolicySpec& spec) {
   if (spec.r_max) names.push_back("r_max");
   if (spec.update_every_layers) names.push_back("update_every_layers");
   if (spec.arithmetic) names.push_back("arithmetic");
+  if (spec.heavy_tokens) names.push_back("heavy_tokens");
+  if (spec.decay) names.push_back("decay");
+  if (spec.squared) names.push_back("squared");
+  if (spec.normalise) names.push_back("normalise");
   if (spec.triggers) names.push_back("triggers");
   if (spec.visible) names.push_back("visible");
   if (spec.shared_prefix) names.push_back("shared_prefix");
@@ -43,11 +47,6 @@ std::vector<absl::string_view> ParametersOf(const PolicySpec& spec) {
 }
 
 absl::Status CheckTriggers(const TriggerSpec& triggers) {
-  if (triggers.pressure) {
-    return Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion,
-                  absl::StrCat(kPrefix, "triggers.pressure"),
-                  "this version does not compress by itself when memory is short");
-  }
   if (triggers.once && !triggers.prefill_end) {
     return RefuseParameter("triggers.once", "means the first end of prefill; needs prefill_end");
   }

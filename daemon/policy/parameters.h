@@ -46,7 +46,7 @@ absl::StatusOr<std::vector<int32_t>> CheckSkipLayers(std::vector<int32_t> layers
 
 // What `given` asks for, or `defaults` if absent; with `every` its hysteresis is
 // resolved to `default_hysteresis`. If that is absent the policy takes none, and
-// giving one is an error. NOT_IN_VERSION: the trigger `pressure`.
+// giving one is an error.
 absl::StatusOr<TriggerSpec> ResolveTriggers(const std::optional<TriggerSpec>& given,
                                             const TriggerSpec& defaults,
                                             std::optional<int64_t> default_hysteresis);

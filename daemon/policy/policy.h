@@ -11,9 +11,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
+#include "daemon/policy/accumulated_score.h"
 #include "daemon/policy/budget.h"
 #include "daemon/policy/facts.h"
 #include "daemon/policy/policy_spec.h"
@@ -36,6 +38,8 @@ struct PolicyNeeds {
   bool rope_table = false;
   bool allows_rollback = true;  // above the floor; without it drafts are refused too
   bool adopts_prefix = true;    // a sequence may start from a known prefix
+  // What each slot gathers, from the sequence's first token on; with q_of_every_row.
+  std::optional<AccumulatedScore> accumulated_score = std::nullopt;
 };
 
 // Immutable and pure: the same facts give the same answer. Thread-safe.
@@ -56,6 +60,10 @@ class Policy {
 
   // The recent window: the newest tokens that every job leaves alone.
   int64_t recent_tokens() const { return recent_tokens_; }
+
+  // What no budget goes below: the tokens of a row that always stay, beside a shared
+  // prefix that is to be kept.
+  virtual int64_t protected_tokens() const { return recent_tokens_; }
 
   // The snapshot of a job on a sequence of `length_tokens`: all but its hot
   // tail, which is the recent window or, if more, the tokens that one step

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/policy/accumulated_score.h"
 #include "daemon/policy/window_score.h"
 
 namespace sluice {
@@ -76,6 +77,10 @@ struct PolicySpec {
   std::optional<double> r_max = {};
   std::optional<int64_t> update_every_layers = {};
   std::optional<LayerArithmetic> arithmetic = {};
+  std::optional<int64_t> heavy_tokens = {};
+  std::optional<double> decay = {};
+  std::optional<bool> squared = {};
+  std::optional<ScoreNormalise> normalise = {};
   std::optional<TriggerSpec> triggers = {};
   std::optional<Visible> visible = {};
   std::optional<SharedPrefix> shared_prefix = {};

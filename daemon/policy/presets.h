@@ -70,4 +70,23 @@ absl::StatusOr<PolicySpec> AdaKvWithBudget(const PolicySpec& spec, int64_t budge
 absl::StatusOr<PolicyPtr> MakeDynamicKv(const PolicySpec& spec, const ModelFacts& model);
 absl::StatusOr<PolicySpec> DynamicKvWithBudget(const PolicySpec& spec, int64_t budget_tokens);
 
+// The next two score by the attention that every query row pays, as it comes; so each
+// row goes through the daemon's attend, nothing is rolled back and no prefix adopted.
+// Triggers by default: prefill_end and every 32 tokens; every token, without
+// hysteresis, is the paper. Refused where a layer reads another's cache.
+
+// The `heavy_tokens` that have gathered the most attention so far, and the newest
+// `recent_tokens` (H2O; related methods, section 2). Default: 256 of each; another
+// budget is split in the same proportion. `group_reduce`: mean (default) or sum;
+// `squared` sums p^2; with `decay` below 1 (default 1) what came earlier counts less;
+// `normalise` mean divides by the query rows that saw the slot.
+absl::StatusOr<PolicyPtr> MakeH2o(const PolicySpec& spec, const ModelFacts& model);
+absl::StatusOr<PolicySpec> H2oWithBudget(const PolicySpec& spec, int64_t budget_tokens);
+
+// The `budget_tokens` (default 512) that the newest query attends to most, by the mean
+// over all query heads of a layer: its heads hold the same tokens (TOVA; section 5).
+// The newest may go at once, unless `protect_last_tokens` (default 0) keeps it.
+absl::StatusOr<PolicyPtr> MakeTova(const PolicySpec& spec, const ModelFacts& model);
+absl::StatusOr<PolicySpec> TovaWithBudget(const PolicySpec& spec, int64_t budget_tokens);
+
 }  // namespace sluice

@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "daemon/policy/accumulated_score.h"
 #include "daemon/policy/window_score.h"
 
 namespace sluice {
@@ -17,6 +18,7 @@ enum class Scorer : uint8_t {
   kNone,     // nothing is computed: protected slots, then the lowest positions
   kKeyNorm,  // minus the L2 norm of the key (L2-norm eviction, section 3)
   kWindow,   // the attention of the last query rows, as JobRecipe::window_score says
+  kAccumulated,  // of all query rows so far, as PolicyNeeds::accumulated_score says
 };
 
 // The slots of `row_count` rows below the snapshot compete for `k` places.
@@ -42,6 +44,7 @@ enum class SegmentCombine : uint8_t {
 struct JobRecipe {
   Scorer scorer = Scorer::kNone;
   WindowScore window_score;  // of kWindow
+  ScoreNormalise normalise = ScoreNormalise::kNone;  // of kAccumulated
   // Counts wanted first: how many slots of each row are among a segment's best k.
   // May overlap. Not empty: `segments` is empty, and the fields below are for this
   // selection.

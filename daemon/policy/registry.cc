@@ -20,12 +20,18 @@ struct Preset {
   absl::StatusOr<PolicySpec> (*with_budget)(const PolicySpec& spec, int64_t budget_tokens);
 };
 
-constexpr size_t kPresetCount = 3;
+constexpr size_t kPresetCount = 9;
 
 constexpr std::array<PresetInfo, kPresetCount> kInfos = {{
     {"full", "keeps every token"},
     {"sink_window", "keeps the first tokens and the newest, at their true positions"},
     {"l2norm", "keeps the tokens whose keys have the lowest L2 norm"},
+    {"snapkv", "keeps the newest tokens and those that they attend to most"},
+    {"pyramidkv", "as snapkv, from layer to layer fewer"},
+    {"adakv", "as snapkv, the heads of a layer sharing its budget by what is attended to"},
+    {"dynamickv", "as snapkv, the layers sharing the budget by what is attended to"},
+    {"h2o", "keeps the newest tokens and those that gathered the most attention so far"},
+    {"tova", "keeps the tokens that the newest one attends to most, a layer's heads the same"},
 }};
 
 // In the order of kInfos.
@@ -33,6 +39,12 @@ constexpr std::array<Preset, kPresetCount> kPresets = {{
     {MakeFull, FullWithBudget},
     {MakeSinkWindow, SinkWindowWithBudget},
     {MakeL2Norm, L2NormWithBudget},
+    {MakeSnapKv, SnapKvWithBudget},
+    {MakePyramidKv, PyramidKvWithBudget},
+    {MakeAdaKv, AdaKvWithBudget},
+    {MakeDynamicKv, DynamicKvWithBudget},
+    {MakeH2o, H2oWithBudget},
+    {MakeTova, TovaWithBudget},
 }};
 
 const Preset* FindPreset(absl::string_view name) {

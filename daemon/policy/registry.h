@@ -26,7 +26,7 @@ std::span<const PresetInfo> Presets();
 // FIELD_INVALID (INVALID_ARGUMENT), with the field as in a request
 // (`policy.preset`, `policy.parameters.sink_tokens`): an unknown preset; a
 // parameter that the preset does not have, is out of range, or makes no sense
-// beside another. NOT_IN_VERSION: the trigger `pressure`.
+// beside another.
 // REQUIRES: `model` describes a registered model.
 absl::StatusOr<PolicyPtr> MakePolicy(const PolicySpec& spec, const ModelFacts& model);
 

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/policy/accumulated_parameters.h"
+
 namespace sluice {
 namespace {
 
-PolicyNeeds NeedsOf(const RowBudgetPolicy::Roles& roles) {
+PolicyNeeds NeedsOfRoles(const RowBudgetPolicy::Roles& roles) {
+  if (roles.scorer == Scorer::kAccumulated) return NeedsOf(roles.accumulated_score);
   PolicyNeeds needs;
   if (roles.scorer == Scorer::kWindow) {
     needs.observation_window_tokens = roles.window_score.window_tokens;
@@ -18,18 +21,11 @@ PolicyNeeds NeedsOf(const RowBudgetPolicy::Roles& roles) {
 }  // namespace
 
 RowBudgetPolicy::RowBudgetPolicy(PolicySpec spec, Roles roles, const ModelFacts& model)
-    : Policy(std::move(spec), NeedsOf(roles), roles.retention.last_tokens),
+    : Policy(std::move(spec), NeedsOfRoles(roles), roles.retention.last_tokens),
       roles_(std::move(roles)),
       rows_(model),
-      skipped_(rows_.row_count()) {
-  if (!this->spec().skip_layers) return;
-  for (const int32_t index : *this->spec().skip_layers) {
-    const LayerFacts& layer = model.layers[static_cast<size_t>(index)];
-    for (int32_t head = 0; head < layer.kv_heads; ++head) {
-      skipped_[static_cast<size_t>(layer.first_row + head)] = true;
-    }
-  }
-}
+      skipped_(RowsOfLayers(
+          model, this->spec().skip_layers.value_or(std::vector<int32_t>{}))) {}
 
 int64_t RowBudgetPolicy::MostSlots(std::span<const RowFacts> rows) const {
   rows_.Check(rows);
@@ -49,6 +45,7 @@ JobRecipe RowBudgetPolicy::Plan(const JobFacts& facts) const {
   JobRecipe recipe;
   recipe.scorer = roles_.scorer;
   recipe.window_score = roles_.window_score;
+  recipe.normalise = roles_.normalise;
   recipe.evicts_nothing = true;
   recipe.segments.reserve(rows_.row_count());
   const SharedPrefix shared_prefix = spec().shared_prefix.value_or(SharedPrefix::kCompress);

@@ -18,6 +18,8 @@ class RowBudgetPolicy final : public Policy {
   struct Roles {
     Scorer scorer = Scorer::kNone;
     WindowScore window_score;  // of Scorer::kWindow
+    AccumulatedScore accumulated_score;  // of Scorer::kAccumulated, and how it is compared
+    ScoreNormalise normalise = ScoreNormalise::kNone;
     std::unique_ptr<const sluice::Budget> budget;
     TopKRetention retention;
   };
@@ -26,6 +28,9 @@ class RowBudgetPolicy final : public Policy {
   RowBudgetPolicy(PolicySpec spec, Roles roles, const ModelFacts& model);
 
   Scorer scorer() const override { return roles_.scorer; }
+  int64_t protected_tokens() const override {
+    return roles_.retention.first_tokens + roles_.retention.last_tokens;
+  }
   int64_t MostSlots(std::span<const RowFacts> rows) const override;
   bool Acts(Trigger trigger, const SequenceFacts& facts) const override;
   JobRecipe Plan(const JobFacts& facts) const override;

@@ -53,4 +53,15 @@ std::vector<RowState> RowTable::StatesOf(const JobFacts& facts,
   return states;
 }
 
+std::vector<bool> RowsOfLayers(const ModelFacts& model, std::span<const int32_t> layers) {
+  std::vector<bool> of_layers(RowTable(model).row_count());
+  for (const int32_t index : layers) {
+    const LayerFacts& layer = model.layers[static_cast<size_t>(index)];
+    for (int32_t head = 0; head < layer.kv_heads; ++head) {
+      of_layers[static_cast<size_t>(layer.first_row + head)] = true;
+    }
+  }
+  return of_layers;
+}
+
 }  // namespace sluice

@@ -47,4 +47,8 @@ class RowTable {
   std::vector<int64_t> windows_;   // [rows], in tokens; 0: none
 };
 
+// [rows of the model] whether a row is of one of `layers`. REQUIRES: they are layers of
+// `model`.
+std::vector<bool> RowsOfLayers(const ModelFacts& model, std::span<const int32_t> layers);
+
 }  // namespace sluice

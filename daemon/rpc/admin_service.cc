@@ -63,17 +63,16 @@ class AdminService final : public v1::Admin::CallbackService {
     });
   }
 
-  // Only blocks that a prefix index keeps can be cached, and nothing indexes
-  // prefixes yet: there is nothing to free.
   Reactor* Reclaim(Context* context, const v1::ReclaimRequest* request,
                    v1::ReclaimResponse* response) override {
     return StartCall(service_, context, Method::kReclaim,
                      [&](UnaryCall* call) -> absl::Status {
       SLUICE_RETURN_IF_ERROR(CheckAdmin());
       SLUICE_RETURN_IF_ERROR(Validate(*request));
-      response->set_freed_bytes(0);
-      call->Complete(absl::OkStatus());
-      return absl::OkStatus();
+      return PostFor(service_, call, ToCommand(*request), [this, response](auto&& cuts) {
+        FillResponse(std::move(cuts), service_, response);
+        return absl::OkStatus();
+      });
     });
   }
 

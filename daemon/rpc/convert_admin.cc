@@ -36,6 +36,12 @@ void FromSequence(const SequenceInfo& info, const ServiceContext& service,
   to->set_lost(info.lost);
 }
 
+void FromPressure(const PressureStatus& pressure, v1::PoolStatus* to) {
+  to->set_high_watermark_bytes(pressure.high_watermark_bytes);
+  to->set_low_watermark_bytes(pressure.low_watermark_bytes);
+  to->set_under_pressure(pressure.active);
+}
+
 void FromPool(const PoolBytes& pool, v1::PoolStatus* to) {
   to->set_total_bytes(pool.total);
   to->set_free_bytes(pool.free);
@@ -111,6 +117,31 @@ void FillResponse(std::vector<SessionInfo>&& sessions, const PageRequest& page,
   }
 }
 
+ReclaimMemory ToCommand(const v1::ReclaimRequest& request) {
+  ReclaimMemory command;
+  command.target_bytes = request.target_bytes();
+  command.dry_run = request.dry_run();
+  return command;
+}
+
+// Only blocks that a prefix index keeps can be cached, and nothing indexes prefixes:
+// freed_bytes stays 0.
+void FillResponse(std::vector<BudgetCut>&& cuts, const ServiceContext& service,
+                  v1::ReclaimResponse* response) {
+  int64_t expected_bytes = 0;
+  for (const BudgetCut& cut : cuts) {
+    v1::ReclaimResponse::BudgetCut* to = response->add_cuts();
+    to->set_sequence_id(cut.sequence);
+    to->set_tenant(TenantName(service, cut.tenant));
+    to->set_priority(cut.priority);
+    to->set_preset(cut.preset);
+    to->set_budget_tokens(cut.budget_tokens);
+    to->set_expected_bytes(cut.freed_bytes);
+    expected_bytes += cut.freed_bytes;
+  }
+  response->set_expected_bytes(expected_bytes);
+}
+
 void FillResponse(EngineStatus&& status, const ServiceContext& service,
                   v1::GetStatusResponse* response) {
   response->set_version(service.capabilities.version());
@@ -125,6 +156,7 @@ void FillResponse(EngineStatus&& status, const ServiceContext& service,
   response->set_backend(service.capabilities.backend());
   response->set_arithmetic(service.capabilities.arithmetic());
   FromPool(status.pool, response->mutable_pool());
+  FromPressure(status.pressure, response->mutable_pool());
   response->set_model_count(status.models);
   response->set_session_count(status.sessions);
   response->set_sequence_count(status.sequences);

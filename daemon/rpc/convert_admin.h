@@ -22,6 +22,10 @@ void FillResponse(std::vector<SessionInfo>&& sessions, const PageRequest& page,
                   std::optional<int32_t> tenant, const ServiceContext& service,
                   v1::ListClientsResponse* response);
 
+ReclaimMemory ToCommand(const v1::ReclaimRequest& request);
+void FillResponse(std::vector<BudgetCut>&& cuts, const ServiceContext& service,
+                  v1::ReclaimResponse* response);
+
 void FillResponse(EngineStatus&& status, const ServiceContext& service,
                   v1::GetStatusResponse* response);
 

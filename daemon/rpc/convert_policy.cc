@@ -59,6 +59,7 @@ void FromSpec(const PolicySpec& spec, v1::Parameters* to) {
   if (spec.protect_first_tokens) to->set_protect_first_tokens(*spec.protect_first_tokens);
   if (spec.protect_last_tokens) to->set_protect_last_tokens(*spec.protect_last_tokens);
   FromWindowSpec(spec, to);
+  FromAccumulatedSpec(spec, to);
   if (spec.triggers) FromTriggers(*spec.triggers, to->mutable_triggers());
   if (spec.visible) {
     to->set_visible(*spec.visible == Visible::kWhenDue ? v1::VISIBLE_WHEN_DUE
@@ -122,6 +123,7 @@ PolicySpec ToPolicySpec(const v1::Policy& policy) {
       Optional(from.has_protect_first_tokens(), from.protect_first_tokens());
   spec.protect_last_tokens = Optional(from.has_protect_last_tokens(), from.protect_last_tokens());
   ToWindowSpec(from, spec);
+  ToAccumulatedSpec(from, spec);
   if (from.has_ratio()) spec.ratio = ToRatio(from.ratio());
   if (from.has_skip_layers()) {
     const auto& layers = from.skip_layers().layers();

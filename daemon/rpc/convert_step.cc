@@ -64,6 +64,9 @@ Append ToCommand(const v1::AppendRequest& request, const Caller& caller) {
     command.layers.push_back({.layer = layer.layer(),
                               .k = ToTensorRef(layer.k()),
                               .v = ToTensorRef(layer.v())});
+    if (layer.has_observation_queries()) {
+      command.layers.back().observation_queries = ToTensorRef(layer.observation_queries());
+    }
   }
   command.first_token = request.first_token();
   return command;

@@ -21,6 +21,8 @@ static_assert(WireNumber(HeadBudget::kOfficial) == v1::HEAD_BUDGET_OFFICIAL &&
               WireNumber(HeadBudget::kSafeguard) == v1::HEAD_BUDGET_SAFEGUARD);
 static_assert(WireNumber(LayerArithmetic::kReference) == v1::LAYER_ARITHMETIC_REFERENCE &&
               WireNumber(LayerArithmetic::kExact) == v1::LAYER_ARITHMETIC_EXACT);
+static_assert(WireNumber(ScoreNormalise::kNone) == v1::SCORE_NORMALISE_NONE &&
+              WireNumber(ScoreNormalise::kMean) == v1::SCORE_NORMALISE_MEAN);
 
 template <class T>
 std::optional<T> FromWireNumber(int number) {
@@ -48,6 +50,22 @@ void ToWindowSpec(const v1::Parameters& from, PolicySpec& spec) {
   spec.update_every_layers =
       Optional<int64_t>(from.has_update_every_layers(), from.update_every_layers());
   spec.arithmetic = FromWireNumber<LayerArithmetic>(from.arithmetic());
+}
+
+void ToAccumulatedSpec(const v1::Parameters& from, PolicySpec& spec) {
+  spec.heavy_tokens = Optional<int64_t>(from.has_heavy_tokens(), from.heavy_tokens());
+  spec.decay = Optional<double>(from.has_decay(), from.decay());
+  spec.squared = Optional<bool>(from.has_squared(), from.squared());
+  spec.normalise = FromWireNumber<ScoreNormalise>(from.normalise());
+}
+
+void FromAccumulatedSpec(const PolicySpec& spec, v1::Parameters* to) {
+  if (spec.heavy_tokens) to->set_heavy_tokens(*spec.heavy_tokens);
+  if (spec.decay) to->set_decay(*spec.decay);
+  if (spec.squared) to->set_squared(*spec.squared);
+  if (spec.normalise) {
+    to->set_normalise(static_cast<v1::ScoreNormalise>(WireNumber(*spec.normalise)));
+  }
 }
 
 void FromWindowSpec(const PolicySpec& spec, v1::Parameters* to) {

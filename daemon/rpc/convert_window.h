@@ -10,4 +10,8 @@ namespace sluice {
 void ToWindowSpec(const v1::Parameters& from, PolicySpec& spec);
 void FromWindowSpec(const PolicySpec& spec, v1::Parameters* to);
 
+// Those of the presets that score by accumulated attention alone.
+void ToAccumulatedSpec(const v1::Parameters& from, PolicySpec& spec);
+void FromAccumulatedSpec(const PolicySpec& spec, v1::Parameters* to);
+
 }  // namespace sluice

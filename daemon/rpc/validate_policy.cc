@@ -47,7 +47,7 @@ absl::Status CheckTriggers(const FieldPath& path, const v1::Triggers& triggers) 
                      absl::StrCat("must be at least 1, got ", triggers.every().tokens()));
 }
 
-absl::Status CheckWindowParameters(const FieldPath& path, const v1::Parameters& parameters) {
+absl::Status CheckScoreParameters(const FieldPath& path, const v1::Parameters& parameters) {
   SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "pool"), parameters.pool(),
                                    v1::ScorePool_IsValid(parameters.pool()), /*required=*/false));
   SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "group_reduce"), parameters.group_reduce(),
@@ -56,8 +56,11 @@ absl::Status CheckWindowParameters(const FieldPath& path, const v1::Parameters& 
   SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "head_budget"), parameters.head_budget(),
                                    v1::HeadBudget_IsValid(parameters.head_budget()),
                                    /*required=*/false));
-  return CheckEnum(FieldPath(path, "arithmetic"), parameters.arithmetic(),
-                   v1::LayerArithmetic_IsValid(parameters.arithmetic()), /*required=*/false);
+  SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "arithmetic"), parameters.arithmetic(),
+                                   v1::LayerArithmetic_IsValid(parameters.arithmetic()),
+                                   /*required=*/false));
+  return CheckEnum(FieldPath(path, "normalise"), parameters.normalise(),
+                   v1::ScoreNormalise_IsValid(parameters.normalise()), /*required=*/false);
 }
 
 absl::Status CheckParameters(const FieldPath& path, const v1::Parameters& parameters) {
@@ -66,7 +69,7 @@ absl::Status CheckParameters(const FieldPath& path, const v1::Parameters& parame
   }
   SLUICE_RETURN_IF_ERROR(
       CheckLayerSet(FieldPath(path, "skip_layers"), parameters.skip_layers()));
-  SLUICE_RETURN_IF_ERROR(CheckWindowParameters(path, parameters));
+  SLUICE_RETURN_IF_ERROR(CheckScoreParameters(path, parameters));
   SLUICE_RETURN_IF_ERROR(CheckTriggers(FieldPath(path, "triggers"), parameters.triggers()));
   SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "visible"), parameters.visible(),
                                    v1::Visible_IsValid(parameters.visible()),

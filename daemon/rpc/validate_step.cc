@@ -65,11 +65,9 @@ absl::Status CheckAppendLayer(const FieldPath& path, const v1::AppendLayer& laye
   if (!layer.has_v()) return Missing(FieldPath(path, "v"));
   SLUICE_RETURN_IF_ERROR(tensors.Check(FieldPath(path, "k"), layer.k()));
   SLUICE_RETURN_IF_ERROR(tensors.Check(FieldPath(path, "v"), layer.v()));
-  if (layer.has_observation_queries()) {
-    return NotInVersion(FieldPath(path, "observation_queries"),
-                        "no policy of this version has an observation window");
-  }
-  return absl::OkStatus();
+  if (!layer.has_observation_queries()) return absl::OkStatus();
+  return tensors.CheckAlone(FieldPath(path, "observation_queries"),
+                            layer.observation_queries());
 }
 
 absl::Status CheckAppendTarget(const v1::AppendRequest& request, const RequestRules& rules) {

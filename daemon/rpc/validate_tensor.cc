@@ -24,6 +24,17 @@ int64_t ElementBytes(v1::Dtype dtype) { return dtype == v1::DTYPE_FP32 ? 4 : 2; 
 }  // namespace
 
 absl::Status TensorChecker::Check(const FieldPath& path, const v1::Tensor& tensor) {
+  SLUICE_RETURN_IF_ERROR(CheckAlone(path, tensor));
+  if (rows_ != 0 && tensor.shape(0) != rows_) {
+    return RefuseField(FieldPath(path, "shape").ToString(),
+                       absl::StrCat("must have ", rows_, " rows as the tensors before, got ",
+                                    ShapeText(tensor)));
+  }
+  rows_ = tensor.shape(0);
+  return absl::OkStatus();
+}
+
+absl::Status TensorChecker::CheckAlone(const FieldPath& path, const v1::Tensor& tensor) {
   SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "dtype"), tensor.dtype(),
                                    v1::Dtype_IsValid(tensor.dtype()), /*required=*/true));
   if (tensor.data_case() == v1::Tensor::kSlice) {
@@ -45,12 +56,6 @@ absl::Status TensorChecker::CheckShape(const FieldPath& path, const v1::Tensor& 
                          absl::StrCat("dimensions must be at least 1, got ", ShapeText(tensor)));
     }
   }
-  if (rows_ != 0 && tensor.shape(0) != rows_) {
-    return RefuseField(path.ToString(), absl::StrCat("must have ", rows_,
-                                                     " rows as the tensors before, got ",
-                                                     ShapeText(tensor)));
-  }
-  rows_ = tensor.shape(0);
   return absl::OkStatus();
 }
 

@@ -19,9 +19,12 @@ class TensorChecker {
 
   // A tensor `[rows, heads, dim]`, all at least 1, with as many bytes as shape
   // and dtype say. FIELD_INVALID otherwise, naming `path` or a field of it;
-  // NOT_IN_VERSION for a slice of an arena. Every tensor of a request has the
-  // rows of the first.
+  // NOT_IN_VERSION for a slice of an arena. Every tensor that is checked so has
+  // the rows of the first.
   absl::Status Check(const FieldPath& path, const v1::Tensor& tensor);
+
+  // The same for a tensor with rows of its own.
+  absl::Status CheckAlone(const FieldPath& path, const v1::Tensor& tensor);
 
  private:
   absl::Status CheckShape(const FieldPath& path, const v1::Tensor& tensor);

@@ -21,6 +21,8 @@ void FillPool(config::v1::Pool& pool) {
   if (!pool.has_job_reserve_bytes()) {
     pool.set_job_reserve_bytes(std::min(std::max(pool.bytes() / 50, 16 * kMiB), pool.bytes() / 4));
   }
+  if (pool.high_watermark() == 0) pool.set_high_watermark(0.9);
+  if (pool.low_watermark() == 0) pool.set_low_watermark(std::min(0.8, pool.high_watermark()));
 }
 
 void FillLimits(config::v1::Limits& limits) {

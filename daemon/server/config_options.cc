@@ -8,11 +8,15 @@ namespace sluice {
 EngineOptions ToEngineOptions(const config::v1::Config& config) {
   EngineOptions options;
   for (const config::v1::Tenant& tenant : config.tenants()) {
-    options.tenants.push_back({.name = tenant.name(), .maximum_bytes = tenant.maximum_bytes()});
+    options.tenants.push_back({.name = tenant.name(),
+                               .maximum_bytes = tenant.maximum_bytes(),
+                               .guaranteed_bytes = tenant.guaranteed_bytes()});
   }
   options.slab_bytes = config.pool().slab_bytes();
   options.pool_bytes = config.pool().bytes() / options.slab_bytes * options.slab_bytes;
   options.job_reserve_bytes = config.pool().job_reserve_bytes();
+  options.high_watermark = config.pool().high_watermark();
+  options.low_watermark = config.pool().low_watermark();
   const config::v1::Limits& limits = config.limits();
   options.max_sequences = limits.sequences();
   options.max_sequence_tokens = limits.sequence_tokens();

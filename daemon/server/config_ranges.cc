@@ -43,7 +43,16 @@ absl::Status CheckAll(const std::array<BoundedField, n>& fields) {
   return absl::OkStatus();
 }
 
+// Written so that NaN fails.
+absl::Status CheckShare(const char* field, double value, double high) {
+  if (value > 0 && value <= high) return absl::OkStatus();
+  return RefuseField(field, absl::StrCat("must be above 0, at most ", high, ", got ", value));
+}
+
 absl::Status CheckPool(const config::v1::Pool& pool) {
+  SLUICE_RETURN_IF_ERROR(CheckShare("pool.high_watermark", pool.high_watermark(), 1));
+  SLUICE_RETURN_IF_ERROR(
+      CheckShare("pool.low_watermark", pool.low_watermark(), pool.high_watermark()));
   SLUICE_RETURN_IF_ERROR(CheckAll<3>({{
       {"pool.bytes", pool.bytes(), 16 * kMiB, 1024 * kGiB},
       {"pool.slab_bytes", pool.slab_bytes(), 64 * kKiB, 64 * kMiB},
@@ -125,13 +134,10 @@ absl::Status CheckTenant(const std::string& field, const config::v1::Tenant& ten
                                                      "and _, got '", name, "'"));
   }
   SLUICE_RETURN_IF_ERROR(CheckSocketPath(field + ".socket_path", tenant.socket_path()));
-  if (tenant.guaranteed_bytes() != 0) {
-    return RefuseField(field + ".guaranteed_bytes",
-                       absl::StrCat("this version gives no guarantees; must be 0, got ",
-                                    tenant.guaranteed_bytes()));
-  }
-  return CheckRange(FieldPath((field + ".maximum_bytes").c_str()), tenant.maximum_bytes(), 0,
-                    pool_bytes);
+  SLUICE_RETURN_IF_ERROR(CheckRange(FieldPath((field + ".maximum_bytes").c_str()),
+                                    tenant.maximum_bytes(), 0, pool_bytes));
+  return CheckRange(FieldPath((field + ".guaranteed_bytes").c_str()), tenant.guaranteed_bytes(),
+                    0, tenant.maximum_bytes());
 }
 
 absl::Status CheckTenants(const Config& config) {
@@ -145,12 +151,19 @@ absl::Status CheckTenants(const Config& config) {
   }
   std::set<std::string> names;
   std::set<std::string> sockets = {config.listen().admin_socket_path()};
+  int64_t guaranteed_bytes = 0;
   for (int i = 0; i < config.tenants_size(); ++i) {
     const std::string field = absl::StrCat("tenants[", i, "]");
     const config::v1::Tenant& tenant = config.tenants(i);
     SLUICE_RETURN_IF_ERROR(CheckTenant(field, tenant, config.pool().bytes()));
     if (!names.insert(tenant.name()).second || !sockets.insert(tenant.socket_path()).second) {
       return RefuseField(field, "another tenant has its name or socket");
+    }
+    guaranteed_bytes += tenant.guaranteed_bytes();
+    if (guaranteed_bytes > config.pool().bytes()) {
+      return RefuseField(field + ".guaranteed_bytes",
+                         absl::StrCat("the guarantees up to this one are ", guaranteed_bytes,
+                                      " bytes, more than the pool"));
     }
   }
   return absl::OkStatus();

@@ -38,6 +38,16 @@ void AddPool(const PoolBytes& pool, MetricBuilder& builder) {
              {{"pool", kPool}});
 }
 
+void AddPressure(const PressureStatus& pressure, MetricBuilder& builder) {
+  builder
+      .Gauge("sluice_pool_watermark_bytes",
+             "Reserved and used bytes from which on sequences give budget, and at which that ends.")
+      .Value(D(pressure.high_watermark_bytes), {{"pool", kPool}, {"mark", "high"}})
+      .Value(D(pressure.low_watermark_bytes), {{"pool", kPool}, {"mark", "low"}});
+  builder.Gauge("sluice_pool_under_pressure", "Whether sequences give budget now.")
+      .Value(pressure.active ? 1 : 0, {{"pool", kPool}});
+}
+
 void AddCounts(const EngineStatus& status, MetricBuilder& builder) {
   builder.Gauge("sluice_models", "Registered models.").Value(D(status.models));
   builder.Gauge("sluice_sessions", "Open sessions.").Value(D(status.sessions));
@@ -109,6 +119,7 @@ std::vector<prometheus::MetricFamily> EngineMetrics::Collect() const {
       .Value(status.has_value() ? 1 : 0);
   if (!status) return builder.Take();
   AddPool(status->pool, builder);
+  AddPressure(status->pressure, builder);
   AddCounts(*status, builder);
   AddTotals(status->totals, builder);
   AddJobs(status->by_preset, builder);

@@ -85,6 +85,11 @@ SLUICE_HD inline float ReducePending(const float* pending, int64_t stride, int32
   return pending[0];
 }
 
+// Of `rows_from` query rows from a slot's position on, how many saw it.
+SLUICE_HD inline int64_t RowsThatSaw(int64_t rows_from, int32_t window) {
+  return window > 0 && window < rows_from ? window : rows_from;
+}
+
 // decay^exponent in fp32 by repeated squaring; 0^0 is 1.
 SLUICE_HD inline float DecayPower(float decay, int64_t exponent) {
   float result = 1.0f;

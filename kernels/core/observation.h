@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/core/host_device.h"
 #include "kernels/core/number.h"
@@ -93,6 +94,18 @@ SLUICE_HD inline bool HoldsObservation(const std::byte* ring, const ObservationL
 SLUICE_HD inline void ClearObservation(std::byte* ring, const ObservationLayout& layout) {
   auto* positions = reinterpret_cast<int32_t*>(ring + layout.position_offset);
   for (int32_t row = 0; row < layout.capacity; ++row) positions[row] = -1;
+}
+
+// Makes a ring hold what `source` holds of the positions below `length`, and nothing
+// else. `source` may be the ring itself; null: it holds nothing.
+SLUICE_HD inline void CarryObservation(const std::byte* source, const ObservationLayout& layout,
+                                       int64_t length, std::byte* ring) {
+  if (source == nullptr) return ClearObservation(ring, layout);
+  if (source != ring) std::memcpy(ring, source, static_cast<size_t>(layout.bytes));
+  auto* positions = reinterpret_cast<int32_t*>(ring + layout.position_offset);
+  for (int32_t row = 0; row < layout.capacity; ++row) {
+    if (positions[row] >= length) positions[row] = -1;
+  }
 }
 
 // The lse of a row of which it is not known.

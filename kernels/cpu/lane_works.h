@@ -29,10 +29,12 @@ class LaneWorks : public WorkSource {
   SelectWork select_;
   CompactWork compact_;
   MoveScoresWork move_scores_;
+  CopyScoresWork copy_scores_;
   CopyPagesWork copy_pages_;
   ExportWork export_;
   ImportWork import_;
   ObserveWork observe_;
+  CarryObservationsWork carry_observations_;
   WindowScoreWork window_score_;
   CascadeInsertWork cascade_insert_;
 };

@@ -39,4 +39,21 @@ class ObserveWork : public Work {
   std::vector<int64_t> item_starts_;  // in runs_, and their end
 };
 
+// CarryObservations. An item is a ring.
+class CarryObservationsWork : public Work {
+ public:
+  explicit CarryObservationsWork(const PoolView&) {}
+
+  void Set(const CarryObservationsArgs& args) { args_ = args; }
+
+  int64_t Plan() override { return args_.ring_count; }
+  void Run(int64_t item, WorkerScratch&) override {
+    CarryObservation(args_.rings[item].source, args_.layout, args_.length,
+                     args_.rings[item].ring);
+  }
+
+ private:
+  CarryObservationsArgs args_;
+};
+
 }  // namespace sluice::cpu

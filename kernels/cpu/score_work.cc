@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/core/kept.h"
+#include "kernels/core/mass.h"
 #include "kernels/core/number.h"
 
 namespace sluice::cpu {
@@ -105,10 +106,24 @@ void MoveScoresWork::MoveRow(int32_t r) const {
       const float* scores = PageScores(span, page);
       for (int64_t i = first; i < end; ++i, ++row_slot) {
         const bool kept = mask == nullptr || (mask[row_slot / 32] >> (row_slot % 32) & 1u) != 0;
-        if (kept) *destination++ = scores == nullptr ? 0.0f : scores[i];
+        if (!kept) continue;
+        *destination = scores == nullptr ? 0.0f : scores[i];
+        if (args_.seen_below > 0) Normalise(span, page, i, destination);
+        ++destination;
       }
     });
   }
+}
+
+void MoveScoresWork::Normalise(const Span& span, int64_t page, int64_t slot,
+                               float* score) const {
+  const int32_t* positions = PagePositions(pool_, span.format->slab, span.Page(page));
+  *score /= static_cast<float>(RowsThatSaw(args_.seen_below - positions[slot], args_.window));
+}
+
+void CopyScoresWork::Run(int64_t item, WorkerScratch&) {
+  const ScoreCopy& copy = args_.copies[item];
+  std::copy_n(copy.source, copy.count, copy.destination);
 }
 
 }  // namespace sluice::cpu

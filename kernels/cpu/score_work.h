@@ -42,11 +42,26 @@ class MoveScoresWork : public Work {
 
  private:
   void MoveRow(int32_t r) const;
+  void Normalise(const Span& span, int64_t page, int64_t slot, float* score) const;
   const float* PageScores(const Span& span, int64_t index) const;
 
   const PoolView& pool_;
   MoveScoresArgs args_;
   int64_t rows_per_item_ = 1;
+};
+
+// CopyScores. An item is a copy.
+class CopyScoresWork : public Work {
+ public:
+  explicit CopyScoresWork(const PoolView&) {}
+
+  void Set(const CopyScoresArgs& args) { args_ = args; }
+
+  int64_t Plan() override { return args_.copy_count; }
+  void Run(int64_t item, WorkerScratch& scratch) override;
+
+ private:
+  CopyScoresArgs args_;
 };
 
 }  // namespace sluice::cpu

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/core/mass.h"
 #include "kernels/reference/mass.h"
 #include "kernels/reference/slot.h"
 
@@ -67,8 +68,19 @@ void RunMoveScores(const PoolView& pool, const MoveScoresArgs& args) {
     float* destination = args.destination + args.destination_offsets[r];
     for (const int64_t slot : KeptSlots(rows, args.masks, r, row.slots)) {
       const float* score = ScoreAt(pool, *rows.entry, row, slot);
-      *destination++ = score == nullptr ? 0.0f : *score;
+      *destination = score == nullptr ? 0.0f : *score;
+      if (args.seen_below > 0) {
+        const int64_t rows_from = args.seen_below - PositionInRow(pool, row, slot);
+        *destination /= static_cast<float>(RowsThatSaw(rows_from, args.window));
+      }
+      ++destination;
     }
+  }
+}
+
+void RunCopyScores(const CopyScoresArgs& args) {
+  for (int64_t i = 0; i < args.copy_count; ++i) {
+    std::copy_n(args.copies[i].source, args.copies[i].count, args.copies[i].destination);
   }
 }
 

@@ -5,10 +5,11 @@
 
 namespace sluice::reference {
 
-// Compact, MoveScores and CopyPages of ops.h, slot by slot. Thread-safe over
+// Compact, MoveScores, CopyScores and CopyPages of ops.h, slot by slot. Thread-safe over
 // disjoint destinations.
 void RunCompact(const PoolView& pool, const CompactArgs& args);
 void RunMoveScores(const PoolView& pool, const MoveScoresArgs& args);
+void RunCopyScores(const CopyScoresArgs& args);
 void RunCopyPages(const PoolView& pool, const CopyPagesArgs& args);
 
 }  // namespace sluice::reference

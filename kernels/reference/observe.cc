@@ -53,4 +53,10 @@ void RunObserve(const PoolView& pool, const ObserveArgs& args) {
   }
 }
 
+void RunCarryObservations(const CarryObservationsArgs& args) {
+  for (int64_t i = 0; i < args.ring_count; ++i) {
+    CarryObservation(args.rings[i].source, args.layout, args.length, args.rings[i].ring);
+  }
+}
+
 }  // namespace sluice::reference

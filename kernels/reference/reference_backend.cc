@@ -24,10 +24,14 @@ struct Runner {
   void operator()(const SelectArgs& args) const { reference::RunSelect(pool, args); }
   void operator()(const CompactArgs& args) const { reference::RunCompact(pool, args); }
   void operator()(const MoveScoresArgs& args) const { reference::RunMoveScores(pool, args); }
+  void operator()(const CopyScoresArgs& args) const { reference::RunCopyScores(args); }
   void operator()(const CopyPagesArgs& args) const { reference::RunCopyPages(pool, args); }
   void operator()(const ExportArgs& args) const { reference::RunExport(pool, args); }
   void operator()(const ImportArgs& args) const { reference::RunImport(pool, args); }
   void operator()(const ObserveArgs& args) const { reference::RunObserve(pool, args); }
+  void operator()(const CarryObservationsArgs& args) const {
+    reference::RunCarryObservations(args);
+  }
   void operator()(const WindowScoreArgs& args) const { reference::RunWindowScore(pool, args); }
   void operator()(const CascadeInsertArgs& args) const { reference::RunCascadeInsert(pool, args); }
 };

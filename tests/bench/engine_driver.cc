@@ -18,7 +18,7 @@ EngineDriver::EngineDriver(const Shape& shape, int64_t pool_bytes) : shape_(shap
   EngineOptions options;
   options.pool_bytes = pool_bytes;
   options.tenants = {{"default", 0}};
-  options.worker_threads = 1;
+  options.worker_threads = shape.worker_threads;
   options.on_idle = [this](bool idle) { OnIdle(idle); };
   auto engine = Engine::Create(options, clock_);
   SLUICE_CHECK(engine.ok()) << engine.status().ToString();
@@ -46,10 +46,10 @@ uint64_t EngineDriver::OpenSession() {
   return Ask<uint64_t>(std::move(open));
 }
 
-uint64_t EngineDriver::CreateSequence(uint64_t session) {
+uint64_t EngineDriver::CreateSequence(uint64_t session, std::optional<PolicySpec> policy) {
   struct CreateSequence create;
   create.model_id = model_;
-  create.policy = shape_.policy;
+  create.policy = policy.value_or(shape_.policy);
   create.session = session;
   return Ask<SequenceCreated>(std::move(create)).sequence;
 }
@@ -66,13 +66,20 @@ BeginStep EngineDriver::StepOf(const std::vector<uint64_t>& sequences,
 
 void EngineDriver::Fill(const std::vector<uint64_t>& sequences,
                         const std::vector<int64_t>& lengths) {
-  BeginStep begin = StepOf(sequences, std::vector<int64_t>(lengths.size(), 0), lengths,
-                           Phase::kPrefill);
+  AppendStep(StepOf(sequences, std::vector<int64_t>(lengths.size(), 0), lengths,
+                    Phase::kPrefill));
+}
+
+void EngineDriver::Extend(uint64_t sequence, int64_t length, int64_t count) {
+  AppendStep(StepOf({sequence}, {length}, {count}, Phase::kPrefill));
+}
+
+void EngineDriver::AppendStep(BeginStep begin) {
+  int64_t rows = 0;
+  for (const StepEntry& entry : begin.entries) rows += entry.token_count;
   begin.append_only = true;
   Append append;
   append.step = Ask<StepBegun>(std::move(begin)).step;
-  int64_t rows = 0;
-  for (const int64_t length : lengths) rows += length;
   for (int32_t layer = 0; layer < shape_.layers; ++layer) {
     append.layers.push_back({layer, Tensor(rows, kKvHeads), Tensor(rows, kKvHeads)});
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -30,6 +31,7 @@ class EngineDriver {
     int32_t dim = 64;
     int32_t page_size_tokens = 32;
     PolicySpec policy;
+    int32_t worker_threads = 1;
   };
 
   EngineDriver(const Shape& shape, int64_t pool_bytes);
@@ -72,12 +74,15 @@ class EngineDriver {
   void Post(Command command);
 
   uint64_t OpenSession();
-  uint64_t CreateSequence(uint64_t session = 0);
+  // Under the shape's policy, unless another is named.
+  uint64_t CreateSequence(uint64_t session = 0, std::optional<PolicySpec> policy = std::nullopt);
   // Opens a step of `counts[i]` tokens for `sequences[i]`, whose lengths are `lengths[i]`.
   BeginStep StepOf(const std::vector<uint64_t>& sequences, const std::vector<int64_t>& lengths,
                    const std::vector<int64_t>& counts, Phase phase) const;
   // Brings all of the sequences from length 0 to `lengths`.
   void Fill(const std::vector<uint64_t>& sequences, const std::vector<int64_t>& lengths);
+  // Adds `count` tokens to a sequence of length `length`.
+  void Extend(uint64_t sequence, int64_t length, int64_t count);
   // A tensor of `rows` tokens over `heads` heads; the same values every time. A
   // larger one makes those before it invalid.
   TensorRef Tensor(int64_t rows, int32_t heads);
@@ -89,6 +94,7 @@ class EngineDriver {
   static constexpr int32_t kQueryHeads = 32;
 
  private:
+  void AppendStep(BeginStep begin);
   void OnIdle(bool idle);
   void WaitUntilIdle() const;
 

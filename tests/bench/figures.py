@@ -54,6 +54,7 @@ BARS = (
     Bar("select_vs_nth_element", 10.0, at_least=True),
     Bar("append_vs_memcpy", 0.6, at_least=True),
     Bar("call_vs_empty_stream", 1.3),
+    Bar("background_p99", 1.3),
     Bar("begin_step_us", 100.0, bound=100.0),
     Bar("layer_call_us", 10.0, bound=10.0),
     Bar("commit_slice_us", 1000.0, bound=1000.0),

@@ -122,6 +122,7 @@ class Benchmarks:
 
     def _engine(self) -> None:
         self.measured.add_records(self._own("sluice_engine_bench"))
+        self.measured.add_records(self._own("sluice_background_bench"))
 
     def _call(self) -> None:
         records = self._own("sluice_call_bench", str(self._daemon))

@@ -78,7 +78,7 @@ CASES += [
     _layer("v as wide as a key", "v.shape", v=keys(1)),
     _layer("v of more rows", "v.shape", v=values(2)),
     _layer("v truncated", "v.inline", v=_made([1, KV_HEADS, V_DIM], size=7)),
-    _layer("observation queries", "observation_queries", *_NOT_THERE, observation_queries=keys(1)),
+    _layer("queries without a window", "observation_queries", observation_queries=keys(1)),
     _layer("more than the limit", "v.inline", k=keys(_LARGE_ROWS), v=values(_LARGE_ROWS)),
     _attend("no q", "q", q=None),
     _attend("k without v", "v", v=None),

@@ -32,12 +32,14 @@ class PolicyRun:
 
 
 def policies_for(prompt_tokens: int) -> list[sluice.Policy]:
-    """`full`, and two that keep about half of the prompt."""
+    """`full`, and others that keep about half of the prompt."""
     half = prompt_tokens // 2
     return [
         sluice.Policy("full"),
         sluice.Policy("sink_window", sink_tokens=4, recent_tokens=half - 4),
         sluice.Policy("l2norm", ratio=sluice.Ratio(0.5), prune_after_tokens=0),
+        sluice.Policy("snapkv", budget_tokens=half),
+        sluice.Policy("dynamickv", budget_tokens=half),
     ]
 
 

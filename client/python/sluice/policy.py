@@ -8,7 +8,7 @@ from typing import Any
 
 from sluice._generated import policy_pb2
 
-_NUMBERS = (
+_VALUES = (
     "sink_tokens",
     "recent_tokens",
     "budget_tokens",
@@ -22,6 +22,9 @@ _NUMBERS = (
     "alpha",
     "r_max",
     "update_every_layers",
+    "heavy_tokens",
+    "decay",
+    "squared",
 )
 
 
@@ -95,6 +98,14 @@ class LayerArithmetic(Enum):
     EXACT = policy_pb2.LAYER_ARITHMETIC_EXACT
 
 
+class ScoreNormalise(Enum):
+    """What of a token's accumulated score is compared: all of it, or its mean over query rows."""
+
+    DEFAULT = policy_pb2.SCORE_NORMALISE_UNSPECIFIED
+    NONE = policy_pb2.SCORE_NORMALISE_NONE
+    MEAN = policy_pb2.SCORE_NORMALISE_MEAN
+
+
 _ENUMS: dict[str, type[Enum]] = {
     "visible": Visible,
     "shared_prefix": SharedPrefix,
@@ -102,6 +113,7 @@ _ENUMS: dict[str, type[Enum]] = {
     "group_reduce": GroupReduce,
     "head_budget": HeadBudget,
     "arithmetic": LayerArithmetic,
+    "normalise": ScoreNormalise,
 }
 
 
@@ -134,6 +146,10 @@ class Policy:
     r_max: float | None = None
     update_every_layers: int | None = None
     arithmetic: LayerArithmetic = LayerArithmetic.DEFAULT
+    heavy_tokens: int | None = None
+    decay: float | None = None
+    squared: bool | None = None
+    normalise: ScoreNormalise = ScoreNormalise.DEFAULT
     triggers: Triggers | None = None
     visible: Visible = Visible.DEFAULT
     shared_prefix: SharedPrefix = SharedPrefix.DEFAULT
@@ -150,7 +166,7 @@ class Policy:
     def to_wire(self) -> policy_pb2.Policy:
         wire = policy_pb2.Policy(preset=self.preset)
         parameters = wire.parameters
-        for name in _NUMBERS:
+        for name in _VALUES:
             if (value := getattr(self, name)) is not None:
                 setattr(parameters, name, value)
         if self.ratio is not None:
@@ -199,14 +215,14 @@ class ResolvedPolicy:
 
 
 def _policy_from_wire(preset: str, wire: policy_pb2.Parameters) -> Policy:
-    numbers = {name: getattr(wire, name) for name in _NUMBERS if wire.HasField(name)}
+    values = {name: getattr(wire, name) for name in _VALUES if wire.HasField(name)}
     enums: dict[str, Any] = {name: kind(getattr(wire, name)) for name, kind in _ENUMS.items()}
     return Policy(
         preset=preset,
         ratio=_ratio_from_wire(wire.ratio) if wire.HasField("ratio") else None,
         skip_layers=tuple(wire.skip_layers.layers) if wire.HasField("skip_layers") else None,
         triggers=_triggers_from_wire(wire.triggers) if wire.HasField("triggers") else None,
-        **numbers,
+        **values,
         **enums,
     )
 

@@ -109,6 +109,19 @@ TEST_F(ClientTest, ParametersOfWindowPresetsSurviveTheWayThereAndBack) {
               std::make_tuple(0.25, policy.head_budget, 2.5, 3, policy.arithmetic));
 }
 
+TEST_F(ClientTest, ParametersOfH2oSurviveTheWayThereAndBack) {
+  const Policy policy{.heavy_tokens = 7,
+                      .decay = 0.5,
+                      .squared = true,
+                      .normalise = Policy::ScoreNormalise::kNone};
+  const auto sequence = client_->CreateSequence({.policy = policy});
+  ASSERT_TRUE(sequence.ok());
+  const Policy& resolved = sequence->policy().policy;
+  EXPECT_EQ(std::make_tuple(resolved.heavy_tokens, resolved.decay, resolved.squared,
+                              resolved.normalise),
+              std::make_tuple(7, 0.5, true, policy.normalise));
+}
+
 TEST_F(ClientTest, SequencesAreInspectedAndCompressed) {
   auto sequence = client_->CreateSequence({});
   ASSERT_TRUE(sequence.ok());

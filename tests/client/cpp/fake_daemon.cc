@@ -249,6 +249,22 @@ class FakeAdmin final : public v1::Admin::Service {
     response->mutable_sequence()->set_sequence_id(request->sequence_id());
     return Enter(state_, "InspectSequence", context);
   }
+  // Sequence 7 gives what is asked for, in a real run twice that.
+  grpc::Status Reclaim(grpc::ServerContext* context, const v1::ReclaimRequest* request,
+                       v1::ReclaimResponse* response) override {
+    MutexLock lock(&state_->mu);
+    const int64_t bytes = request->target_bytes() * (request->dry_run() ? 1 : 2);
+    response->set_expected_bytes(bytes);
+    if (bytes == 0) return Enter(state_, "Reclaim", context);
+    v1::ReclaimResponse::BudgetCut* cut = response->add_cuts();
+    cut->set_sequence_id(7);
+    cut->set_tenant("first");
+    cut->set_priority(-3);
+    cut->set_preset("l2norm");
+    cut->set_budget_tokens(1234);
+    cut->set_expected_bytes(bytes);
+    return Enter(state_, "Reclaim", context);
+  }
 
  private:
   FakeDaemon::State* const state_;

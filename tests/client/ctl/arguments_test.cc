@@ -42,6 +42,10 @@ TEST(ArgumentsTest, WhatIsNotUnderstoodIsNamed) {
       {{"explain", "0"}, "not \"0\""},
       {{"explain", "18446744073709551616"}, "not \"18446744073709551616\""},
       {{"explain", "7", "8"}, "\"8\""},
+      {{"reclaim"}, "reclaim needs the bytes"},
+      {{"reclaim", "1MiB"}, "not \"1MiB\""},
+      {{"reclaim", "5", "6"}, "\"6\""},
+      {{"status", "--dry-run"}, "--dry-run is for"},
       {{"status", "7"}, "unknown command \"7\""},
   };
   for (const auto& [words, message] : cases) {
@@ -63,9 +67,18 @@ TEST(ArgumentsTest, ExplainTakesTheIdOfASequence) {
   EXPECT_EQ(ParseArguments(Words{"explain", "help"})->command, CtlCommand::kHelp);
 }
 
+TEST(ArgumentsTest, ReclaimTakesBytes) {
+  const auto arguments = ParseArguments(Words{"reclaim", "--dry-run", "1048576", "--json"});
+  ASSERT_TRUE(arguments.ok()) << arguments.status();
+  EXPECT_EQ(arguments->command, CtlCommand::kReclaim);
+  EXPECT_EQ(arguments->target_bytes, 1048576);
+  EXPECT_TRUE(arguments->dry_run);
+  EXPECT_FALSE(ParseArguments(Words{"reclaim", "0"})->dry_run);
+}
+
 TEST(ArgumentsTest, HelpNamesEveryCommand) {
   for (const char* command :
-       {"status", "sequences", "explain", "top", "health", "version", "help"}) {
+       {"status", "sequences", "explain", "reclaim", "top", "health", "version", "help"}) {
     EXPECT_THAT(HelpText(), HasSubstr(std::string("\n  ") + command + " "));
   }
 }

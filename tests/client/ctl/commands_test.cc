@@ -123,6 +123,18 @@ TEST_F(CommandsTest, ExplainTellsThatThereIsNoSuchSequence) {
   EXPECT_THAT(err_.str(), HasSubstr("there is no sequence 4711"));
 }
 
+TEST_F(CommandsTest, ReclaimSaysWhoGives) {
+  EXPECT_EQ(Run({"reclaim", "1024", "--dry-run"}), kCtlDone);
+  EXPECT_THAT(out_.str(), HasSubstr("7  l2norm              -3       1,234     1.0 KiB  first\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("would free at least 1.0 KiB\n"));
+  EXPECT_EQ(Run({"reclaim", "1024"}), kCtlDone);
+  EXPECT_THAT(out_.str(), HasSubstr("\nfrees at least 2.0 KiB\n"));
+  EXPECT_EQ(Run({"reclaim", "1024", "--json"}), kCtlDone);
+  EXPECT_THAT(out_.str(), HasSubstr("\"expected_bytes\": \"2048\""));
+  EXPECT_EQ(Run({"reclaim", "0"}), kCtlDone);
+  EXPECT_EQ(out_.str(), "no sequence can give anything\n");
+}
+
 TEST_F(CommandsTest, HealthIsAnExitCode) {
   EXPECT_EQ(Run({"health"}), kCtlDone);
   EXPECT_THAT(out_.str(), IsEmpty());

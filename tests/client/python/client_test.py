@@ -186,6 +186,18 @@ def test_a_policy_travels_both_ways(client: sluice.Client, sequence: sluice.KvSe
     assert resolved.observation_window_tokens == 8
 
 
+def test_parameters_of_h2o_travel_both_ways(sequence: sluice.KvSequence) -> None:
+    policy = sluice.Policy(
+        "h2o",
+        recent_tokens=5,
+        heavy_tokens=7,
+        decay=0.5,
+        squared=True,
+        normalise=sluice.ScoreNormalise.NONE,
+    )
+    assert sequence.set_policy(policy).policy == policy
+
+
 def test_parameters_of_window_presets_travel_both_ways(sequence: sluice.KvSequence) -> None:
     policy = sluice.Policy(
         "dynamickv",

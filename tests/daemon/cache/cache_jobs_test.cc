@@ -104,6 +104,24 @@ TEST_F(CacheJobsTest, ABlockWithAPageInABodyIsCopiedBeforeItIsWritten) {
   EXPECT_EQ(cache_.pool_bytes().in_use, kBlockBytes + 100);
 }
 
+TEST_F(CacheJobsTest, ABlockBeyondTheSnapshotIsHeldForAJobThatReadsItToo) {
+  for (const bool reads : {false, true}) {
+    const SequenceId parent = Create();
+    Append(parent, 10);
+    const SequenceId child = *cache_.Fork(parent);
+    ASSERT_TRUE(cache_.PlanJob(parent, 8, reads ? std::optional<int64_t>(10) : std::nullopt).ok());
+    EXPECT_TRUE(Append(parent, 1).copy.has_value());
+    ASSERT_TRUE(cache_.Free(child).ok());
+    Settle();
+    EXPECT_EQ(cache_.pool_bytes().in_use, (reads ? 4 : 3) * kBlockBytes);
+    cache_.CancelJob(parent);
+    Settle();
+    EXPECT_EQ(cache_.pool_bytes().in_use, 3 * kBlockBytes);
+    ASSERT_TRUE(cache_.Free(parent).ok());
+    Settle();
+  }
+}
+
 TEST_F(CacheJobsTest, TheFloorIsTheSnapshotOfTheLastCommit) {
   const SequenceId id = Create();
   Append(id, 10);

@@ -2,6 +2,7 @@
 #include "tests/daemon/cache/cache_model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -62,11 +63,25 @@ bool CacheModel::SharesObservations(SequenceId id) const {
   return rows != nullptr && rows.use_count() > 1;
 }
 
+bool CacheModel::SharesScores(SequenceId id) const {
+  const ModelSequence& sequence = sequences.at(id);
+  if (sequence.body_scores != nullptr && sequence.body_scores.use_count() > 1) return true;
+  if (sequence.scores != nullptr && sequence.scores.use_count() > 1) return true;
+  std::set<PageId> own(sequence.scores->pages.begin(), sequence.scores->pages.end());
+  return std::any_of(sequences.begin(), sequences.end(), [&](const auto& other) {
+    if (other.first == id || other.second.scores == nullptr) return false;
+    const std::vector<PageId>& pages = other.second.scores->pages;
+    return std::any_of(pages.begin(), pages.end(),
+                       [&](PageId page) { return own.contains(page); });
+  });
+}
+
 std::set<PageId> CacheModel::PagesOf(SequenceId id) const {
   const ModelSequence& sequence = sequences.at(id);
   std::set<PageId> pages;
-  if (sequence.observations != nullptr) {
-    pages.insert(sequence.observations->pages.begin(), sequence.observations->pages.end());
+  for (const ModelBlockPtr& held :
+       {sequence.observations, sequence.scores, sequence.body_scores}) {
+    if (held != nullptr) pages.insert(held->pages.begin(), held->pages.end());
   }
   for (const ModelBlockPtr& block : sequence.tail) {
     pages.insert(block->pages.begin(), block->pages.end());
@@ -82,6 +97,8 @@ std::set<PageId> CacheModel::UsedPages(std::optional<SequenceId> but) const {
     if (id != but) pages.merge(PagesOf(id));
     if (!sequence.job) continue;
     for (const ModelBlockPtr& block : sequence.job->held) {
+      // Its job lets go of the rows with the sequence.
+      if (id == but && block == sequence.observations) continue;
       pages.insert(block->pages.begin(), block->pages.end());
     }
   }
@@ -130,6 +147,7 @@ std::string CacheModel::Compare(SequenceId id, const Cache& cache,
   }
   std::string wrong = CompareRows(model, memory);
   if (wrong.empty()) wrong = CompareObservations(model, *real, cache, memory);
+  if (wrong.empty()) wrong = CompareScores(model, *real, cache, memory);
   return wrong.empty() ? "" : name + wrong;
 }
 
@@ -148,6 +166,26 @@ std::string CacheModel::CompareObservations(const ModelSequence& model, const Se
     return memory.Read({page, 0}) == model.observed;
   });
   return whole ? "" : "the observation rows were lost";
+}
+
+std::string CacheModel::CompareScores(const ModelSequence& model, const Sequence& real,
+                                      const Cache& cache, const PagedMemory& memory) {
+  const std::pair<ModelBlockPtr, std::optional<BlockId>> held[] = {
+      {model.scores, real.scores()}, {model.body_scores, real.body_scores()}};
+  for (const auto& [expected, block] : held) {
+    if (block.has_value() != (expected != nullptr)) return "has scores in one of model and cache";
+    if (expected == nullptr) continue;
+    const std::span<const PageId> pages = cache.BlockPages(*block);
+    if (!std::equal(pages.begin(), pages.end(), expected->pages.begin(),
+                    expected->pages.end())) {
+      return "the pages of the scores differ";
+    }
+    const bool whole = std::all_of(pages.begin(), pages.end(), [&](PageId page) {
+      return memory.Read({page, 0}) == model.scored;
+    });
+    if (!whole) return "the scores were lost";
+  }
+  return "";
 }
 
 std::string CacheModel::CompareRows(const ModelSequence& model, const PagedMemory& memory) const {

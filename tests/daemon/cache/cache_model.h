@@ -37,6 +37,7 @@ struct ModelJob {
   std::vector<PageId> fresh_pages;
   std::vector<ModelBlockPtr> held;
   ModelBlockPtr observations;  // that it reads
+  std::optional<PageId> body_scores;  // reserved
   std::set<uint64_t> read_tickets;
 };
 
@@ -52,6 +53,9 @@ struct ModelSequence {
   std::vector<ModelRow> rows;  // what is kept, closed steps only
   ModelBlockPtr observations;
   TokenUid observed = 0;  // what its pages' first slots hold
+  ModelBlockPtr scores;       // a page a block of the tail; null: it keeps none
+  ModelBlockPtr body_scores;  // one page
+  TokenUid scored = 0;        // what the first slots of both hold
   int64_t step_tokens = 0;
   int64_t step_first_block = 0;
   std::vector<TokenUid> step_uids;
@@ -78,8 +82,10 @@ class CacheModel {
   bool MustCopyOpenBlock(SequenceId id) const;
   // True if others have its observation rows too.
   bool SharesObservations(SequenceId id) const;
+  // True if others have some of its scores too.
+  bool SharesScores(SequenceId id) const;
   // Pages that blocks, bodies and running jobs account for; without `but`, if given,
-  // what it holds itself.
+  // what it holds itself, its job's count on its observation rows included.
   std::set<PageId> UsedPages(std::optional<SequenceId> but = std::nullopt) const;
   std::set<PageId> PagesOf(SequenceId id) const;
   int64_t ReservedPages() const;
@@ -91,6 +97,8 @@ class CacheModel {
   std::string CompareRows(const ModelSequence& model, const PagedMemory& memory) const;
   static std::string CompareObservations(const ModelSequence& model, const Sequence& real,
                                          const Cache& cache, const PagedMemory& memory);
+  static std::string CompareScores(const ModelSequence& model, const Sequence& real,
+                                   const Cache& cache, const PagedMemory& memory);
 };
 
 }  // namespace sluice

@@ -26,7 +26,8 @@ constexpr const char* kEvents[] = {
     "POOL_FULL",       "TENANT_QUOTA", "copy of a shared block",
     "copy of a block with body pages", "block held by a job", "partly filled page taken over",
     "step with rollback", "rollback without room", "new observation rows",
-    "copy of observation rows",
+    "copy of observation rows", "copy of scores", "copy of the scores of a body",
+    "scores of a new body", "pages of scores shared", "undo with scores",
 };
 
 TEST(CacheModelTest, AgreesWithTheModelAfterEveryRandomOperation) {

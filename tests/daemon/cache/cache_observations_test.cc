@@ -75,6 +75,20 @@ TEST_F(CacheObservationsTest, ThatAJobHoldsAreCopiedToo) {
   EXPECT_EQ(cache_.pool_bytes().in_use, kBlockBytes + kRowsBytes);
 }
 
+TEST_F(CacheObservationsTest, OfAJobOfItsOwnAreNotSharedWithAnother) {
+  const SequenceId id = Create();
+  Observe(id);
+  ASSERT_TRUE(cache_.PlanJob(id, 1).ok());
+  cache_.HoldObservations(id);
+  EXPECT_FALSE(cache_.MayShare(id));
+  EXPECT_EQ(cache_.BytesAlone(id), cache_.HeldBytes(id));
+  cache_.CancelJob(id);  // counts no longer, before anything is reclaimed
+  EXPECT_EQ(cache_.BytesAlone(id), cache_.HeldBytes(id));
+  const SequenceId child = *cache_.Fork(id);
+  EXPECT_TRUE(cache_.MayShare(id));
+  EXPECT_EQ(cache_.BytesAlone(child), 0);
+}
+
 TEST_F(CacheObservationsTest, AreAdmittedLikePages) {
   const SequenceId id = Create();
   const StepEntryRequest most{id, 0, 4 * 32, {}};

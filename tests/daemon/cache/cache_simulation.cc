@@ -22,6 +22,8 @@ CacheSimulation::CacheSimulation(uint64_t seed)
   const SizeClassId large = cache_.AddSizeClass(3, 330, 4);
   const SizeClassId longer = cache_.AddSizeClass(8, 100, kMaxPageSize);
   observation_class_ = cache_.AddSizeClass(5, kObservationBytes, 1);
+  score_class_ = cache_.AddSizeClass(6, kScoreBytes, 1);
+  body_score_class_ = cache_.AddSizeClass(2, kBodyScoreBytes, 1);
   geometries_ = {{1, 4, small}, {3, 4, small}, {2, 4, large}, {2, kMaxPageSize, longer}};
 }
 
@@ -43,7 +45,7 @@ void CacheSimulation::DoOperation() {
       {"create", 3, &S::Create},          {"fork", 4, &S::Fork},
       {"free", 3, &S::Free},              {"rollback", 5, &S::Rollback},
       {"mark lost", 1, &S::MarkLost},     {"begin step", 20, &S::BeginStep},
-      {"drop observations", 2, &S::DropObservations},
+      {"drop observations", 2, &S::DropObservations}, {"drop scores", 1, &S::DropScores},
       {"wrong step", 2, &S::BeginWrongStep}, {"end step", 25, &S::EndStep},
       {"plan job", 8, &S::PlanJob},       {"read for job", 6, &S::ReadForJob},
       {"job pages", 3, &S::AllocateForJob}, {"commit job", 7, &S::CommitJob},
@@ -100,6 +102,9 @@ void CacheSimulation::Create() {
   sequence.geometry = geometry;
   sequence.tenant = tenant;
   sequence.rows.resize(static_cast<size_t>(geometry.row_count));
+  if (!OneIn(3)) return;
+  cache_.KeepScores(*id, score_class_);
+  sequence.scores = std::make_shared<ModelBlock>();
 }
 
 void CacheSimulation::Fork() {
@@ -141,6 +146,7 @@ void CacheSimulation::Rollback() {
   const std::optional<SequenceId> id = RandomSequence();
   if (!id) return;
   ModelSequence& sequence = model_.sequences.at(*id);
+  if (sequence.scores != nullptr) return;
   int64_t length = std::max<int64_t>(sequence.length + 1 - Random(12), 0);
   const bool is_refused = sequence.step_tokens > 0 || sequence.lost ||
                           length > sequence.length || length < sequence.tail_first;
@@ -223,8 +229,9 @@ void CacheSimulation::AllocateForJob() {
 std::optional<std::vector<PageId>> CacheSimulation::MoreJobPages(SequenceId id, int64_t count) {
   ModelSequence& sequence = model_.sequences.at(id);
   const PoolBytes before = cache_.pool_bytes();
-  const int64_t available = cache_.AvailableJobPages(id);
-  const absl::StatusOr<JobPages> granted = cache_.AllocateJobPages(id, count);
+  const std::optional<SizeClassId> body_scores = ClassOfBodyScores(sequence);
+  const int64_t available = cache_.AvailableJobPages(id, body_scores);
+  const absl::StatusOr<JobPages> granted = cache_.AllocateJobPages(id, count, body_scores);
   Expect(granted.ok() == (count <= available), "the available pages differ");
   if (!granted.ok()) {
     ++events_["no job pages"];
@@ -234,6 +241,11 @@ std::optional<std::vector<PageId>> CacheSimulation::MoreJobPages(SequenceId id, 
   }
   ClearSlabs(granted->slabs_to_clear);
   TakeOver(sequence, granted->pages);
+  Expect(granted->body_scores.has_value() == body_scores.has_value(), "a page for scores");
+  if (granted->body_scores) {
+    TakeOver(sequence.tenant, {&*granted->body_scores, 1}, kBodyScoreBytes);
+    sequence.job->body_scores = granted->body_scores;
+  }
   std::vector<PageId>& fresh = sequence.job->fresh_pages;
   fresh.insert(fresh.end(), granted->pages.begin(), granted->pages.end());
   return granted->pages;
@@ -294,8 +306,8 @@ void CacheSimulation::CommitJob() {
   }
   std::vector<PageId> fresh = sequence.job->fresh_pages;
   const int64_t missing = needed - static_cast<int64_t>(fresh.size());
-  if (missing > 0) {
-    const auto more = MoreJobPages(*id, missing);
+  if (missing > 0 || ClassOfBodyScores(sequence)) {
+    const auto more = MoreJobPages(*id, std::max<int64_t>(missing, 0));
     if (!more) return;
     fresh.insert(fresh.end(), more->begin(), more->end());
   }
@@ -333,12 +345,14 @@ void CacheSimulation::BuildAndCommit(
   ++events_["commit"];
   if (cache_.pool_bytes().reserved < kReserveSlabs * kSlabBytes) ++events_["reserve used"];
   sequence.body = result.pages.empty() ? nullptr : body;
+  if (sequence.scores != nullptr) CommitBodyScores(sequence);
   cache_.CommitJob(id, std::move(result));
   for (size_t row = 0; row < kept.size(); ++row) {
     std::erase_if(sequence.rows[row], [&](const ModelToken& t) { return t.position < snapshot; });
     sequence.rows[row].insert(sequence.rows[row].begin(), kept[row].begin(), kept[row].end());
   }
   const int64_t first_slot = sequence.tail_start + snapshot - sequence.tail_first;
+  const auto had = std::ssize(sequence.tail);
   const int64_t gone = std::min<int64_t>(first_slot / sequence.geometry.page_size,
                                          static_cast<int64_t>(sequence.tail.size()));
   sequence.tail.erase(sequence.tail.begin(), sequence.tail.begin() + gone);
@@ -346,6 +360,7 @@ void CacheSimulation::BuildAndCommit(
   sequence.tail_first = snapshot;
   if (sequence.tail_start > 0) ++events_["tail inside a block"];
   sequence.DropEmptyTail();
+  if (sequence.scores != nullptr) CutScores(sequence, had - std::ssize(sequence.tail));
   sequence.job.reset();
 }
 
@@ -414,8 +429,10 @@ void CacheSimulation::CheckSlabs() {
   std::map<uint32_t, int64_t> page_sizes;
   for (const auto& [id, sequence] : model_.sequences) {
     std::set<PageId> pages = model_.PagesOf(id);
-    if (sequence.observations != nullptr) {
-      for (const PageId page : sequence.observations->pages) pages.erase(page);
+    for (const ModelBlockPtr& other :
+         {sequence.observations, sequence.scores, sequence.body_scores}) {
+      if (other == nullptr) continue;
+      for (const PageId page : other->pages) pages.erase(page);
     }
     for (const PageId page : pages) {
       const int64_t page_size = sequence.geometry.page_size;

@@ -38,6 +38,8 @@ class CacheSimulation {
   static constexpr int64_t kSlabBytes = 1024;
   static constexpr int64_t kReserveSlabs = 2;
   static constexpr int64_t kObservationBytes = 70;
+  static constexpr int64_t kScoreBytes = 64;
+  static constexpr int64_t kBodyScoreBytes = 300;
 
   int64_t Random(int64_t below);
   bool OneIn(int64_t n) { return Random(n) == 0; }
@@ -52,6 +54,7 @@ class CacheSimulation {
   void FreeNow(SequenceId id);
   void Rollback();
   void DropObservations();
+  void DropScores();
   void MarkLost();
   void BeginStep();
   void BeginWrongStep();
@@ -76,6 +79,13 @@ class CacheSimulation {
   void ApplyEntry(const StepEntryGrant& entry);
   void ApplyCopy(SequenceId id, const StepEntryGrant& entry);
   void ApplyObservations(const StepEntryGrant& entry, bool wanted);
+  void ApplyScores(const StepGrant& grant);
+  void ApplyScoresOf(const StepEntryGrant& entry);
+  void CopyScores(SequenceId id, std::span<const PageId> pages, int64_t page_bytes,
+                  ModelBlockPtr* scores);
+  void CutScores(ModelSequence& sequence, int64_t block_count);
+  void CommitBodyScores(ModelSequence& sequence);
+  std::optional<SizeClassId> ClassOfBodyScores(const ModelSequence& sequence);
   ObservationPages ObservationsOf(const ModelSequence& sequence) const;
   void ReadInForeground(SequenceId id);
   void ClearSlabs(const std::vector<SlabId>& slabs);
@@ -97,6 +107,8 @@ class CacheSimulation {
   std::vector<TenantId> tenants_;
   std::vector<CacheGeometry> geometries_;
   SizeClassId observation_class_;
+  SizeClassId score_class_;
+  SizeClassId body_score_class_;
   std::set<SequenceId> observing_;  // of the last RandomEntries
   bool lazy_reclaim_;
   LaneTickets submitted_;

@@ -13,7 +13,7 @@ std::vector<StepEntryRequest> CacheSimulation::RandomEntries() {
     if (sequence.step_tokens > 0 || sequence.lost || OneIn(3)) continue;
     const auto tokens = static_cast<int32_t>(OneIn(3) ? 1 + Random(11) : 1);
     int64_t base_length = sequence.length;
-    if (OneIn(3)) {
+    if (sequence.scores == nullptr && OneIn(3)) {
       const int64_t floor = sequence.job ? sequence.job->snapshot : sequence.tail_first;
       base_length = std::max(floor, sequence.length - Random(12));
     }
@@ -97,6 +97,7 @@ void CacheSimulation::ApplyGrant(const StepGrant& grant) {
   for (const StepEntryGrant& entry : grant.entries) {
     ApplyObservations(entry, observing_.contains(entry.sequence));
   }
+  ApplyScores(grant);
   for (const StepEntryGrant& entry : grant.entries) {
     if (!observing_.contains(entry.sequence)) continue;
     ModelSequence& sequence = model_.sequences.at(entry.sequence);
@@ -199,6 +200,10 @@ void CacheSimulation::EndStepNow(SequenceId id, bool undo) {
   if (undo) {
     cache_.UndoStep(id);
     sequence.tail.resize(static_cast<size_t>(sequence.step_first_block));
+    if (sequence.scores != nullptr) {
+      sequence.scores->pages.resize(static_cast<size_t>(sequence.step_first_block));
+      ++events_["undo with scores"];
+    }
   } else {
     cache_.CloseStep(id);
     for (const TokenUid uid : sequence.step_uids) {

@@ -74,6 +74,18 @@ TEST(JobPassesTest, ATailThatHasToBeCopiedComesAfterTheBodiesAndInPieces) {
   EXPECT_EQ(passes.Next(held, 27), TakeIn(260, 2));
 }
 
+TEST(JobPassesTest, WithScoresOfAWindowNoHeadHasItsTurnBeforeTheTailIsTakenInWhole) {
+  JobRecipe recipe = RowByRow({80, 80});
+  recipe.scorer = Scorer::kWindow;
+  JobPasses passes(recipe, 260);
+  HeldRows held{{100, 100}, 100, 0, 16};
+  EXPECT_EQ(passes.Next(held, 11), std::nullopt);  // two blocks and a head would fit
+  EXPECT_EQ(passes.Next(held, 27), TakeIn(260, 2));
+  passes.Passed(TakeIn(260, 2));
+  held = {{260, 260}, 260, 0, 16};
+  EXPECT_EQ(passes.Next(held, 5), Heads(260, 0, 1));
+}
+
 TEST(JobPassesTest, HeadsThatLoseNothingHaveNoTurn) {
   JobRecipe recipe = RowByRow({64, 16, 64, 16});
   JobPasses passes(recipe, 64);

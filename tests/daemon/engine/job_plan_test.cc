@@ -50,7 +50,7 @@ TEST(JobPlanTest, BatchesFillASliceAndNeverDivideASegment) {
   const std::vector<int64_t> slots(5, 32);
   const int64_t row = WorkspaceBytes(32);
   const std::vector<JobBatch> batches =
-      CutBatches(recipe, Whole(recipe), slots, 2 * row, 2 * row);
+      CutBatches(recipe, Whole(recipe), slots, {}, {2 * row, 2 * row, 0});
   ASSERT_EQ(batches.size(), 3u);
   EXPECT_EQ(batches[0].row_count, 2);
   EXPECT_EQ(batches[1].first_row, 2);
@@ -63,16 +63,42 @@ TEST(JobPlanTest, BatchesFillASliceAndNeverDivideASegment) {
 
 TEST(JobPlanTest, ASegmentLargerThanASliceIsABatchOfItsOwn) {
   const JobRecipe recipe = RowByRow(2, 8);
-  const std::vector<JobBatch> batches = CutBatches(recipe, Whole(recipe), {320, 320},
-                                                   WorkspaceBytes(320), WorkspaceBytes(32));
+  const std::vector<JobBatch> batches =
+      CutBatches(recipe, Whole(recipe), {320, 320}, {}, {WorkspaceBytes(320), WorkspaceBytes(32), 0});
   EXPECT_EQ(batches.size(), 2u);
 }
 
 TEST(JobPlanTest, ASegmentLargerThanTheWorkspaceDoesNotFit) {
   const JobRecipe recipe = RowByRow(2, 8);
   const int64_t row = WorkspaceBytes(32);
-  EXPECT_TRUE(CutBatches(recipe, Whole(recipe), {32, 64}, row, 1 << 20).empty());
-  EXPECT_EQ(CutBatches(recipe, {0, true, 0, 1}, {32, 64}, row, 1 << 20).size(), 1u);
+  const BatchLimits limits{row, 1 << 20, 0};
+  EXPECT_TRUE(CutBatches(recipe, Whole(recipe), {32, 64}, {}, limits).empty());
+  EXPECT_EQ(CutBatches(recipe, {0, true, 0, 1}, {32, 64}, {}, limits).size(), 1u);
+}
+
+TEST(JobPlanTest, BatchesTakeNoMoreScoresThanASliceUnlessOneSegmentDoes) {
+  const JobRecipe recipe = RowByRow(4, 8);
+  const std::vector<JobBatch> batches =
+      CutBatches(recipe, Whole(recipe), {32, 32, 32, 32}, {3, 4, 9, 1}, {1 << 20, 1 << 20, 7});
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(batches[0].row_count, 2);
+  EXPECT_EQ(batches[1].row_count, 1);
+  EXPECT_EQ(batches[2].first_row, 3);
+}
+
+TEST(JobPlanTest, CountSegmentsThatShareRowsAreOneBatch) {
+  JobRecipe recipe;
+  recipe.count_segments = {Segment(0, 2, 1), Segment(0, 4, 1), Segment(4, 1, 1)};
+  const std::vector<int64_t> slots(5, 32);
+  const int64_t row = WorkspaceBytes(32);
+  EXPECT_EQ(CutCounts(recipe, slots, 5 * row).size(), 1u);
+  const std::vector<JobBatch> batches = CutCounts(recipe, slots, 4 * row);
+  ASSERT_EQ(batches.size(), 2u);
+  EXPECT_EQ(batches[0].row_count, 4);
+  EXPECT_EQ(batches[0].segment_count, 2);
+  EXPECT_EQ(batches[1].first_row, 4);
+  EXPECT_EQ(batches[1].first_segment, 2);
+  EXPECT_TRUE(CutCounts(recipe, slots, 3 * row).empty());
 }
 
 TEST(JobPlanTest, TheResultIsDenseAndNamesReusedPages) {

@@ -30,13 +30,14 @@ class PiecesTest : public ::testing::Test {
   }
 
   std::vector<Piece> Cut(int64_t first, int64_t count) const {
-    return CutPieces(view_, shape_, 2, slots_, first, count);
+    return CutPieces(view_, shape_, 2, slots_, first, count, mass_rules_);
   }
   std::vector<Piece> CutAll() const { return Cut(0, view_.total_tokens); }
 
   LayerShape shape_;
   std::vector<ViewEntry> entries_;
   std::vector<int64_t> slots_;
+  std::vector<int32_t> mass_rules_;
   StepView view_;
 };
 
@@ -61,6 +62,19 @@ TEST_F(PiecesTest, ManySmallEntriesShareAPieceUpToTheBound) {
   EXPECT_GT(pieces.size(), 1u);
   EXPECT_LT(pieces.size(), 50u);
   for (const Piece& piece : pieces) EXPECT_LE(piece.cost_bytes, kPieceCostBytes);
+}
+
+TEST_F(PiecesTest, EntriesOfTwoRulesShareNoPiece) {
+  for (int i = 0; i < 6; ++i) AddEntry(10, 1);
+  AddEntry(0, 3000);
+  EXPECT_EQ(Cut(0, 6).size(), 1u);
+  mass_rules_ = {-1, 0, -1, 0, 1, -1, 2};
+  const std::vector<Piece> few = Cut(0, 6);
+  ASSERT_EQ(few.size(), 2u);
+  EXPECT_EQ(few[0].token_count, 4);
+  EXPECT_EQ(few[0].mass_rule, 0);
+  EXPECT_EQ(few[1].mass_rule, 1);
+  for (const Piece& piece : Cut(6, 3000)) EXPECT_EQ(piece.mass_rule, 2);
 }
 
 TEST_F(PiecesTest, ALongEntryIsCutAtMultiplesOf64QueryRowsOfAHead) {

@@ -62,6 +62,7 @@ TEST_F(TablesTest, EverythingComesBack) {
   Tables::BlockList list;
   ASSERT_TRUE(tables_.Reserve(list, 100));
   tables_.Drop(list);
+  tables_.DropBlock({1}, {2, 0});  // of observation rows: it was never set
   tables_.DropBlock({0}, {2, 0});
   tables_.Passed({2, 0});
   EXPECT_EQ(tables_.used_bytes(), 0);
@@ -77,6 +78,18 @@ TEST_F(TablesTest, ADroppedBlockStaysReadableUntilTheLanesHavePassed) {
   SetBlock(0, {{2}});  // the id is free at once
   tables_.Passed({5, 3});
   EXPECT_EQ(tables_.used_bytes(), used);
+}
+
+TEST_F(TablesTest, ARangeCanBeFreedOnceTheLanesHavePassed) {
+  const std::optional<TableRange> range = tables_.Allocate(100);
+  ASSERT_TRUE(range.has_value());
+  const int64_t used = tables_.used_bytes();
+  tables_.FreeWhenPassed(*range, {5, 3});
+  tables_.FreeWhenPassed({}, {5, 3});  // was never allocated
+  tables_.Passed({4, 9});
+  EXPECT_EQ(tables_.used_bytes(), used);
+  tables_.Passed({5, 3});
+  EXPECT_EQ(tables_.used_bytes(), 0);
 }
 
 TEST_F(TablesTest, AFullSegmentRefusesAsAWhole) {

@@ -91,11 +91,10 @@ TEST(ResolveTriggersTest, RefusesCombinationsThatMakeNoSense) {
   refuse({.every_tokens = 1, .hysteresis_tokens = 1}, "every.hysteresis_tokens", std::nullopt);
 }
 
-TEST(ResolveTriggersTest, PressureIsNotInThisVersion) {
-  const absl::Status status =
-      ResolveTriggers(TriggerSpec{.pressure = true}, kDefaults, 16).status();
-  ExpectRefused(status, "policy.parameters.triggers.pressure", Reason::kNotInVersion);
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+TEST(ResolveTriggersTest, PressureIsOffUntilItIsNamed) {
+  EXPECT_FALSE(ResolveTriggers(std::nullopt, kDefaults, 16)->pressure);
+  const TriggerSpec given{.pressure = true};
+  EXPECT_EQ(*ResolveTriggers(given, kDefaults, std::nullopt), given);
 }
 
 TEST(DefaultHysteresisTest, IsAPageOrASixteenthOfTheBudget) {

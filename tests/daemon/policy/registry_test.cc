@@ -34,13 +34,19 @@ TEST(RegistryTest, AnUnknownNameIsRefusedWithTheAllowedOnes) {
 }
 
 TEST(RegistryTest, AResolvedSpecResolvesToItself) {
-  std::vector<PolicySpec> specs(5);
+  std::vector<PolicySpec> specs(11);
   specs[0].preset = "full";
   specs[1].preset = "sink_window";
   specs[2].preset = "l2norm";
   specs[3] = {.preset = "l2norm", .budget_tokens = 64};
   specs[4] = {.preset = "l2norm",
               .ratio = Ratio{0.5, Ratio::Of::kRemoved, Ratio::Rounding::kFloor}};
+  specs[5].preset = "snapkv";
+  specs[6].preset = "pyramidkv";
+  specs[7].preset = "adakv";
+  specs[8].preset = "dynamickv";
+  specs[9].preset = "h2o";
+  specs[10].preset = "tova";
   const ModelFacts model = UniformModel(4, 2);
   for (const PolicySpec& spec : specs) {
     const auto once = MakePolicy(spec, model);
@@ -51,20 +57,25 @@ TEST(RegistryTest, AResolvedSpecResolvesToItself) {
   }
 }
 
-TEST(RegistryTest, ThesePresetsNeedNothingOfTheirClient) {
+TEST(RegistryTest, OnlyPresetsThatScoreByAttentionNeedSomethingOfTheirClient) {
   for (const PresetInfo& info : Presets()) {
     const auto policy = MakePolicy({.preset = std::string(info.name)}, UniformModel(4, 2));
     const PolicyNeeds& needs = (*policy)->needs();
-    EXPECT_EQ(needs.observation_window_tokens, 0) << info.name;
-    EXPECT_FALSE(needs.q_of_every_row || needs.k_v_q_in_one_call || needs.rope_table);
-    EXPECT_TRUE(needs.allows_rollback && needs.adopts_prefix) << info.name;
+    EXPECT_EQ(needs.observation_window_tokens, (*policy)->spec().window_tokens.value_or(0))
+        << info.name;
+    EXPECT_EQ((*policy)->scorer() == Scorer::kWindow, needs.observation_window_tokens > 0);
+    const bool accumulates = needs.accumulated_score.has_value();
+    EXPECT_EQ((*policy)->scorer() == Scorer::kAccumulated, accumulates) << info.name;
+    EXPECT_EQ(needs.q_of_every_row, accumulates) << info.name;
+    EXPECT_EQ(needs.allows_rollback && needs.adopts_prefix, !accumulates) << info.name;
+    EXPECT_FALSE(needs.k_v_q_in_one_call || needs.rope_table);
   }
 }
 
 TEST(WithBudgetTest, ABudgetOutOfRangeIsRefused) {
   const ModelFacts model = UniformModel(4, 2);
-  for (const char* preset : {"full", "sink_window", "l2norm"}) {
-    const auto policy = MakePolicy({.preset = preset}, model);
+  for (const PresetInfo& info : Presets()) {
+    const auto policy = MakePolicy({.preset = std::string(info.name)}, model);
     for (const int64_t tokens : {int64_t{-1}, int64_t{0}, int64_t{1} << 31}) {
       ExpectRefused(WithBudget(**policy, tokens, model).status(), "budget_tokens");
     }

@@ -166,11 +166,33 @@ TEST_F(AdminSocketTest, LooksOnAtEveryTenantsSequences) {
               }).ok());
 }
 
-TEST_F(AdminSocketTest, ReclaimFreesNothingWhileNothingIsCached) {
+TEST_F(AdminSocketTest, ReclaimTellsWhoGivesHowMuch) {
+  const auto request = Parse<v1::ReclaimRequest>("target_bytes: 500 dry_run: true");
+  v1::ReclaimResponse response;
+  EXPECT_TRUE(Call(&v1::Admin::Stub::Reclaim, request, &response, [&] {
+                const ReclaimMemory command = engine_.Take<ReclaimMemory>();
+                EXPECT_EQ(command.target_bytes, 500);
+                EXPECT_TRUE(command.dry_run);
+                command.done(std::vector<BudgetCut>{{7, 1, -3, "l2norm", 40, 300},
+                                                    {9, 0, -3, "l2norm", 50, 250}});
+              }).ok());
+  EXPECT_EQ(response.freed_bytes(), 0);
+  EXPECT_EQ(response.expected_bytes(), 550);
+  ASSERT_EQ(response.cuts_size(), 2);
+  EXPECT_EQ(response.cuts(0).sequence_id(), 7);
+  EXPECT_EQ(response.cuts(0).tenant(), "one");
+  EXPECT_EQ(response.cuts(0).priority(), -3);
+  EXPECT_EQ(response.cuts(0).preset(), "l2norm");
+  EXPECT_EQ(response.cuts(0).budget_tokens(), 40);
+  EXPECT_EQ(response.cuts(0).expected_bytes(), 300);
+}
+
+TEST_F(AdminSocketTest, ANegativeReclaimIsRefused) {
   grpc::ClientContext context;
   v1::ReclaimResponse response;
-  EXPECT_TRUE(admin_->Reclaim(&context, {}, &response).ok());
-  EXPECT_EQ(response.freed_bytes(), 0);
+  const auto request = Parse<v1::ReclaimRequest>("target_bytes: -1");
+  EXPECT_EQ(admin_->Reclaim(&context, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 }  // namespace

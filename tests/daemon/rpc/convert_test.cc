@@ -158,6 +158,20 @@ TEST(ConvertTest, ParametersOfTheWindowPresetsComeBackAsTheyWere) {
                   "r_max: 2.5 update_every_layers: 3 arithmetic: LAYER_ARITHMETIC_REFERENCE");
 }
 
+TEST(ConvertTest, ParametersOfH2oComeBackAsTheyWere) {
+  const auto sent = Parse<v1::Policy>(
+      "parameters { recent_tokens: 5 group_reduce: GROUP_REDUCE_SUM heavy_tokens: 7 decay: 1 "
+      "squared: true normalise: SCORE_NORMALISE_MEAN triggers { prefill_end: true } "
+      "visible: VISIBLE_WHEN_DUE shared_prefix: SHARED_PREFIX_COMPRESS }");
+  const auto policy = MakeH2o(ToPolicySpec(sent), {.layers = {{0, 1, 0}}, .page_size = 32});
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  v1::ResolvedPolicy resolved;
+  FromPolicy(**policy, &resolved);
+  EXPECT_EQ(resolved.parameters().DebugString(), sent.parameters().DebugString());
+  EXPECT_TRUE(resolved.needs().every_query_row());
+  EXPECT_FALSE(resolved.allows_rollback() || resolved.adopts_prefixes());
+}
+
 TEST(ConvertTest, AbsentParametersStayAbsent) {
   PolicySpec full;
   full.preset = "full";

@@ -97,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "layers[0].v.shape"},
         BadRequest{"Observations",
                    "step_id: STEP " + Layer("observation_queries { dtype: DTYPE_FP32 }"),
-                   "layers[0].observation_queries", kNotInVersion}),
+                   "layers[0].observation_queries.inline"}),
     [](const auto& info) { return info.param.name; });
 
 class AttendTest : public ::testing::TestWithParam<BadRequest> {};

@@ -64,6 +64,19 @@ TEST(ConfigTest, TheEngineGetsWholeSlabs) {
   EXPECT_EQ(options.tenants.size(), 1);
 }
 
+TEST(ConfigTest, WatermarksAndGuaranteesReachTheEngine) {
+  const EngineOptions defaults = ToEngineOptions(Effective("{}"));
+  EXPECT_EQ(defaults.high_watermark, 0.9);
+  EXPECT_EQ(defaults.low_watermark, 0.8);
+  const EngineOptions options = ToEngineOptions(
+      Effective(R"({"pool": {"high_watermark": 0.5},
+                    "tenants": [{"name": "a", "socket_path": "/tmp/a",
+                                 "guaranteed_bytes": 1048576}]})"));
+  EXPECT_EQ(options.high_watermark, 0.5);
+  EXPECT_EQ(options.low_watermark, 0.5);
+  EXPECT_EQ(options.tenants[0].guaranteed_bytes, 1048576);
+}
+
 struct BadConfig {
   const char* name;
   std::string json;
@@ -122,9 +135,24 @@ INSTANTIATE_TEST_SUITE_P(
                   R"({"tenants": [{"name": "a", "socket_path": "/tmp/a"}],
                       "listen": {"admin_socket_path": "/tmp/a"}})",
                   "tenants[0]"},
-        BadConfig{"Guarantee",
-                  R"({"tenants": [{"name": "a", "socket_path": "/tmp/a", "guaranteed_bytes": 1}]})",
-                  "tenants[0].guaranteed_bytes"},
+        BadConfig{"GuaranteeOverMaximum",
+                  R"({"tenants": [{"name": "a", "socket_path": "/tmp/a",
+                                   "maximum_bytes": 100, "guaranteed_bytes": 101}]})",
+                  "tenants[0].guaranteed_bytes: must be in"},
+        BadConfig{"GuaranteesOverPool",
+                  R"({"pool": {"bytes": 33554432},
+                      "tenants": [{"name": "a", "socket_path": "/tmp/a",
+                                   "guaranteed_bytes": 33554432},
+                                  {"name": "b", "socket_path": "/tmp/b",
+                                   "guaranteed_bytes": 1}]})",
+                  "tenants[1].guaranteed_bytes"},
+        BadConfig{"HighWatermarkOverAll", R"({"pool": {"high_watermark": 1.1}})",
+                  "pool.high_watermark: must be above 0, at most 1"},
+        BadConfig{"LowWatermarkAboveHigh",
+                  R"({"pool": {"high_watermark": 0.5, "low_watermark": 0.6}})",
+                  "pool.low_watermark: must be above 0, at most 0.5"},
+        BadConfig{"WatermarkOfNoNumber", R"({"pool": {"low_watermark": "NaN"}})",
+                  "pool.low_watermark"},
         BadConfig{"MaximumOverPool",
                   R"({"tenants": [{"name": "a", "socket_path": "/tmp/a",
                                    "maximum_bytes": 999999999999}]})",

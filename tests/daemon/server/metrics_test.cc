@@ -76,6 +76,7 @@ TEST(EngineMetricsTest, ShowPoolTenantsAndJobs) {
   engine.status.pool.free = 40;
   engine.status.pool.in_use = 30;
   engine.status.pool.cached = 20;
+  engine.status.pressure = {90, 80, true};
   engine.status.tenant_used_bytes = {30};
   EngineTotals totals;
   totals.jobs_by_trigger[static_cast<size_t>(Trigger::kEvery)]
@@ -86,6 +87,9 @@ TEST(EngineMetricsTest, ShowPoolTenantsAndJobs) {
   for (const char* line :
        {"sluice_engine_answered 1\n", "sluice_pool_bytes{pool=\"host\",state=\"in_use\"} 30\n",
         "sluice_cache_usage_ratio{pool=\"host\"} 0.3\n",
+        "sluice_pool_watermark_bytes{pool=\"host\",mark=\"high\"} 90\n",
+        "sluice_pool_watermark_bytes{pool=\"host\",mark=\"low\"} 80\n",
+        "sluice_pool_under_pressure{pool=\"host\"} 1\n",
         "sluice_jobs_total{policy=\"l2norm\",trigger=\"every\",outcome=\"committed\"} 3\n",
         "sluice_job_slots_total{policy=\"l2norm\",fate=\"evicted\"} 7\n",
         "sluice_tenant_used_bytes{tenant=\"default\"} 30\n",

@@ -95,13 +95,17 @@ class CompactConformanceTest : public ConformanceTest {
 
   // The scores of the kept slots, the rows one after another; 0 between them.
   static std::vector<float> MoveScores(Backend& backend, const TestBatch& batch, const Job& job,
-                                       bool all) {
+                                       bool all, int32_t window = -1) {
     std::vector<float> moved(static_cast<size_t>(job.offsets.back()));
     MoveScoresArgs args;
     args.rows = job.Rows(batch);
     args.masks = all ? nullptr : job.masks.data();
     args.destination_offsets = job.offsets.data();
     args.destination = moved.data();
+    if (window >= 0) {  // means
+      args.seen_below = args.rows.entry->base_length + 3;
+      args.window = window;
+    }
     RunOperation(backend, args);
     return moved;
   }
@@ -159,6 +163,18 @@ TEST_P(CompactConformanceTest, WholePagesAreTakenOverExactlyWhereTheyFit) {
   }
 }
 
+TEST_P(CompactConformanceTest, CopiesScoresFromPlaceToPlace) {
+  const std::vector<float> from = {1, 2, 3, 4, 5, 6};
+  std::vector<float> to(6, -1.0f);
+  const ScoreCopy copies[] = {{from.data(), to.data() + 2, 2}, {from.data() + 5, to.data(), 1}};
+  CopyScoresArgs args;
+  args.copies = copies;
+  args.copy_count = 2;
+  const TestBatch batch = AnySequence(true);
+  RunOperation(*Make(batch), args);
+  EXPECT_EQ(to, (std::vector<float>{6, -1, 1, 2, -1, -1}));
+}
+
 TEST_P(CompactConformanceTest, MovesTheScoresOfWhatStaysOrOfAll) {
   for (int i = 0; i < 20; ++i) {
     SCOPED_TRACE(i);
@@ -167,6 +183,10 @@ TEST_P(CompactConformanceTest, MovesTheScoresOfWhatStaysOrOfAll) {
     for (const bool all : {false, true}) {
       EXPECT_EQ(MoveScores(*MakeReference(batch), batch, job, all),
                 MoveScores(*Make(batch), batch, job, all));
+      for (const int32_t window : {0, 7}) {
+        EXPECT_EQ(MoveScores(*MakeReference(batch), batch, job, all, window),
+                  MoveScores(*Make(batch), batch, job, all, window));
+      }
     }
   }
 }

@@ -17,6 +17,7 @@ using kernels_testing::kBitForBit;
 using kernels_testing::MakeLayer;
 using kernels_testing::Random;
 using kernels_testing::RandomTensor;
+using kernels_testing::RunOperation;
 using kernels_testing::SequenceShape;
 using kernels_testing::Tensor;
 using kernels_testing::TestBatch;
@@ -206,6 +207,33 @@ TEST_P(ObserveConformanceTest, NothingIsWrittenWithoutARing) {
   RunObserve(*Make(other), other, last, AnyQueries(other, Dtype::kF32), {}, 0,
              other.View().total_tokens);
   ExpectSamePools(rings.world(), other.world(), kBitForBit);
+}
+
+// A source that is the ring itself, one elsewhere, and none.
+TEST_P(ObserveConformanceTest, CarriedRingsHoldTheRowsBelowTheLengthAndNoOthers) {
+  TestBatch batch(PageFormat{Dtype::kBf16, {}, {}, 16, 16, 16, 0}, 2, NextSeed());
+  for (int i = 0; i < 2; ++i) batch.AddSequence(SequenceShape{0, 0, 0, 20, 12});
+  const LayerShape layer = Layer(batch.page_format());
+  batch.AddObservations(layer, 7);
+  Observe(batch, AnyQueries(batch, Dtype::kBf16), AnyLse(batch), 0, 24);
+  const ObservationLayout layout = batch.RingLayout(0, layer);
+  const auto size = static_cast<size_t>(layout.bytes);
+  const std::vector<std::byte> source(batch.Ring(0, layer), batch.Ring(0, layer) + size);
+  std::vector<std::byte> same = source;
+  std::vector<std::byte> copy(size, std::byte{0x1b});
+  std::vector<std::byte> fresh(size, std::byte{0});  // as row 0 would look
+  const std::vector<RingCarry> rings = {
+      {same.data(), same.data()}, {source.data(), copy.data()}, {nullptr, fresh.data()}};
+  RunOperation(*Make(batch), CarryObservationsArgs{rings.data(), 3, layout, 29});
+  for (int64_t position = 0; position < 40; ++position) {
+    const bool kept = position >= 25 && position < 29;
+    ASSERT_EQ(HoldsObservation(same.data(), layout, position), kept) << position;
+    ASSERT_EQ(HoldsObservation(copy.data(), layout, position), kept) << position;
+    ASSERT_FALSE(HoldsObservation(fresh.data(), layout, position)) << position;
+  }
+  const auto rows = static_cast<std::ptrdiff_t>(layout.lse_offset);
+  EXPECT_TRUE(std::equal(copy.begin() + rows, copy.end(), source.begin() + rows));
+  EXPECT_TRUE(std::equal(same.begin() + rows, same.end(), source.begin() + rows));
 }
 
 SLUICE_CONFORMANCE_SUITE(ObserveConformanceTest);

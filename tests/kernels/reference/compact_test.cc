@@ -152,6 +152,26 @@ TEST_F(ReferenceCompactTest, ScoresOfKeptSlotsMoveUp) {
   EXPECT_EQ(moved, (std::vector<float>{-1, 0, 3, 31, 39, -1}));
 }
 
+TEST_F(ReferenceCompactTest, MeansCountTheQueryRowsThatSawASlot) {
+  const uint64_t* list = batch_.world().Table<uint64_t>(entry_.score_list_offset);
+  for (int32_t t = 0; t < 40; ++t) batch_.world().Pool<float>(list[t / 16])[t % 16] = 12.0f;
+  const uint32_t masks[] = {0x80000001u, 0x80u};
+  const int64_t destination_offsets[] = {0, 3};
+  std::vector<float> moved(3);
+  MoveScoresArgs args;
+  args.rows = RowSet{&entry_, 0, 1, offsets_};
+  args.masks = masks;
+  args.destination_offsets = destination_offsets;
+  args.destination = moved.data();
+  args.seen_below = 43;
+  ReferenceBackend backend(batch_.pool(), nullptr);
+  RunOperation(backend, args);
+  EXPECT_EQ(moved, (std::vector<float>{12.0f / 43, 1, 3}));
+  args.window = 6;
+  RunOperation(backend, args);
+  EXPECT_EQ(moved, (std::vector<float>{2, 2, 3}));
+}
+
 TEST_F(ReferenceCompactTest, ExportReadsTheCanonicalForm) {
   std::vector<float> k(2 * 16);
   std::vector<float> v(2 * 16);

@@ -1,0 +1,150 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "daemon/engine/scores.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/checked_math.h"
+#include "daemon/base/reason.h"
+#include "daemon/engine/core.h"
+#include "daemon/engine/state.h"
+
+namespace sluice {
+namespace {
+
+constexpr int64_t kPageAlignment = 128;
+constexpr int64_t kOffsetBytes = sizeof(uint64_t);
+constexpr int64_t kFirstListBlocks = 16;
+
+ScorePage PageOf(Core& core, int64_t page_bytes) {
+  const int64_t pages = std::min(core.memory.pool.slab_bytes / page_bytes, kMaxPagesPerSlab);
+  return {core.cache.AddSizeClass(pages, page_bytes, /*page_size=*/1), page_bytes};
+}
+
+float* ScoresOf(const Core& core, BlockId block, size_t page) {
+  return ScoresAt(core, core.cache.BlockPages(block)[page], core.cache.PageBytes(block));
+}
+
+uint64_t OffsetOf(const Core& core, BlockId block, size_t page) {
+  return static_cast<uint64_t>(reinterpret_cast<const std::byte*>(ScoresOf(core, block, page)) -
+                               core.memory.pool.pool);
+}
+
+// Copies the first `page_count` pages.
+void AddCopies(const Core& core, BlockId source, BlockId destination, size_t page_count,
+               std::vector<ScoreCopy>& copies) {
+  const int64_t count =
+      core.cache.PageBytes(destination) / static_cast<int64_t>(sizeof(float));
+  for (size_t page = 0; page < page_count; ++page) {
+    copies.push_back({ScoresOf(core, source, page), ScoresOf(core, destination, page), count});
+  }
+}
+
+// REQUIRES: the policy accumulates scores.
+MassRule RuleOf(const Policy& policy) {
+  const AccumulatedScore& score = *policy.needs().accumulated_score;
+  return {.decay = static_cast<float>(score.decay),
+          .squared = score.squared,
+          .reduce = score.reduce == HeadReduce::kSum ? GroupReduce::kSum : GroupReduce::kMean};
+}
+
+}  // namespace
+
+absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model) {
+  const int64_t slots = int64_t{model.model->row_count()} *
+                        model.model->format().page.page_size;
+  const int64_t bytes = RoundUp(slots * static_cast<int64_t>(sizeof(float)), kPageAlignment);
+  if (bytes <= core.memory.pool.slab_bytes) return PageOf(core, bytes);
+  return RefuseField("policy.preset",
+                     absl::StrCat("the scores of a block of this model, ", bytes,
+                                  " bytes, do not fit a slab of ", core.memory.pool.slab_bytes));
+}
+
+// Few sizes, so that jobs on bodies of all lengths share slabs.
+absl::StatusOr<std::optional<ScorePage>> BodyScorePage(Core& core, const SequenceState& sequence,
+                                                       int64_t body_pages) {
+  if (!core.cached(sequence).scores().has_value() || body_pages == 0) {
+    return std::optional<ScorePage>();
+  }
+  const int64_t slots = body_pages * sequence.model->model->format().page.page_size;
+  const int64_t least = std::max(slots * static_cast<int64_t>(sizeof(float)), kPageAlignment);
+  if (least > core.memory.pool.slab_bytes) {
+    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
+                  absl::StrCat("the scores of what the job would keep, ", least,
+                               " bytes, do not fit a slab of ", core.memory.pool.slab_bytes));
+  }
+  const auto rounded = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(least)));
+  return PageOf(core, std::min(rounded, core.memory.pool.slab_bytes));
+}
+
+float* ScoresAt(const Core& core, PageId page, int64_t page_bytes) {
+  return reinterpret_cast<float*>(SlabOf(core.memory.pool, page.value) +
+                                  PageIndex(page.value) * page_bytes);
+}
+
+void AddMassRule(const Core& core, const SequenceState& sequence, StepState& step) {
+  if (!core.cached(sequence).scores().has_value()) return step.entry_rules.push_back(-1);
+  const MassRule rule = RuleOf(*sequence.policy);
+  const auto same = std::find_if(
+      step.mass_rules.begin(), step.mass_rules.end(), [&](const MassRule& other) {
+        return other.decay == rule.decay && other.squared == rule.squared &&
+               other.reduce == rule.reduce;
+      });
+  step.entry_rules.push_back(static_cast<int32_t>(same - step.mass_rules.begin()));
+  if (same == step.mass_rules.end()) step.mass_rules.push_back(rule);
+}
+
+bool ReserveScoreList(Core& core, SequenceState& sequence, int64_t block_count) {
+  TableRange& list = sequence.score_list;
+  if (block_count * kOffsetBytes <= list.bytes) return true;
+  const int64_t capacity =
+      std::max({block_count, 2 * list.bytes / kOffsetBytes, kFirstListBlocks});
+  const std::optional<TableRange> range = core.tables.Allocate(capacity * kOffsetBytes);
+  if (!range.has_value()) return false;
+  if (list.bytes > 0) {
+    std::memcpy(core.tables.At(*range), core.tables.At(list), static_cast<size_t>(list.bytes));
+  }
+  core.tables.Free(list);
+  list = *range;
+  return true;
+}
+
+void WriteScoreList(Core& core, SequenceState& sequence, int64_t first) {
+  const BlockId scores = *core.cached(sequence).scores();
+  const auto count = static_cast<int64_t>(core.cache.BlockPages(scores).size());
+  if (first == count) return;  // it may have no list
+  auto* offsets = static_cast<uint64_t*>(core.tables.At(sequence.score_list));
+  for (int64_t block = first; block < count; ++block) {
+    offsets[block] = OffsetOf(core, scores, static_cast<size_t>(block));
+  }
+}
+
+void OpenScores(Core& core, SequenceState& sequence, const StepEntryGrant& grant) {
+  const Sequence& state = core.cached(sequence);
+  const size_t kept = state.blocks().size() - static_cast<size_t>(grant.new_block_count);
+  std::vector<ScoreCopy> copies;
+  if (grant.scores_source.has_value()) {
+    AddCopies(core, *grant.scores_source, *state.scores(), kept, copies);
+  }
+  if (grant.body_scores_source.has_value()) {
+    AddCopies(core, *grant.body_scores_source, *state.body_scores(), 1, copies);
+  }
+  if (!copies.empty()) core.dispatcher.SubmitScoreCopies(std::move(copies));
+  WriteScoreList(core, sequence,
+                 grant.scores_source.has_value() ? 0 : static_cast<int64_t>(kept));
+}
+
+void FillScores(const Core& core, const SequenceState& sequence, ViewEntry& entry) {
+  const Sequence& state = core.cached(sequence);
+  if (!state.scores().has_value()) return;
+  entry.score_list_offset = sequence.score_list.offset;
+  if (state.body_scores().has_value()) {
+    entry.body_scores_offset = OffsetOf(core, *state.body_scores(), 0);
+  }
+}
+
+}  // namespace sluice

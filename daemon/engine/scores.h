@@ -1,0 +1,59 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "daemon/cache/step.h"
+#include "kernels/core/view.h"
+
+namespace sluice {
+
+class Core;
+struct ModelState;
+struct SequenceState;
+struct StepState;
+
+// Where the accumulated scores of sequences lie (design: "Accumulated scores"): for
+// each block of the tail a pool page fp32 [rows, page_size], and one for the body.
+//
+// Functions of the engine thread.
+
+// A page of scores that is not a block's.
+struct ScorePage {
+  SizeClassId size_class;
+  int64_t page_bytes = 0;
+};
+
+// The pages of a model's tails.
+// Errors: INVALID_ARGUMENT (FIELD_INVALID), policy.preset: one does not fit a slab.
+absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model);
+
+// The page of a body of at most `body_pages` pages; nothing where the sequence keeps no
+// scores, or for no pages.
+// Errors: RESOURCE_EXHAUSTED (POOL_FULL): it does not fit a slab.
+absl::StatusOr<std::optional<ScorePage>> BodyScorePage(Core& core, const SequenceState& sequence,
+                                                       int64_t body_pages);
+
+// The scores in a page that BodyScorePage described.
+float* ScoresAt(const Core& core, PageId page, int64_t page_bytes);
+
+// Adds the rule of the step's next entry: those of one rule can be attended to together.
+void AddMassRule(const Core& core, const SequenceState& sequence, StepState& step);
+
+// Makes room for `block_count` blocks in the list of its score pages that kernels read.
+// False, with the list as it was, if the table segment is full.
+bool ReserveScoreList(Core& core, SequenceState& sequence, int64_t block_count);
+
+// Writes the list from block `first` on. REQUIRES: there is room; it keeps scores.
+void WriteScoreList(Core& core, SequenceState& sequence, int64_t first);
+
+// Makes the scores ready for a step that BeginStep granted: those that were others' too
+// are copied. REQUIRES: as WriteScoreList.
+void OpenScores(Core& core, SequenceState& sequence, const StepEntryGrant& grant);
+
+// Where kernels find the sequence's scores; nowhere if it keeps none.
+void FillScores(const Core& core, const SequenceState& sequence, ViewEntry& entry);
+
+}  // namespace sluice
