@@ -23,6 +23,7 @@ struct RopeTable {
   int32_t rotary_dim = 0;
   RopePairing pairing = RopePairing::kNone;
   float attention_factor = 1.0f;  // multiplies cos and sin
+  bool arrives_rotated = true;    // keys and queries come rotated at their true positions
 };
 
 // What attention of one layer looks like. Owned by the model, immutable.
@@ -46,6 +47,9 @@ struct LayerShape {
 // -inf and key_norm +inf for its slot. A finite key whose norm is beyond fp32
 // stays, with key_norm +inf. A page whose first slot is written is
 // cleared beyond what the call writes.
+//
+// Keys at cache positions are stored un-rotated: as they come, or turned back in
+// fp32 where they come rotated (core/rope.h). Any others are stored as they come.
 struct AppendArgs {
   const StepView* view = nullptr;
   const LayerShape* layer = nullptr;
@@ -67,10 +71,14 @@ enum class GroupReduce : uint8_t { kMean = 0, kMax = 1, kSum = 2, kMedian = 3 };
 // the entry's rows in the call and decay^0 is 1. A slot at or beyond the
 // position of the entry's first row in the call starts from 0, whatever its
 // score memory held. Entries without score memory are passed over.
+//
+// Of entries under a cascade the call adds to the pending sums, decayed likewise,
+// of every slot but the sinks' (core/mass.h); CascadeInsert makes scores of them.
 struct MassRule {
   float decay = 1.0f;    // 1: sum (H2O); 0 < decay < 1: moving average; 0: the last row (TOVA)
   bool squared = false;  // f(p) = p^2
-  GroupReduce reduce = GroupReduce::kMean;  // kMean or kSum
+  // kMean or kSum; all entries under a cascade: any. The median is the lower one.
+  GroupReduce reduce = GroupReduce::kMean;
 };
 
 // softmax(q k^T * scale + log_mass) v for the query rows of a range of a
@@ -78,6 +86,8 @@ struct MassRule {
 //
 // The query row of token j of an entry stands at base_length + j and sees
 // every slot of its row with a position up to its own (and within the window).
+// Under a cascade positions are cache positions, and keys and queries are turned
+// by them.
 // A query row with a non-finite element, or with nothing to see (no slot, or
 // only slots whose log_mass is -inf), is answered with 0 and log-sum-exp -inf,
 // sink logits or not, and adds no mass.
@@ -93,6 +103,22 @@ struct AttendArgs {
   bool accumulate_mass = false;  // into the entries' scores, by `mass`
   MassRule mass;
   int64_t* non_finite_count = nullptr;  // += query rows that were not finite; null: not wanted
+};
+
+// Moves the pending chunk of entries under a cascade into their bodies
+// (core/ring.h): the tokens of the tail, [tail_first_position, base_length +
+// token_count). Entries without a cascade, or with an empty tail, are passed over.
+//
+// First score[t] <- decay^q * score[t] + reduce_g(pending sums of t) for every slot
+// but the sinks', q being the chunk's tokens, whose own scores start from 0; then
+// the chunk's tokens are inserted one by one. Entries without score memory insert
+// as if all scores were equal. A page of the body is cleared when its first slot
+// is reached; slots take the bytes, the side arrays and the score of what moves
+// there, and pending sums of 0.
+struct CascadeInsertArgs {
+  const StepView* view = nullptr;  // first_token and total_tokens are not read
+  const LayerShape* layer = nullptr;
+  MassRule mass;  // as of the Attends
 };
 
 // Keeps the newest query rows of a range of a step's tokens as observation rows.
@@ -293,6 +319,7 @@ struct ImportArgs {
 
 using Operation = std::variant<AppendArgs, AttendArgs, KeyNormScoreArgs, SelectArgs, CompactArgs,
                                MoveScoresArgs, CopyScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs,
-                               ObserveArgs, CarryObservationsArgs, WindowScoreArgs>;
+                               ObserveArgs, CarryObservationsArgs, WindowScoreArgs,
+                               CascadeInsertArgs>;
 
 }  // namespace sluice

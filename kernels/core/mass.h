@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #include "kernels/core/host_device.h"
-#include "kernels/core/view.h"
+#include "kernels/core/rows.h"
 #include "kernels/ops.h"
 
 namespace sluice {
@@ -33,6 +33,56 @@ SLUICE_HD inline float* TailScores(const PoolView& pool, const ViewEntry& entry,
   const auto* offsets = reinterpret_cast<const uint64_t*>(pool.tables + entry.score_list_offset);
   const int64_t page_size = pool.formats[entry.tail_format].page.page_size;
   return reinterpret_cast<float*>(pool.pool + offsets[block]) + int64_t{row} * page_size;
+}
+
+// Under a cascade a slot has the score, and beside it what the pending chunk has
+// paid to it: the sum over the chunk's rows so far of each query head, or of all
+// where the reduction over the heads commutes with that sum. CascadeInsert adds
+// them to the score. The scores of a page are planes [1 + sums, page_size].
+SLUICE_HD inline int32_t PendingSums(GroupReduce reduce, int32_t group) {
+  return reduce == GroupReduce::kMax || reduce == GroupReduce::kMedian ? group : 1;
+}
+
+// The planes of page `page` of a cascade's span, [1 + sums, page_size]; null if
+// the entry keeps no scores there.
+SLUICE_HD inline float* CascadeScores(const PoolView& pool, const ViewEntry& entry,
+                                      const Span& span, int64_t page, int32_t sums) {
+  const int64_t page_floats = int64_t{span.format->page.page_size} * (1 + sums);
+  if (span.page_ids == nullptr) {
+    if (entry.score_list_offset == kNoOffset) return nullptr;
+    const auto* offsets = reinterpret_cast<const uint64_t*>(pool.tables + entry.score_list_offset);
+    return reinterpret_cast<float*>(pool.pool + offsets[page]) + span.row * page_floats;
+  }
+  if (entry.body_scores_offset == kNoOffset) return nullptr;
+  const auto* bodies = reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
+  const auto* rows = reinterpret_cast<const BodyRow*>(bodies + 1);
+  return reinterpret_cast<float*>(pool.pool + entry.body_scores_offset) +
+         (int64_t{rows[span.row].first_page} + page) * page_floats;
+}
+
+// reduce_g of a slot's pending sums, `stride` floats apart. A mean's factor is in
+// the sum (GroupFactor). The median is the lower one.
+SLUICE_HD inline float ReducePending(const float* pending, int64_t stride, int32_t sums,
+                                     GroupReduce reduce) {
+  if (sums == 1) return pending[0];
+  if (reduce == GroupReduce::kMax) {
+    float largest = pending[0];
+    for (int32_t i = 1; i < sums; ++i) {
+      if (pending[i * stride] > largest) largest = pending[i * stride];
+    }
+    return largest;
+  }
+  const int32_t wanted = (sums - 1) / 2;
+  for (int32_t i = 0; i < sums; ++i) {
+    int32_t below = 0;
+    int32_t equal_before = 0;
+    for (int32_t j = 0; j < sums; ++j) {
+      if (pending[j * stride] < pending[i * stride]) ++below;
+      if (j < i && pending[j * stride] == pending[i * stride]) ++equal_before;
+    }
+    if (below + equal_before == wanted) return pending[i * stride];
+  }
+  return pending[0];
 }
 
 // Of `rows_from` query rows from a slot's position on, how many saw it.

@@ -3,6 +3,7 @@
 
 // Derives a row (what one query group attends over) from a step's view.
 
+#include "kernels/core/ring.h"
 #include "kernels/core/view.h"
 
 namespace sluice {
@@ -17,11 +18,12 @@ struct Span {
   const uint32_t* block_list = nullptr;  // tail: word index of each block's page ids in tables
   const uint32_t* table_words = nullptr; // tail: the table segment as words
   int32_t row = 0;                       // of the model: (layer, kv head)
-  int32_t first_slot = 0;                // dead slots before the span in its first page
+  int32_t first_slot = 0;                // slots of its first pages before the span
   int64_t slots = 0;
   int64_t first_position = 0;            // of slot 0, contiguous spans only
   const SpanFormat* format = nullptr;
   bool contiguous = true;                // positions ascend by 1 from first_position
+  bool scored = true;                    // accumulated scores are kept of it (sinks have none)
 
   // The id of the span's page number `index` (counted from its first page).
   SLUICE_HD uint32_t Page(int64_t index) const {
@@ -29,18 +31,59 @@ struct Span {
   }
 };
 
-// Body first, then tail; slots of a row are numbered through both, and their
-// positions ascend.
+// Body and tail; under a cascade the body's pieces, then the tail.
+inline constexpr int32_t kMaxSpans = kMaxCascadePieces + 1;
+
+// Body first, then tail; slots of a row are numbered through its spans, and
+// their positions ascend.
 struct Row {
-  Span spans[2];
+  // Only the first span_count are set: rows are made too often to clear them all.
+  union {
+    Span spans[kMaxSpans];
+  };
   int32_t span_count = 0;
   int64_t slots = 0;
+
+  SLUICE_HD Row() {}
+
+  SLUICE_HD void Add(const Span& span) {
+    spans[span_count++] = span;
+    slots += span.slots;
+  }
 };
+
+// The cascade of an entry; null: it has none.
+SLUICE_HD inline const CascadeGeometry* CascadeOf(const PoolView& pool, const ViewEntry& entry) {
+  if (entry.cascade_offset == kNoOffset) return nullptr;
+  return reinterpret_cast<const CascadeGeometry*>(pool.tables + entry.cascade_offset);
+}
+
+// Where the token at true position p >= tail_first_position stands among the
+// positions of its rows: at p, and under a cascade behind the slots in use.
+SLUICE_HD inline int64_t RowPosition(const PoolView& pool, const ViewEntry& entry, int64_t p) {
+  const CascadeGeometry* cascade = CascadeOf(pool, entry);
+  if (cascade == nullptr) return p;
+  return CascadeSlots(*cascade, entry.tail_first_position) + p - entry.tail_first_position;
+}
+
+// Adds the pieces of a cascade's body in the order of their cache positions.
+SLUICE_HD inline void AddCascade(const CascadeGeometry& geometry, int64_t tokens, Span span,
+                                 Row* row) {
+  for (int32_t i = 0; i <= 2 * geometry.ring_count; ++i) {
+    const CascadePiece piece = CascadePieceAt(geometry, tokens, i);
+    if (piece.slots == 0) continue;
+    span.first_slot = piece.first_slot;
+    span.slots = piece.slots;
+    span.first_position = row->slots;
+    span.scored = i > 0;
+    row->Add(span);
+  }
+}
 
 // The row of `row` (its number in the model) for an entry, holding every slot
 // with a true position below `end_position`; REQUIRES end_position >=
 // tail_first_position, so that the whole body is in it. Empty spans are left
-// out.
+// out. Under a cascade the positions of its spans are cache positions.
 SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32_t row,
                              int64_t end_position) {
   Row result;
@@ -50,31 +93,34 @@ SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32
         reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
     const auto* rows = reinterpret_cast<const BodyRow*>(bodies + 1);
     const auto* page_ids = reinterpret_cast<const uint32_t*>(rows + bodies->row_count);
-    if (rows[row].slots > 0) {
-      Span& span = result.spans[result.span_count++];
-      span.page_ids = page_ids + rows[row].first_page;
-      span.row = row;
-      span.slots = rows[row].slots;
-      span.format = pool.formats + entry.body_format;
+    Span span;
+    span.page_ids = page_ids + rows[row].first_page;
+    span.row = row;
+    span.slots = rows[row].slots;
+    span.format = pool.formats + entry.body_format;
+    if (const CascadeGeometry* cascade = CascadeOf(pool, entry)) {
+      AddCascade(*cascade, entry.tail_first_position, span, &result);
+    } else if (span.slots > 0) {
       span.contiguous = false;
-      result.slots += span.slots;
+      result.Add(span);
     }
   }
   if (end_position > entry.tail_first_position) {
-    Span& span = result.spans[result.span_count++];
+    Span span;
     span.block_list = reinterpret_cast<const uint32_t*>(pool.tables + entry.block_list_offset);
     span.table_words = words;
     span.row = row;
     span.first_slot = entry.tail_start;
     span.slots = end_position - entry.tail_first_position;
-    span.first_position = entry.tail_first_position;
+    span.first_position = RowPosition(pool, entry, entry.tail_first_position);
     span.format = pool.formats + entry.tail_format;
-    result.slots += span.slots;
+    result.Add(span);
   }
   return result;
 }
 
-// True position of slot `slot` of `span`.
+// Position of slot `slot` of `span`: its token's true one, or where the row is a
+// cascade's, where it stands in the cache.
 SLUICE_HD inline int64_t SlotPosition(const PoolView& pool, const Span& span, int64_t slot) {
   if (span.contiguous) return span.first_position + slot;
   const int64_t index = span.first_slot + slot;

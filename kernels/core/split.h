@@ -26,7 +26,7 @@ SLUICE_HD constexpr int64_t ChunkSlots(int64_t slots) {
 
 // Chunks of a row of `slots` slots: at most 64 when they start on a boundary,
 // and one more for each span.
-inline constexpr int32_t kMaxChunks = 66;
+inline constexpr int32_t kMaxChunks = 64 + kMaxSpans;
 
 // Slot numbers of a span counted from its first group of 16 slots, which is
 // where its chunks are counted from: slot i of the span is `lead + i`.

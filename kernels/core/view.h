@@ -55,6 +55,14 @@ struct ViewEntry {
   // its observation rows (core/observation.h); kNoOffset: none are kept.
   uint64_t observation_list_offset = kNoOffset;
   int32_t observation_capacity = 0;  // rows of each ring
+  // In tables: CascadeGeometry (core/ring.h); kNoOffset: none. Under a cascade
+  // - the body is the cascade's, after the tokens below tail_first_position were
+  //   inserted: a row's page ids name every page of body_slots() slots, and those
+  //   not yet reached are kNoPage;
+  // - the tail is the pending chunk;
+  // - both formats are the same one, of keys at cache positions;
+  // - scores are planes: core/mass.h.
+  uint64_t cascade_offset = kNoOffset;
 };
 
 // One step: its sequences in order; their tokens are the step's tokens

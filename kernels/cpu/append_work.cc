@@ -5,6 +5,8 @@
 
 #include "hwy/cache_control.h"
 #include "kernels/core/layout.h"
+#include "kernels/core/number.h"
+#include "kernels/core/rope.h"
 #include "kernels/cpu/slot_store.h"
 
 namespace sluice::cpu {
@@ -15,6 +17,43 @@ constexpr int64_t kItemBytes = int64_t{256} << 10;
 constexpr int64_t kRowBytes = 2048;
 // Of a call that goes past the caches: rows are fetched only within an item.
 constexpr int64_t kStreamItemBytes = int64_t{1} << 20;
+
+// Room for a run's keys that are turned back. It lies behind what StoreSlots uses
+// of a worker's scratch.
+struct TurnRoom {
+  Turn turns[kGroupSlots][128];  // of its tokens' true positions
+  float keys[kGroupSlots][256];
+};
+constexpr int64_t kTurnRoomOffset = int64_t{512} << 10;
+
+TurnRoom* TurnRoomOf(WorkerScratch& scratch) {
+  return reinterpret_cast<TurnRoom*>(scratch.data + kTurnRoomOffset);
+}
+
+void FindTurns(const RopeTable& rope, int64_t position, int32_t slots, TurnRoom* room) {
+  for (int32_t i = 0; i < slots; ++i) {
+    for (int32_t pair = 0; pair < rope.rotary_dim / 2; ++pair) {
+      room->turns[i][pair] = TrueTurn(rope.inv_freq[pair], position + i);
+    }
+  }
+}
+
+// Puts a run's keys un-rotated into the room, from where they are stored.
+void TurnKeysBack(const LayerShape& layer, int32_t slots, TurnRoom* room, SlotSource* source) {
+  for (int32_t i = 0; i < slots; ++i) {
+    const std::byte* key = source->k + i * source->k_stride_bytes;
+    for (int32_t dim = 0; dim < layer.k_dim; ++dim) {
+      room->keys[i][dim] = LoadAsFloat(key, source->k_dtype, dim);
+    }
+    TurnBack(layer.rope.pairing, layer.rope.rotary_dim, room->turns[i],
+             layer.rope.attention_factor, room->keys[i]);
+  }
+  source->k = reinterpret_cast<const std::byte*>(room->keys);
+  source->k_stride_bytes = sizeof(room->keys[0]);
+  source->k_dtype = Dtype::kF32;
+  source->k_ahead_bytes = 0;
+  source->k_later = nullptr;
+}
 
 }  // namespace
 
@@ -80,6 +119,9 @@ void AppendWork::Run(int64_t item, WorkerScratch& scratch) {
   const int64_t end = item_starts_[item + 1];
   int64_t non_finite = 0;
   for (int64_t i = item_starts_[item]; i < end; ++i) {
+    if (TurnsBack(runs_[i])) {
+      FindTurns(args_.layer->rope, runs_[i].position, runs_[i].slots, TurnRoomOf(scratch));
+    }
     for (int32_t head = 0; head < heads; ++head) {
       if (head + 1 < heads) {
         PrefetchDestination(runs_[i], head + 1);
@@ -91,6 +133,13 @@ void AppendWork::Run(int64_t item, WorkerScratch& scratch) {
   }
   if (stream_) hwy::FlushStream();
   if (non_finite != 0) non_finite_.fetch_add(non_finite, std::memory_order_relaxed);
+}
+
+// Whether a run's keys come rotated and are stored un-rotated.
+bool AppendWork::TurnsBack(const GroupRun& run) const {
+  const RopeTable& rope = args_.layer->rope;
+  return rope.inv_freq != nullptr && rope.arrives_rotated &&
+         pool_.formats[run.entry->tail_format].page.key_space == KeySpace::kCachePosition;
 }
 
 uint32_t AppendWork::PageOf(const GroupRun& run, int32_t head) const {
@@ -137,6 +186,7 @@ int64_t AppendWork::StoreRun(const GroupRun& run, int32_t head, bool next_is_our
     source.k_later = source.k + share * k_bytes;
     source.v_later = source.v + share * v_bytes;
   }
+  if (TurnsBack(run)) TurnKeysBack(layer, run.slots, TurnRoomOf(scratch), &source);
   const uint32_t page = PageOf(run, head);
   if (run.first_slot == 0) OpenPage(pool_, format, page, run.page_slots);
   return StoreSlots(pool_, format, page, run.first_slot, run.slots, source, scratch);

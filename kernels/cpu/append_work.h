@@ -38,6 +38,7 @@ class AppendWork : public Work {
   void AddEntry(const ViewEntry& entry);
   void CutIntoItems();
   uint32_t PageOf(const GroupRun& run, int32_t head) const;
+  bool TurnsBack(const GroupRun& run) const;
   // `next_is_ours`: this item goes on with the run behind this one.
   int64_t StoreRun(const GroupRun& run, int32_t head, bool next_is_ours,
                    WorkerScratch& scratch) const;

@@ -10,23 +10,36 @@
 #include "hwy/cache_control.h"
 #include "kernels/cpu/attend_math-inl.h"
 #include "kernels/cpu/attend_products-inl.h"
+#include "kernels/cpu/attend_turn-inl.h"
 #include "kernels/cpu/attend_unit-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu::HWY_NAMESPACE {
 
-// logits[r, 64] for all rows of a unit. `next` is prefetched by the first block.
-template <Dtype kDtype>
-HWY_INLINE void UnitLogits(const PackedRows& queries, int32_t k_dim, const AttendTile& tile,
-                           const AttendTile& next, float* logits) {
+template <Dtype kDtype, bool kTurns>
+HWY_INLINE void BlockLogits(const PackedRows& queries, int32_t k_dim, const AttendTile& tile,
+                            const AttendTile& next, const KeyTurn& turn, float* logits) {
   for (int index = 0; index < BlockCount(queries.rows); ++index) {
     const RowBlock block = BlockAt(queries.rows, index);
     const float* q = queries.q + int64_t{block.first} * k_dim;
     float* out = logits + block.first * kTileSlots;
     WithRows(block.count, [&](auto rows) HWY_ATTR {
-      TileLogits<kDtype, decltype(rows)::value>(q, k_dim, tile, index == 0 ? next : tile, out);
+      TileLogits<kDtype, decltype(rows)::value, kTurns>(q, k_dim, tile, index == 0 ? next : tile,
+                                                        turn, out);
     });
   }
+}
+
+// logits[r, 64] for all rows of a unit. `next` is prefetched by the first block.
+template <Dtype kDtype>
+HWY_INLINE void UnitLogits(const PackedRows& queries, int32_t k_dim, const AttendTile& tile,
+                           const AttendTile& next, float* logits) {
+  if (queries.turn == nullptr) {
+    return BlockLogits<kDtype, false>(queries, k_dim, tile, next, KeyTurn(), logits);
+  }
+  const RopeRows& tables = *queries.turn->tables;
+  BlockLogits<kDtype, true>(TurnToTile(queries, tile), k_dim, tile, next,
+                            {tables.key_cosines(), tables.key_sines()}, logits);
 }
 
 template <Dtype kDtype>
@@ -180,6 +193,26 @@ void PackQueriesImpl(const PackArgs& args) {
   }
 }
 
+void TurnQueriesImpl(const float* packed, const QueryTurn* turns, int32_t rows, float* out) {
+  const auto same = [turns](int a, int b) { return turns[a].cosines == turns[b].cosines; };
+  for (int index = 0; index < BlockCount(rows); ++index) {
+    const RowBlock block = BlockAt(rows, index);
+    const int last = block.first + block.count - 1;
+    const int64_t offset = int64_t{block.first} * 2 * turns[0].pairs;
+    // Rows are ordered by token: the ends tell about all.
+    if (same(block.first, last)) {
+      WithRows(block.count, [&](auto count) HWY_ATTR {
+        TurnBlock<decltype(count)::value>(packed + offset, turns[block.first], 1.0f,
+                                          out + offset);
+      });
+      continue;
+    }
+    for (int row = 0; row < block.count; ++row) {
+      TurnRow(packed + offset + row, block.count, turns[block.first + row], out + offset + row);
+    }
+  }
+}
+
 void StoreOutputImpl(const float* values, float factor, int32_t v_dim, Dtype dtype, void* out) {
   const DF d;
   const DU du;
@@ -222,14 +255,17 @@ void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
     if (tile.squared) scale = hn::Mul(scale, scale);
     hn::StoreU(hn::Mul(scale, hn::LoadU(d, tile.weights + row)), d, factors + row);
   }
-  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
-    VF sum = hn::LoadU(d, sums + slot);
-    for (int row = 0; row < tile.rows; ++row) {
-      VF p = hn::LoadU(d, tile.values + row * kTileSlots + slot);
-      if (tile.squared) p = hn::Mul(p, p);
-      sum = hn::MulAdd(p, hn::Set(d, factors[row]), sum);
+  for (int i = 0; i < tile.sum_count; ++i, sums += kTileSlots) {
+    const int first = (i + tile.sum_count - tile.first_row % tile.sum_count) % tile.sum_count;
+    for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+      VF sum = hn::LoadU(d, sums + slot);
+      for (int row = first; row < tile.rows; row += tile.sum_count) {
+        VF p = hn::LoadU(d, tile.values + row * kTileSlots + slot);
+        if (tile.squared) p = hn::Mul(p, p);
+        sum = hn::MulAdd(p, hn::Set(d, factors[row]), sum);
+      }
+      hn::StoreU(sum, d, sums + slot);
     }
-    hn::StoreU(sum, d, sums + slot);
   }
 }
 
@@ -247,7 +283,8 @@ void AddMassOfKeysImpl(const PackedRows& queries, const PageFormat& format,
     for (int slot = 0; slot < kTileSlots; slot += kLanes) {
       hn::StoreU(Exp2(hn::Sub(hn::LoadU(d, row_logits + slot), log_sum)), d, row_logits + slot);
     }
-    AddRow(row_logits, hn::Set(d, 1.0f), hn::Set(d, mass.weights[row]), mass.squared, sums);
+    AddRow(row_logits, hn::Set(d, 1.0f), hn::Set(d, mass.weights[row]), mass.squared,
+           sums + (mass.first_row + row) % mass.sum_count * kTileSlots);
   }
 }
 
@@ -279,6 +316,7 @@ HWY_AFTER_NAMESPACE();
 namespace sluice::cpu {
 
 HWY_EXPORT(PackQueriesImpl);
+HWY_EXPORT(TurnQueriesImpl);
 HWY_EXPORT(AttendChunkImpl);
 HWY_EXPORT(FoldChunkImpl);
 HWY_EXPORT(ClearStateImpl);
@@ -288,6 +326,10 @@ HWY_EXPORT(AddMassOfKeysImpl);
 HWY_EXPORT(UpdateScoresImpl);
 
 void PackQueries(const PackArgs& args) { HWY_DYNAMIC_DISPATCH(PackQueriesImpl)(args); }
+
+void TurnQueries(const float* packed, const QueryTurn* turns, int32_t rows, float* out) {
+  HWY_DYNAMIC_DISPATCH(TurnQueriesImpl)(packed, turns, rows, out);
+}
 
 void AttendChunk(const PackedRows& queries, const TileRange& range, const WeightRows& weights,
                  const AttendState& state) {

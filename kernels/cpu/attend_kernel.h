@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/attend_tile.h"
+#include "kernels/cpu/rope_rows.h"
 #include "kernels/dtype.h"
 #include "kernels/ops.h"
 
@@ -23,6 +24,23 @@ struct AttendState {
   float* out = nullptr;  // [rows, v_dim]
 };
 
+// Angles by which a query row turns.
+struct QueryTurn {
+  const float* cosines = nullptr;  // [pairs]
+  const float* sines = nullptr;
+  int32_t pairs = 0;  // k_dim / 2
+};
+
+// How the keys of a span turn by their cache positions, and the query rows with
+// them from tile to tile (core/rope.h).
+struct TileTurn {
+  const RopeRows* tables = nullptr;
+  // The rows were turned for the keys of a span whose tile of this number, counted
+  // as in SpanChunks, stands at position 0.
+  int64_t first_tile = 0;
+  float* turned = nullptr;  // scratch, [rows, k_dim]
+};
+
 // Query rows in the order in which the kernel reads them.
 struct PackedRows {
   const float* q = nullptr;         // from PackQueries
@@ -30,6 +48,7 @@ struct PackedRows {
   const int32_t* end = nullptr;     // [rows]: one past the last; <= begin: none
   int32_t rows = 0;                 // 1 .. kMaxUnitRows
   float soft_cap = 0.0f;            // of logits in units of log2; 0: none
+  const TileTurn* turn = nullptr;   // null: keys are as they are stored
 };
 
 // Tiles of one chunk, or of a part of a row.
@@ -70,6 +89,10 @@ struct PackArgs {
 };
 void PackQueries(const PackArgs& args);
 
+// Turns row i of packed rows by turns[i]: out may not be `packed`. Rows that name
+// the same angles are turned together.
+void TurnQueries(const float* packed, const QueryTurn* turns, int32_t rows, float* out);
+
 // Attends over the tiles of one chunk, from the empty state.
 void AttendChunk(const PackedRows& queries, const TileRange& range, const WeightRows& weights,
                  const AttendState& state);
@@ -83,8 +106,9 @@ void ClearState(int32_t rows, int32_t v_dim, const AttendState& state);
 // out[0 .. v_dim) = values * factor in `dtype`.
 void StoreOutput(const float* values, float factor, int32_t v_dim, Dtype dtype, void* out);
 
-// sums[0 .. 64) += sum over rows of weights[r] * f(values[r, slot] * scale[r]), where
-// scale is exp2(bases[r] - log_sums[r]); rows in order.
+// sums[i, 0 .. 64) += sum over rows of weights[r] * f(values[r, slot] * scale[r]), where
+// scale is exp2(bases[r] - log_sums[r]); rows in order. Row r counts in sum number
+// (first_row + r) % sum_count.
 struct MassTile {
   const float* values = nullptr;    // [rows, 64]
   const float* bases = nullptr;     // [kMaxKeptRows]
@@ -92,6 +116,8 @@ struct MassTile {
   const float* weights = nullptr;   // [kMaxUnitRows]; 0: the row adds nothing
   int32_t rows = 0;
   bool squared = false;
+  int32_t first_row = 0;
+  int32_t sum_count = 1;  // <= kMaxKeptRows
 };
 void AddMass(const MassTile& tile, float* sums);
 

@@ -27,12 +27,12 @@ class ScoreRow {
   // Asks for the scores of a tile.
   void Prefetch(const TilePlace& place) const;
 
-  // Decays the scores of a tile and adds `sums`, [64]. Tiles past the span's
-  // end are passed over.
+  // Decays the scores of a tile and adds `sums`, [64]; under a cascade its pending
+  // sums, [sum_count, 64]. Tiles past the span's end are passed over.
   void Update(const TilePlace& place, const float* sums) const;
 
  private:
-  float* ScoresOf(int32_t span, int64_t group) const;
+  float* ScoresOf(int32_t span, int64_t group, int32_t sum) const;
 
   const PoolView& pool_;
   const ViewEntry& entry_;
@@ -40,7 +40,9 @@ class ScoreRow {
   const int32_t model_row_;
   const float decay_;                // what the scores of slots seen before count
   const int64_t first_position_;     // slots from here on are new
-  float* body_scores_[2] = {};       // of a span that is the body
+  const bool cascade_;
+  const int32_t sum_count_;
+  float* body_scores_ = nullptr;     // of a body that is no cascade's
 };
 
 }  // namespace sluice::cpu

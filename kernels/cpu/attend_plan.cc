@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/core/mass.h"
 
 namespace sluice::cpu {
 namespace {
@@ -31,7 +32,7 @@ void AttendPlan::Make(const PoolView& pool, const AttendArgs& args, int64_t scra
   item_starts_.clear();
   mass_pieces_.clear();
   partial_floats_ = weights_floats_ = log_sum_floats_ = queries_floats_ = 0;
-  AddEntries(args);
+  AddEntries(pool, args);
   for (int32_t entry = 0; entry < static_cast<int32_t>(entries_.size()); ++entry) {
     const PageFormat& format = pool.formats[entries_[entry].entry->tail_format].page;
     slot_bytes_ = (layer_->k_dim + layer_->v_dim) * DtypeBytes(format.dtype);
@@ -41,15 +42,22 @@ void AttendPlan::Make(const PoolView& pool, const AttendArgs& args, int64_t scra
   if (args.accumulate_mass) PlaceMass(args, scratch_floats);
 }
 
-void AttendPlan::AddEntries(const AttendArgs& args) {
+void AttendPlan::AddEntries(const PoolView& pool, const AttendArgs& args) {
   const int64_t call_end = args.first_token + args.token_count;
   for (int32_t i = 0; i < args.view->entry_count; ++i) {
     const ViewEntry& entry = args.view->entries[i];
     const int64_t begin = std::max(entry.first_token, args.first_token);
     const int64_t end = std::min(entry.first_token + entry.token_count, call_end);
     if (begin >= end) continue;
-    entries_.push_back({&entry, end - begin, begin - args.first_token,
-                        entry.base_length + begin - entry.first_token});
+    AttendEntry& added = entries_.emplace_back();
+    added.entry = &entry;
+    added.token_count = end - begin;
+    added.call_token = begin - args.first_token;
+    added.first_position = entry.base_length + begin - entry.first_token;
+    added.row_position = RowPosition(pool, entry, added.first_position);
+    added.cascade = entry.cascade_offset != kNoOffset;
+    if (!added.cascade) continue;
+    added.sum_count = PendingSums(args.mass.reduce, args.layer->q_heads / args.layer->kv_heads);
   }
 }
 
@@ -66,8 +74,8 @@ void AttendPlan::AddUnits(const PoolView& pool, const AttendArgs& args, int32_t 
     unit.first_row = static_cast<int32_t>(first);
     unit.rows = static_cast<int32_t>(std::min<int64_t>(kMaxUnitRows, rows - first));
     const int64_t last_token = (first + unit.rows - 1) / group;
-    const SlotRange chunks = row.VisibleChunks(entry.first_position + first / group,
-                                               entry.first_position + last_token);
+    const SlotRange chunks =
+        row.VisibleChunks(entry.row_position + first / group, entry.row_position + last_token);
     unit.first_chunk = static_cast<int32_t>(chunks.begin);
     unit.last_chunk = static_cast<int32_t>(chunks.end);
     unit.chunk_slots = static_cast<int32_t>(row.chunk_slots());

@@ -75,7 +75,7 @@ class AttendPlan {
   int64_t queries_floats() const { return queries_floats_; }
 
  private:
-  void AddEntries(const AttendArgs& args);
+  void AddEntries(const PoolView& pool, const AttendArgs& args);
   void AddUnits(const PoolView& pool, const AttendArgs& args, int32_t entry, int32_t kv_head);
   int64_t ChunkCost(const AttendUnit& unit) const;
   int64_t SegmentChunks(const AttendUnit& unit, int64_t target_ns) const;

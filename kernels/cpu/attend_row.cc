@@ -25,15 +25,11 @@ AttendRow::AttendRow(const PoolView& pool, const AttendEntry& entry, const Layer
   const int64_t later_tokens = entry.entry->base_length + entry.entry->token_count -
                                entry.first_position - entry.token_count;
   chunk_slots_ = ChunkSlots(row_.slots + later_tokens);
+  first_chunk_[0] = 0;
   for (int32_t span = 0; span < row_.span_count; ++span) {
     chunks_[span] = ChunksOf(row_.spans[span], chunk_slots_);
+    first_chunk_[span + 1] = first_chunk_[span] + chunks_[span].count;
   }
-}
-
-int32_t AttendRow::chunk_count() const {
-  int32_t count = 0;
-  for (int32_t span = 0; span < row_.span_count; ++span) count += chunks_[span].count;
-  return count;
 }
 
 SlotRange AttendRow::Visible(int32_t span_index, int64_t position) const {

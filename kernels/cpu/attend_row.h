@@ -16,6 +16,9 @@ struct AttendEntry {
   int64_t token_count = 0;
   int64_t call_token = 0;      // of the first one, among the call's tokens
   int64_t first_position = 0;  // its true position
+  int64_t row_position = 0;    // where it stands among the positions of its rows
+  int32_t sum_count = 1;       // sums of mass a slot: PendingSums under a cascade
+  bool cascade = false;
 };
 
 // Slots of a span, counted as in SpanChunks.
@@ -30,7 +33,7 @@ struct SlotRange {
 };
 
 // What the query rows of an entry attend over for one kv head: its spans, cut
-// into canonical chunks, which are numbered through both spans.
+// into canonical chunks, which are numbered through its spans.
 class AttendRow {
  public:
   AttendRow(const PoolView& pool, const AttendEntry& entry, const LayerShape& layer,
@@ -40,14 +43,16 @@ class AttendRow {
   const SpanChunks& chunks(int32_t span) const { return chunks_[span]; }
   int64_t chunk_slots() const { return chunk_slots_; }
   int64_t chunk_tiles() const { return chunk_slots_ / kTileSlots; }
-  int32_t chunk_count() const;
+  int32_t chunk_count() const { return first_chunk_[row_.span_count]; }
 
-  // The span that chunk `chunk` lies in.
+  // The span that chunk `chunk` lies in; the first of a row without slots.
   int32_t SpanOf(int32_t chunk) const {
-    return row_.span_count == 2 && chunk >= chunks_[0].count ? 1 : 0;
+    int32_t span = 0;
+    while (span + 1 < row_.span_count && chunk >= first_chunk_[span + 1]) ++span;
+    return span;
   }
   // The number of a span's first chunk.
-  int32_t FirstChunk(int32_t span) const { return span == 0 ? 0 : chunks_[0].count; }
+  int32_t FirstChunk(int32_t span) const { return first_chunk_[span]; }
 
   // The slots of `span` that a query at `position` sees; begin >= end: none.
   SlotRange Visible(int32_t span, int64_t position) const;
@@ -66,7 +71,11 @@ class AttendRow {
   int32_t window_;
   int64_t chunk_slots_ = 0;
   Row row_;
-  SpanChunks chunks_[2];
+  // Of the row's spans only.
+  union {
+    SpanChunks chunks_[kMaxSpans];
+  };
+  int32_t first_chunk_[kMaxSpans + 1];
 };
 
 }  // namespace sluice::cpu

@@ -28,16 +28,23 @@ struct AttendWork::UnitView {
   const AttendUnit& unit;
   const AttendEntry& entry;
   AttendRow row;
-  TileReader readers[2];
-  SlotRange visible[2];  // what any of its rows sees
+  bool turns;  // keys stand at cache positions
+  // Of the row's spans only.
+  union {
+    TileReader readers[kMaxSpans];
+  };
+  union {
+    SlotRange visible[kMaxSpans];  // what any of its rows sees
+  };
 
   UnitView(const PoolView& pool, const LayerShape& layer, const AttendPlan& plan, int32_t index)
       : unit(plan.units()[static_cast<size_t>(index)]),
         entry(plan.entries()[static_cast<size_t>(unit.entry)]),
         row(pool, entry, layer, unit.kv_head) {
     const int32_t group = layer.q_heads / layer.kv_heads;
-    const int64_t first = entry.first_position + unit.first_row / group;
-    const int64_t last = entry.first_position + (unit.first_row + unit.rows - 1) / group;
+    const int64_t first = entry.row_position + unit.first_row / group;
+    const int64_t last = entry.row_position + (unit.first_row + unit.rows - 1) / group;
+    turns = entry.cascade;
     for (int32_t span = 0; span < row.row().span_count; ++span) {
       readers[span] = TileReader(pool, row.row().spans[span], row.chunks(span));
       visible[span] = row.VisibleUnion(span, first, last);
@@ -64,6 +71,14 @@ int64_t AttendWork::Plan() {
   if (plan_.units().empty()) return 0;
   group_ = layer.q_heads / layer.kv_heads;
   query_units_.Set(layer, pool_.formats[plan_.entries()[0].entry->tail_format].page);
+  rope_rows_ = nullptr;
+  int64_t positions = 0;
+  for (const AttendEntry& entry : plan_.entries()) {
+    if (entry.cascade) positions = std::max(positions, entry.row_position + entry.token_count);
+  }
+  if (positions > 0 && layer.rope.inv_freq != nullptr) {
+    rope_rows_ = rope_cache_.Get(layer.rope, layer.k_dim, positions);
+  }
   GrowTo(plan_.partial_floats(), &partials_);
   GrowTo(plan_.weights_floats() / 16, &weights_);
   GrowTo(plan_.log_sum_floats(), &log_sums_);
@@ -138,7 +153,62 @@ void AttendWork::PackRows(const UnitView& view, AttendScratch* scratch) {
   pack.packed = scratch->packed;
   pack.finite = scratch->finite;
   PackQueries(pack);
+  scratch->turned_span = -1;
+  if (view.turns && rope_rows_ != nullptr) TurnFromArrival(view, scratch);
   PlaceRows(view, scratch);
+}
+
+// Turns packed rows back from the true positions at which they were rotated, if
+// they were. The factors of the cosines and sines, the key's too, go to the query.
+void AttendWork::TurnFromArrival(const UnitView& view, AttendScratch* scratch) const {
+  const RopeTable& rope = args_.layer->rope;
+  const int32_t pairs = rope_rows_->pairs();
+  const int32_t rotary_pairs = rope.rotary_dim / 2;
+  const float factor =
+      rope.arrives_rotated ? rope.attention_factor : rope.attention_factor * rope.attention_factor;
+  float* cosines = scratch->turned;  // [tokens of the unit, pairs]
+  float* sines = scratch->chunk_out;
+  static_assert(kMaxUnitRows * 128 <= AttendScratch::kFloats);
+  QueryTurn turns[kMaxUnitRows];
+  const int64_t first_token = view.unit.first_row / group_;
+  int64_t known = -1;
+  for (int32_t i = 0; i < view.unit.rows; ++i) {
+    const int64_t token = (view.unit.first_row + i) / group_ - first_token;
+    turns[i] = {cosines + token * pairs, sines + token * pairs, pairs};
+    if (token == known) continue;
+    known = token;
+    const auto position = static_cast<float>(view.entry.first_position + first_token + token);
+    for (int32_t pair = 0; pair < pairs; ++pair) {
+      const bool rotates = pair < rotary_pairs;
+      const float angle = rotates && rope.arrives_rotated ? position * rope.inv_freq[pair] : 0.0f;
+      cosines[token * pairs + pair] = std::cos(angle) * (rotates ? factor : 1.0f);
+      sines[token * pairs + pair] = -std::sin(angle) * (rotates ? factor : 1.0f);
+    }
+  }
+  TurnQueries(scratch->packed, turns, view.unit.rows, scratch->span_rows);
+  std::copy_n(scratch->span_rows, int64_t{view.unit.rows} * 2 * pairs, scratch->packed);
+}
+
+// Turns rows for the keys of a span; null: nothing turns. Token i of the unit
+// stands `ahead` + i + 64 * first_tile behind the first slot of the span's tile 0.
+const TileTurn* AttendWork::TurnToSpan(const UnitView& view, int32_t span, const float* packed,
+                                       AttendScratch* scratch) const {
+  if (!view.turns || rope_rows_ == nullptr) return nullptr;
+  if (scratch->turned_span == span) return &scratch->turn;
+  const int64_t first_token = view.unit.first_row / group_;
+  const int64_t distance = view.entry.row_position + first_token + view.row.chunks(span).lead -
+                           view.row.row().spans[span].first_position;
+  const int64_t first_tile = distance / kTileSlots;
+  const int64_t ahead = distance % kTileSlots;
+  QueryTurn turns[kMaxUnitRows];
+  for (int32_t i = 0; i < view.unit.rows; ++i) {
+    const int64_t row = ahead + (view.unit.first_row + i) / group_ - first_token;
+    turns[i] = {rope_rows_->FineCosines(row), rope_rows_->FineSines(row), rope_rows_->pairs()};
+  }
+  TurnQueries(packed, turns, view.unit.rows, scratch->span_rows);
+  scratch->turn = {rope_rows_, first_tile, scratch->turned};
+  scratch->turned_span = span;
+  return &scratch->turn;
 }
 
 // Finds what each row sees. Heads of one token see the same.
@@ -148,7 +218,7 @@ void AttendWork::PlaceRows(const UnitView& view, AttendScratch* scratch) const {
     for (int32_t i = 0; i < view.unit.rows; ++i) {
       const int32_t row = view.unit.first_row + i;
       if (i == 0 || row % group_ == 0) {
-        range = view.row.Visible(span, view.entry.first_position + row / group_);
+        range = view.row.Visible(span, view.entry.row_position + row / group_);
       }
       scratch->begin[span][i] = static_cast<int32_t>(range.begin);
       scratch->end[span][i] = static_cast<int32_t>(range.end);
@@ -156,9 +226,15 @@ void AttendWork::PlaceRows(const UnitView& view, AttendScratch* scratch) const {
   }
 }
 
-PackedRows AttendWork::QueriesOf(const UnitView& view, int32_t span,
-                                 const AttendScratch& scratch) const {
-  return {scratch.packed, scratch.begin[span], scratch.end[span], view.unit.rows, query_units_.soft_cap};
+PackedRows AttendWork::QueriesOf(const UnitView& view, int32_t span, const float* packed,
+                                 AttendScratch* scratch) const {
+  const TileTurn* turn = TurnToSpan(view, span, packed, scratch);
+  return {turn == nullptr ? packed : scratch->span_rows,
+          scratch->begin[span],
+          scratch->end[span],
+          view.unit.rows,
+          query_units_.soft_cap,
+          turn};
 }
 
 TileRange AttendWork::TilesOf(int32_t chunk, const UnitView& view) const {
@@ -206,7 +282,7 @@ void AttendWork::ReduceChunk(int32_t chunk, const UnitView& view, const AttendTi
     return ClearState(view.unit.rows, args_.layer->v_dim, state);
   }
   range.after = after;
-  AttendChunk(QueriesOf(view, view.row.SpanOf(chunk), *scratch), range,
+  AttendChunk(QueriesOf(view, view.row.SpanOf(chunk), scratch->packed, scratch), range,
               WeightsOf(range, chunk, view, scratch), state);
 }
 
@@ -334,27 +410,28 @@ void AttendWork::WeighRows(const UnitView& view, AttendScratch* scratch) const {
 // The units of a kv head one after the other, so that each slot's sum has one
 // order: query rows ascending.
 void AttendWork::RunMassPiece(const MassPiece& piece, AttendScratch* scratch) {
-  constexpr int64_t kBatch = 32;  // tiles whose sums are built together
   float* sums = scratch->chunk_out;
-  static_assert(kBatch * kTileSlots <= AttendScratch::kFloats);
   const UnitView head(pool_, *args_.layer, plan_, piece.first_unit);
   const ScoreRow scores(pool_, args_, head.entry, head.row, head.unit.kv_head);
-  for (int64_t first = piece.first_tile; first < piece.last_tile; first += kBatch) {
-    const int64_t last = std::min(first + kBatch, piece.last_tile);
-    std::fill_n(sums, (last - first) * kTileSlots, 0.0f);
+  const int64_t tile_sums = int64_t{head.entry.sum_count} * kTileSlots;
+  const int64_t batch = std::min<int64_t>(32, AttendScratch::kFloats / tile_sums);  // of tiles
+  for (int64_t first = piece.first_tile; first < piece.last_tile; first += batch) {
+    const int64_t last = std::min(first + batch, piece.last_tile);
+    std::fill_n(sums, (last - first) * tile_sums, 0.0f);
     for (int64_t tile = first; tile < last; ++tile) scores.Prefetch(PlaceOf(head.row, tile));
     for (int32_t i = 0; i < piece.unit_count; ++i) {
       const UnitView view(pool_, *args_.layer, plan_, piece.first_unit + i);
       WeighRows(view, scratch);
+      scratch->turned_span = -1;
       if (view.unit.mass == MassSource::kKeys) PlaceRows(view, scratch);
       for (int64_t tile = first; tile < last; ++tile) {
         const TilePlace place = PlaceOf(head.row, tile);
         if (!view.Sees(place.span, place.tile)) continue;
-        AddMassOfTile(view, place.span, place.tile, scratch, sums + (tile - first) * kTileSlots);
+        AddMassOfTile(view, place.span, place.tile, scratch, sums + (tile - first) * tile_sums);
       }
     }
     for (int64_t tile = first; tile < last; ++tile) {
-      scores.Update(PlaceOf(head.row, tile), sums + (tile - first) * kTileSlots);
+      scores.Update(PlaceOf(head.row, tile), sums + (tile - first) * tile_sums);
     }
   }
 }
@@ -367,9 +444,11 @@ void AttendWork::AddMassOfTile(const UnitView& view, int32_t span, int64_t tile,
   mass.weights = scratch->row_weights;
   mass.rows = unit.rows;
   mass.squared = args_.mass.squared;
+  mass.first_row = unit.first_row;
+  mass.sum_count = view.entry.sum_count;
   if (unit.mass == MassSource::kKeys) {
-    PackedRows queries = QueriesOf(view, span, *scratch);
-    queries.q = queries_.data() + unit.queries_offset;
+    const PackedRows queries =
+        QueriesOf(view, span, queries_.data() + unit.queries_offset, scratch);
     const SlotRange& visible = view.visible[span];
     AddMassOfKeys(queries, view.row.row().spans[span].format->page,
                   view.readers[span].At(tile, visible.begin, visible.end), mass, scratch->logits,

@@ -9,6 +9,7 @@
 #include "kernels/cpu/attend_kernel.h"
 #include "kernels/cpu/attend_plan.h"
 #include "kernels/cpu/query_units.h"
+#include "kernels/cpu/rope_rows.h"
 #include "kernels/cpu/work.h"
 #include "kernels/ops.h"
 
@@ -29,8 +30,13 @@ struct AttendScratch {
   float chunk_sum[kMaxUnitRows];
   float row_weights[kMaxUnitRows];     // MassWeight of each row
   float log_sums[kMaxUnitRows];        // log2; +inf: the row adds no mass
-  int32_t begin[2][kMaxUnitRows];      // what each row sees of each span
-  int32_t end[2][kMaxUnitRows];
+  int32_t begin[kMaxSpans][kMaxUnitRows];  // what each row sees of each span
+  int32_t end[kMaxSpans][kMaxUnitRows];
+  // Of units whose keys turn by their cache positions:
+  float span_rows[kFloats];            // `packed`, turned for span turned_span
+  float turned[kFloats];               // and for a tile
+  TileTurn turn;
+  int32_t turned_span = -1;            // -1: none yet
   const void* rows[kMaxUnitRows];
   bool finite[kMaxUnitRows];
   alignas(64) float weights[1];        // what is left
@@ -69,9 +75,14 @@ class AttendWork : public Work {
   float* KeptWeights(const UnitView& view, AttendScratch* scratch);
   WeightRows WeightsOf(const TileRange& range, int32_t chunk, const UnitView& view,
                             AttendScratch* scratch);
-  PackedRows QueriesOf(const UnitView& view, int32_t span, const AttendScratch& scratch) const;
+  // `packed`: the unit's rows as PackRows left them.
+  PackedRows QueriesOf(const UnitView& view, int32_t span, const float* packed,
+                       AttendScratch* scratch) const;
   AttendTile FirstTile(const AttendSegment& segment) const;
   void PackRows(const UnitView& view, AttendScratch* scratch);
+  void TurnFromArrival(const UnitView& view, AttendScratch* scratch) const;
+  const TileTurn* TurnToSpan(const UnitView& view, int32_t span, const float* packed,
+                             AttendScratch* scratch) const;
   void PlaceRows(const UnitView& view, AttendScratch* scratch) const;
   bool Arrive(const AttendSegment& segment);
   void FoldSegments(const AttendUnit& unit);
@@ -91,6 +102,8 @@ class AttendWork : public Work {
   bool adding_mass_ = false;         // the second phase runs
   int32_t group_ = 0;                // query heads a kv head
   QueryUnits query_units_;
+  RopeRowsCache rope_cache_;
+  const RopeRows* rope_rows_ = nullptr;  // null: nothing in the call turns
   std::vector<float> partials_;      // states of cut units
   std::vector<Line> weights_;        // of units with MassSource::kShared
   std::vector<float> log_sums_;      // [rows of all units], with mass

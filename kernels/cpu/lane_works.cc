@@ -37,7 +37,8 @@ LaneWorks::LaneWorks(const PoolView& pool)
       import_(pool),
       observe_(pool),
       carry_observations_(pool),
-      window_score_(pool) {}
+      window_score_(pool),
+      cascade_insert_(pool) {}
 
 Work* LaneWorks::Prepare(const Operation& operation) {
   return std::visit(
@@ -55,6 +56,7 @@ Work* LaneWorks::Prepare(const Operation& operation) {
           [&](const ObserveArgs& args) { return Set(observe_, args); },
           [&](const CarryObservationsArgs& args) { return Set(carry_observations_, args); },
           [&](const WindowScoreArgs& args) { return Set(window_score_, args); },
+          [&](const CascadeInsertArgs& args) { return Set(cascade_insert_, args); },
       },
       operation);
 }

@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/append_work.h"
 #include "kernels/cpu/attend_work.h"
+#include "kernels/cpu/cascade_insert_work.h"
 #include "kernels/cpu/compact_work.h"
 #include "kernels/cpu/lane_queue.h"
 #include "kernels/cpu/observe_work.h"
@@ -35,6 +36,7 @@ class LaneWorks : public WorkSource {
   ObserveWork observe_;
   CarryObservationsWork carry_observations_;
   WindowScoreWork window_score_;
+  CascadeInsertWork cascade_insert_;
 };
 
 }  // namespace sluice::cpu

@@ -29,7 +29,7 @@ int64_t PieceGroups(int64_t group_flops) {
 }  // namespace
 
 WindowHead::WindowHead(const PoolView& pool, const WindowScoreArgs& args, int32_t row_index)
-    : row(pool, AttendEntry{args.rows.entry, 0, 0, args.length}, *args.layer,
+    : row(pool, AttendEntry{args.rows.entry, 0, 0, args.length, args.length}, *args.layer,
           args.rows.first_row - args.layer->first_row + row_index),
       kv_head(args.rows.first_row - args.layer->first_row + row_index) {
   const int64_t snapshot = args.rows.entry->base_length;

@@ -6,6 +6,7 @@
 #include "kernels/core/number.h"
 #include "kernels/reference/slot.h"
 #include "kernels/reference/step_tokens.h"
+#include "kernels/reference/turn.h"
 
 namespace sluice::reference {
 namespace {
@@ -33,8 +34,9 @@ void AppendToken(const PoolView& pool, const AppendArgs& args, const EntryToken&
   for (int32_t head = 0; head < layer.kv_heads; ++head) {
     const int64_t vector = (token.step_token - args.first_token) * layer.kv_heads + head;
     const SlotPlace place = TailPlace(pool, *token.entry, layer.first_row + head, position);
+    const Vector k = LoadVector(args.k, args.k_dtype, vector * layer.k_dim, layer.k_dim);
     const SlotContent content = MakeContent(
-        place.format->page, LoadVector(args.k, args.k_dtype, vector * layer.k_dim, layer.k_dim),
+        place.format->page, KeyToStore(place.format->page, layer.rope, k, position),
         LoadVector(args.v, args.v_dtype, vector * layer.v_dim, layer.v_dim), position, 0.0f);
     if (place.slot == 0) ClearPage(pool, *place.format, place.page);
     WriteSlot(pool, place, content);

@@ -20,12 +20,13 @@ struct Answer {
   double lse = -kInfinity;
 };
 
-Answer AttendRow(const LayerShape& layer, const std::vector<Key>& keys, const Vector& q,
+Answer AttendRow(const LayerShape& layer, const std::vector<Key>& keys, const Numbers& q,
                  int64_t position, int32_t head) {
   Answer answer;
   answer.out.resize(static_cast<size_t>(layer.v_dim));
   answer.weights.resize(keys.size());
-  if (keys.empty() || !std::all_of(q.begin(), q.end(), IsFinite)) return answer;
+  const bool finite = std::all_of(q.begin(), q.end(), [](double x) { return std::isfinite(x); });
+  if (keys.empty() || !finite) return answer;
   const std::vector<double> logits = Logits(layer, keys, q, position);
   answer.lse = LogSumExp(logits, SinkLogit(layer, head));
   if (answer.lse == -kInfinity) return answer;
@@ -46,6 +47,15 @@ Vector LoadQuery(const AttendArgs& args, int64_t query_row) {
   return q;
 }
 
+// The query of a token as it stands among its entry's keys.
+Numbers QueryInPlace(const PoolView& pool, const LayerShape& layer, const EntryToken& token,
+                     const Vector& q) {
+  const ViewEntry& entry = *token.entry;
+  if (pool.formats[entry.tail_format].page.key_space != KeySpace::kCachePosition) return Plain(q);
+  const int64_t position = entry.base_length + token.index;
+  return TurnedQuery(layer.rope, q, position, RowPosition(pool, entry, position));
+}
+
 // Writes what the query row `query_row` of the call gave.
 void StoreAnswer(const AttendArgs& args, int64_t query_row, const Answer& answer) {
   const int32_t v_dim = args.layer->v_dim;
@@ -63,14 +73,16 @@ void AttendHead(const PoolView& pool, const AttendArgs& args, const std::vector<
   const int32_t group = layer.q_heads / layer.kv_heads;
   const Row row =
       MakeRow(pool, entry, layer.first_row + kv_head, entry.base_length + tokens.back().index + 1);
-  const std::vector<Key> keys = ReadRow(pool, row);
+  const std::vector<Key> keys = ReadRow(pool, row, layer.rope);
   MassSums mass(args.mass, group, row.slots);
   for (const EntryToken& token : tokens) {
     for (int32_t g = 0; g < group; ++g) {
       const int32_t head = kv_head * group + g;
       const int64_t query_row = (token.step_token - args.first_token) * layer.q_heads + head;
       const Vector q = LoadQuery(args, query_row);
-      const Answer answer = AttendRow(layer, keys, q, entry.base_length + token.index, head);
+      const Answer answer =
+          AttendRow(layer, keys, QueryInPlace(pool, layer, token, q),
+                    RowPosition(pool, entry, entry.base_length + token.index), head);
       StoreAnswer(args, query_row, answer);
       mass.Add(g, answer.weights);
       const bool finite = std::all_of(q.begin(), q.end(), IsFinite);
@@ -78,8 +90,8 @@ void AttendHead(const PoolView& pool, const AttendArgs& args, const std::vector<
     }
   }
   if (args.accumulate_mass) {
-    const auto rows = static_cast<int64_t>(tokens.size());
-    AddToScores(pool, entry, row, mass, rows, entry.base_length + tokens.front().index);
+    const int64_t first = RowPosition(pool, entry, entry.base_length + tokens.front().index);
+    AddToScores(pool, entry, row, mass, static_cast<int64_t>(tokens.size()), first);
   }
 }
 

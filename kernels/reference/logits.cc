@@ -12,31 +12,37 @@ bool Sees(const LayerShape& layer, int64_t query_position, int64_t key_position)
   return layer.window == 0 || key_position > query_position - layer.window;
 }
 
-double Logit(const LayerShape& layer, const Vector& q, const SlotContent& key) {
+double Logit(const LayerShape& layer, const Numbers& q, const Key& key) {
   double dot = 0.0;
-  for (int32_t dim = 0; dim < layer.k_dim; ++dim) dot += double{q[dim]} * double{key.k[dim]};
+  for (int32_t dim = 0; dim < layer.k_dim; ++dim) dot += q[dim] * key.k[dim];
   double logit = dot * double{layer.scale};
   if (layer.soft_cap != 0.0f) {
     logit = double{layer.soft_cap} * std::tanh(logit / double{layer.soft_cap});
   }
-  return logit + double{key.log_mass};
+  return logit + double{key.content.log_mass};
 }
 
 }  // namespace
 
-std::vector<Key> ReadRow(const PoolView& pool, const Row& row) {
+std::vector<Key> ReadRow(const PoolView& pool, const Row& row, const RopeTable& rope) {
   std::vector<Key> keys;
   for (int64_t slot = 0; slot < row.slots; ++slot) {
-    keys.push_back(Key{ReadSlot(pool, PlaceInRow(row, slot)), PositionInRow(pool, row, slot)});
+    const SlotPlace place = PlaceInRow(row, slot);
+    Key& key = keys.emplace_back();
+    key.content = ReadSlot(pool, place);
+    key.position = PositionInRow(pool, row, slot);
+    key.k = place.format->page.key_space == KeySpace::kCachePosition
+                ? TurnedKey(rope, key.content.k, key.position)
+                : Plain(key.content.k);
   }
   return keys;
 }
 
-std::vector<double> Logits(const LayerShape& layer, const std::vector<Key>& keys, const Vector& q,
+std::vector<double> Logits(const LayerShape& layer, const std::vector<Key>& keys, const Numbers& q,
                            int64_t position) {
   std::vector<double> logits;
   for (const Key& key : keys) {
-    logits.push_back(Sees(layer, position, key.position) ? Logit(layer, q, key.content)
+    logits.push_back(Sees(layer, position, key.position) ? Logit(layer, q, key)
                                                          : -kInfinity);
   }
   return logits;

@@ -9,6 +9,7 @@
 
 #include "kernels/ops.h"
 #include "kernels/reference/slot.h"
+#include "kernels/reference/turn.h"
 
 namespace sluice::reference {
 
@@ -17,15 +18,16 @@ inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // A slot as queries see it.
 struct Key {
   SlotContent content;
+  Numbers k;  // as it stands at its position
   int64_t position = 0;
 };
 
 // All slots of a row, in order.
-std::vector<Key> ReadRow(const PoolView& pool, const Row& row);
+std::vector<Key> ReadRow(const PoolView& pool, const Row& row, const RopeTable& rope);
 
 // One a key: scale * q . k with the soft cap, plus log_mass; -inf where a query at
 // `position` does not see the key.
-std::vector<double> Logits(const LayerShape& layer, const std::vector<Key>& keys, const Vector& q,
+std::vector<double> Logits(const LayerShape& layer, const std::vector<Key>& keys, const Numbers& q,
                            int64_t position);
 
 // The sink logit of a query head; -inf: the layer has none.

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/core/mass.h"
 #include "kernels/reference/slot.h"
 
 namespace sluice::reference {
@@ -23,6 +24,43 @@ double MassSums::Reduced(int64_t slot) const {
   for (const std::vector<double>& head : sums_) sum += head[slot];
   return rule_.reduce == GroupReduce::kMean ? sum / static_cast<double>(sums_.size()) : sum;
 }
+
+int32_t MassSums::pending_sums() const {
+  return PendingSums(rule_.reduce, static_cast<int32_t>(sums_.size()));
+}
+
+double MassSums::Pending(int64_t slot, int32_t index) const {
+  return pending_sums() == 1 ? Reduced(slot) : sums_[index][slot];
+}
+
+namespace {
+
+// score <- decay * score + sum, or the sum alone.
+void Add(double decay, bool fresh, double sum, float* score) {
+  const double before = fresh || decay == 0.0 ? 0.0 : decay * double{*score};
+  *score = static_cast<float>(before + sum);
+}
+
+void AddToPendingSums(const PoolView& pool, const ViewEntry& entry, const Row& row,
+                      const MassSums& sums, double decay, int64_t first_position) {
+  int64_t row_slot = 0;
+  for (int32_t s = 0; s < row.span_count; ++s) {
+    const Span& span = row.spans[s];
+    const int32_t page_size = span.format->page.page_size;
+    for (int64_t slot = 0; slot < span.slots; ++slot, ++row_slot) {
+      const int64_t index = span.first_slot + slot;
+      float* scores =
+          CascadeScores(pool, entry, span, index / page_size, sums.pending_sums());
+      if (!span.scored || scores == nullptr) continue;
+      for (int32_t i = 0; i < sums.pending_sums(); ++i) {
+        Add(decay, span.first_position + slot >= first_position, sums.Pending(row_slot, i),
+            scores + (1 + i) * page_size + index % page_size);
+      }
+    }
+  }
+}
+
+}  // namespace
 
 float* ScoreAt(const PoolView& pool, const ViewEntry& entry, const Row& row, int64_t slot) {
   int32_t s = 0;
@@ -46,12 +84,13 @@ float* ScoreAt(const PoolView& pool, const ViewEntry& entry, const Row& row, int
 void AddToScores(const PoolView& pool, const ViewEntry& entry, const Row& row, const MassSums& sums,
                  int64_t query_rows, int64_t first_position) {
   const double decay = std::pow(double{sums.rule().decay}, static_cast<double>(query_rows));
+  if (CascadeOf(pool, entry) != nullptr) {
+    return AddToPendingSums(pool, entry, row, sums, decay, first_position);
+  }
   for (int64_t slot = 0; slot < row.slots; ++slot) {
     float* score = ScoreAt(pool, entry, row, slot);
     if (score == nullptr) continue;
-    const bool fresh = PositionInRow(pool, row, slot) >= first_position;
-    const double before = fresh || decay == 0.0 ? 0.0 : decay * double{*score};
-    *score = static_cast<float>(before + sums.Reduced(slot));
+    Add(decay, PositionInRow(pool, row, slot) >= first_position, sums.Reduced(slot), score);
   }
 }
 

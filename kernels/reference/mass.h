@@ -19,8 +19,12 @@ class MassSums {
   // Adds the softmax of head `g`'s next query row: [slots], zeros where not seen.
   void Add(int32_t g, const std::vector<double>& weights);
 
-  // reduce_g of the sums of slot `slot`.
+  // reduce_g of the sums of slot `slot`: their mean or sum.
   double Reduced(int64_t slot) const;
+
+  // What pending sum `index` of a slot under a cascade gets, and how many there are.
+  double Pending(int64_t slot, int32_t index) const;
+  int32_t pending_sums() const;
 
   const MassRule& rule() const { return rule_; }
 
@@ -33,8 +37,9 @@ class MassSums {
 // has no score memory there.
 float* ScoreAt(const PoolView& pool, const ViewEntry& entry, const Row& row, int64_t slot);
 
-// Puts the sums of `query_rows` query rows into an entry's scores; slots at or
-// beyond `first_position` start from 0.
+// Puts the sums of `query_rows` query rows into an entry's scores, or under a
+// cascade into its pending sums; slots at or beyond position `first_position` of
+// the row start from 0.
 void AddToScores(const PoolView& pool, const ViewEntry& entry, const Row& row, const MassSums& sums,
                  int64_t query_rows, int64_t first_position);
 

@@ -4,6 +4,7 @@
 #include "kernels/core/layout.h"
 #include "kernels/reference/append.h"
 #include "kernels/reference/attend.h"
+#include "kernels/reference/cascade.h"
 #include "kernels/reference/compact.h"
 #include "kernels/reference/observe.h"
 #include "kernels/reference/select.h"
@@ -32,6 +33,7 @@ struct Runner {
     reference::RunCarryObservations(args);
   }
   void operator()(const WindowScoreArgs& args) const { reference::RunWindowScore(pool, args); }
+  void operator()(const CascadeInsertArgs& args) const { reference::RunCascadeInsert(pool, args); }
 };
 
 }  // namespace

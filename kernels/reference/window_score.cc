@@ -23,7 +23,7 @@ Scores RowWeights(const WindowScoreArgs& args, const std::vector<Key>& keys, int
   for (int32_t dim = 0; dim < layout.k_dim; ++dim) {
     q.push_back(LoadAsFloat(kept, layout.dtype, dim));
   }
-  const Scores logits = Logits(*args.layer, keys, q, position);
+  const Scores logits = Logits(*args.layer, keys, Plain(q), position);
   double lse = double{reinterpret_cast<const float*>(
       args.observation + ObservedLseOffset(layout, position))[head]};
   if (std::isnan(lse)) lse = LogSumExp(logits, SinkLogit(*args.layer, head));
@@ -78,7 +78,8 @@ void RunWindowScore(const PoolView& pool, const WindowScoreArgs& args) {
   const ViewEntry& entry = *args.rows.entry;
   for (int32_t r = 0; r < args.rows.row_count; ++r) {
     const int32_t model_row = args.rows.first_row + r;
-    const std::vector<Key> keys = ReadRow(pool, MakeRow(pool, entry, model_row, args.length));
+    const std::vector<Key> keys =
+        ReadRow(pool, MakeRow(pool, entry, model_row, args.length), args.layer->rope);
     Scores scores = GroupScores(args, keys, model_row - args.layer->first_row);
     scores.resize(
         static_cast<size_t>(MakeRow(pool, entry, model_row, entry.base_length).slots));

@@ -164,6 +164,37 @@ class AttendBench {
     Print("mass_cost", Median(ratios), "ratio", Field("goal", 1.10));
   }
 
+  // Keys turned by their cache positions, and mass, against neither, over as many
+  // slots: 64 sinks, 4 rings, `group` query heads a kv head.
+  void CascadeCost(const char* name, int32_t group, double goal) {
+    constexpr int32_t kSinks = 64;
+    constexpr int32_t kRings = 4;
+    const int64_t periods[kRings] = {1, 2, 4, 8};
+    const auto ring_slots = static_cast<int32_t>((kLongSlots - kSinks) / kRings - 1);
+    const CascadeGeometry geometry =
+        MakeCascadeGeometry(kSinks, kRings, ring_slots, 512, true, periods);
+    std::vector<float> inv_freq;
+    for (int32_t pair = 0; pair < kDim / 2; ++pair) {
+      inv_freq.push_back(std::pow(1e4f, -static_cast<float>(pair) / (kDim / 2)));
+    }
+    layer_.q_heads = AttendPool::kHeads * group;
+    layer_.rope = {inv_freq.data(), kDim, RopePairing::kHalfSplit, 1.0f, true};
+    std::vector<double> ratios;
+    for (int32_t i = 0; i <= pairs_; ++i) {
+      Lay(geometry.body_slots() + 1, 1);
+      const double plain = AttendSeconds(threads_, false) / held_bytes_;
+      slots_ = geometry.body_slots() + 1;
+      // Past the eager fill, so that every ring starts inside itself.
+      entries_ = pool_.LayCascades(geometry, 5 * kLongSlots + 999);
+      Refresh();
+      const double cascade = AttendSeconds(threads_, true) / held_bytes_;
+      if (i > 0) ratios.push_back(cascade / plain);
+    }
+    Print(name, Median(ratios), "ratio", Field("goal", goal) + Field("group", group));
+    layer_.q_heads = 32;
+    layer_.rope = {};
+  }
+
   // Calls of 256 rows of 256 slots, over the whole pool, against long rows.
   void ShortRows() {
     std::vector<double> ratios;
@@ -309,6 +340,8 @@ int Main(int argc, char** argv) {
   AttendBench bench(threads, pairs);
   bench.Decode();
   bench.MassCost();
+  bench.CascadeCost("cascade_cost", 4, 1.30);
+  bench.CascadeCost("cascade_cost_small_group", 2, 1.45);
   bench.ShortRows();
   bench.Prefill();
   if (threads > 1) bench.Scaling();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/core/ring.h"
 #include "kernels/core/view.h"
 #include "kernels/ops.h"
 
@@ -28,6 +29,10 @@ class AttendPool {
   // fit, each with `step_tokens` of them new. Earlier entries become invalid.
   std::vector<ViewEntry> LaySequences(int64_t slots, int32_t step_tokens);
 
+  // The same of sequences under a cascade, whose bodies are full after `inserted`
+  // tokens and whose tails are one new token. Scores have one pending sum.
+  std::vector<ViewEntry> LayCascades(const CascadeGeometry& geometry, int64_t inserted);
+
   const PoolView& view() const { return view_; }
   const std::byte* data() const { return pool_; }
   int64_t bytes() const { return bytes_; }
@@ -37,8 +42,11 @@ class AttendPool {
  private:
   void FillPages();
   void ShufflePages();
+  ViewEntry LayCascade(const CascadeGeometry& geometry, int64_t inserted, int64_t number,
+                       int64_t words, size_t* next_page);
 
   SpanFormat format_;
+  SpanFormat formats_[2];     // format_, and the same of keys at cache positions
   int64_t bytes_ = 0;        // slabs with pages
   int64_t score_bytes_ = 0;  // behind them
   std::byte* pool_ = nullptr;

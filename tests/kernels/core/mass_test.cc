@@ -38,5 +38,21 @@ TEST(MassTest, SquaredTerms) {
   EXPECT_EQ(MassTerm(rule, 0.5f), 0.25f);
 }
 
+TEST(MassTest, OnlyMaxAndMedianNeedASumForEachHead) {
+  EXPECT_EQ(PendingSums(GroupReduce::kMean, 4), 1);
+  EXPECT_EQ(PendingSums(GroupReduce::kSum, 4), 1);
+  EXPECT_EQ(PendingSums(GroupReduce::kMax, 4), 4);
+  EXPECT_EQ(PendingSums(GroupReduce::kMedian, 4), 4);
+}
+
+TEST(MassTest, PendingSumsReduceToTheirMaximumOrLowerMedian) {
+  const float sums[] = {3, 0, 7, 0, 1, 0, 3, 0, 9};  // of five heads, two floats apart
+  EXPECT_EQ(ReducePending(sums, 2, 5, GroupReduce::kMax), 9.0f);
+  EXPECT_EQ(ReducePending(sums, 2, 5, GroupReduce::kMedian), 3.0f);
+  EXPECT_EQ(ReducePending(sums, 2, 4, GroupReduce::kMedian), 3.0f);  // of 1 3 3 7
+  EXPECT_EQ(ReducePending(sums, 2, 2, GroupReduce::kMedian), 3.0f);  // the lower of two
+  EXPECT_EQ(ReducePending(sums, 2, 1, GroupReduce::kMean), 3.0f);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -71,6 +71,16 @@ void RunObserve(Backend& backend, const TestBatch& batch, const LayerShape& laye
   RunOperation(backend, args);
 }
 
+void RunCascadeInsert(Backend& backend, const TestBatch& batch, const LayerShape& layer,
+                      const MassRule& rule) {
+  const StepView view = batch.View();
+  CascadeInsertArgs args;
+  args.view = &view;
+  args.layer = &layer;
+  args.mass = rule;
+  RunOperation(backend, args);
+}
+
 std::vector<int64_t> RowOffsets(const TestBatch& batch, const ViewEntry& entry, int32_t first_row,
                                 int32_t row_count) {
   std::vector<int64_t> offsets = {0};

@@ -51,6 +51,10 @@ AttendResult RunAttend(Backend& backend, const TestBatch& batch, const LayerShap
 void RunObserve(Backend& backend, const TestBatch& batch, const LayerShape& layer, const Tensor& q,
                 const std::vector<float>& lse, int64_t first, int64_t count);
 
+// CascadeInsert over the batch's entries.
+void RunCascadeInsert(Backend& backend, const TestBatch& batch, const LayerShape& layer,
+                      const MassRule& rule);
+
 // Where each row of a RowSet starts in arrays of one value a slot: each rounded
 // up to 32 slots.
 std::vector<int64_t> RowOffsets(const TestBatch& batch, const ViewEntry& entry, int32_t first_row,

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "kernels/core/mass.h"
 #include "kernels/reference/mass.h"
 #include "kernels/reference/slot.h"
 
@@ -62,11 +63,71 @@ void TestBatch::AddSequence(const SequenceShape& shape, int64_t identity) {
   entry.tail_format = format_;
   entry.body_format = format_;
   if (shape.body_slots > 0) AddBodies(shape, &entry, identity);
-  AddTail(shape, &entry, identity);
+  AddTail(shape.stored_tokens + shape.step_tokens, 1, &entry);
   StoreTail(entry, identity, entry.tail_first_position, entry.base_length);
   total_tokens_ += shape.step_tokens;
   entries_.push_back(entry);
   identities_.push_back(identity);
+  score_sums_.push_back(1);
+}
+
+void TestBatch::AddCascade(const CascadeShape& shape, int64_t identity) {
+  if (identity < 0) identity = static_cast<int64_t>(entries_.size());
+  ViewEntry entry;
+  entry.tail_first_position = shape.inserted_tokens;
+  entry.tail_start = shape.tail_start;
+  entry.base_length = shape.inserted_tokens + shape.pending_tokens;
+  entry.token_count = shape.step_tokens;
+  entry.first_token = total_tokens_;
+  entry.tail_format = format_;
+  entry.body_format = format_;
+  entry.cascade_offset = world_.TakeTable(sizeof(CascadeGeometry));
+  *world_.Table<CascadeGeometry>(entry.cascade_offset) = shape.geometry;
+  AddCascadeBody(shape, &entry, identity);
+  AddTail(shape.pending_tokens + shape.step_tokens, 1 + shape.score_sums, &entry);
+  StoreTail(entry, identity, entry.tail_first_position, entry.base_length);
+  total_tokens_ += shape.step_tokens;
+  entries_.push_back(entry);
+  identities_.push_back(identity);
+  score_sums_.push_back(shape.score_sums);
+}
+
+void TestBatch::AddCascadeBody(const CascadeShape& shape, ViewEntry* entry, int64_t identity) {
+  const int32_t page_size = page_format().page_size;
+  const int32_t slots = shape.geometry.body_slots();
+  const auto row_pages = static_cast<uint32_t>(RoundUp(slots, page_size) / page_size);
+  const uint32_t pages = row_pages * static_cast<uint32_t>(rows_);
+  const uint64_t ids = sizeof(BodiesRecord) + static_cast<uint64_t>(rows_) * sizeof(BodyRow);
+  entry->bodies_offset = world_.TakeTable(static_cast<int64_t>(ids) + 4 * int64_t{pages});
+  *world_.Table<BodiesRecord>(entry->bodies_offset) = BodiesRecord{rows_, pages};
+  const int32_t used = CascadeSlots(shape.geometry, shape.inserted_tokens);
+  const int32_t reached =
+      CascadeSlots(shape.geometry, entry->base_length + entry->token_count);
+  if (fill_.scores) {
+    entry->body_scores_offset =
+        world_.TakePoolBytes(int64_t{pages} * page_size * (1 + shape.score_sums) * 4);
+  }
+  for (int32_t r = 0; r < rows_; ++r) {
+    const uint32_t first = row_pages * static_cast<uint32_t>(r);
+    world_.Table<BodyRow>(entry->bodies_offset + sizeof(BodiesRecord))[r] = BodyRow{first, slots};
+    for (int32_t page = 0; page < static_cast<int32_t>(row_pages); ++page) {
+      uint32_t id = kNoPage;
+      if (page * page_size < reached) id = world_.TakePage(format_);
+      world_.Table<uint32_t>(entry->bodies_offset + ids)[first + static_cast<uint32_t>(page)] = id;
+      for (int32_t slot = page * page_size; slot < std::min((page + 1) * page_size, used); ++slot) {
+        if (slot % page_size == 0) reference::ClearPage(pool(), world_.format(format_), id);
+        reference::WriteSlot(
+            pool(), SlotPlace{&world_.format(format_), id, slot % page_size},
+            RandomContent(page_format(), fill_, slot, Random({seed_, identity, r, slot, 6})));
+      }
+    }
+  }
+}
+
+void TestBatch::AdvanceCascade(size_t entry, int64_t inserted, int64_t base_length,
+                               int32_t count) {
+  entries_[entry].tail_first_position = inserted;
+  SetStep(entry, base_length, count);
 }
 
 void TestBatch::AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t identity) {
@@ -106,11 +167,9 @@ void TestBatch::AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t 
   }
 }
 
-void TestBatch::AddTail(const SequenceShape& shape, ViewEntry* entry, int64_t identity) {
-  (void)identity;
+void TestBatch::AddTail(int64_t tokens, int32_t score_floats, ViewEntry* entry) {
   const int32_t page_size = page_format().page_size;
-  const int64_t blocks =
-      RoundUp(entry->tail_start + shape.stored_tokens + shape.step_tokens, page_size) / page_size;
+  const int64_t blocks = RoundUp(entry->tail_start + tokens, page_size) / page_size;
   entry->block_list_offset = world_.TakeTable(4 * blocks);
   if (fill_.scores) entry->score_list_offset = world_.TakeTable(8 * blocks);
   for (int64_t block = 0; block < blocks; ++block) {
@@ -126,7 +185,7 @@ void TestBatch::AddTail(const SequenceShape& shape, ViewEntry* entry, int64_t id
       }
     }
     if (!fill_.scores) continue;
-    const uint64_t scores = world_.TakePoolBytes(int64_t{rows_} * page_size * 4);
+    const uint64_t scores = world_.TakePoolBytes(int64_t{rows_} * page_size * score_floats * 4);
     world_.Table<uint64_t>(entry->score_list_offset)[block] = scores;
   }
 }
@@ -134,10 +193,12 @@ void TestBatch::AddTail(const SequenceShape& shape, ViewEntry* entry, int64_t id
 void TestBatch::StoreTail(const ViewEntry& entry, int64_t identity, int64_t begin, int64_t end) {
   for (int32_t r = 0; r < rows_; ++r) {
     const Row row = MakeRow(pool(), entry, r, end);
-    for (int64_t slot = 0; slot < row.slots; ++slot) {
-      const int64_t position = reference::PositionInRow(pool(), row, slot);
+    if (row.span_count == 0) continue;
+    const Span& tail = row.spans[row.span_count - 1];
+    for (int64_t slot = 0; tail.page_ids == nullptr && slot < tail.slots; ++slot) {
+      const int64_t position = entry.tail_first_position + slot;
       if (position < begin) continue;
-      const SlotPlace place = reference::PlaceInRow(row, slot);
+      const SlotPlace place = reference::PlaceInSpan(tail, slot);
       if (place.slot == 0) reference::ClearPage(pool(), *place.format, place.page);
       reference::WriteSlot(
           pool(), place,
@@ -194,6 +255,10 @@ void TestBatch::SetStep(size_t entry, int64_t base_length, int32_t count) {
 
 void TestBatch::FillScores() {
   for (size_t e = 0; e < entries_.size(); ++e) {
+    if (CascadeOf(pool(), entries_[e]) != nullptr) {
+      FillCascadeScores(e);
+      continue;
+    }
     for (int32_t r = 0; r < rows_; ++r) {
       const Row row = MakeRow(pool(), entries_[e], r, entries_[e].base_length);
       for (int64_t slot = 0; slot < row.slots; ++slot) {
@@ -201,6 +266,26 @@ void TestBatch::FillScores() {
         Random random({seed_, identities_[e], r, position, 5});
         float* score = reference::ScoreAt(pool(), entries_[e], row, slot);
         if (score != nullptr) *score = std::abs(random.Normal());
+      }
+    }
+  }
+}
+
+void TestBatch::FillCascadeScores(size_t entry) {
+  const ViewEntry& e = entries_[entry];
+  const int32_t page_size = page_format().page_size;
+  for (int32_t r = 0; r < rows_; ++r) {
+    const Row row = MakeRow(pool(), e, r, e.base_length);
+    for (int32_t s = 0; s < row.span_count; ++s) {
+      const Span& span = row.spans[s];
+      for (int64_t index = span.first_slot; index < span.first_slot + span.slots; ++index) {
+        float* scores =
+            CascadeScores(pool(), e, span, index / page_size, score_sums_[entry]);
+        if (!span.scored || scores == nullptr) continue;
+        Random random({seed_, identities_[entry], r, s, index, 7});
+        for (int32_t plane = 0; plane <= score_sums_[entry]; ++plane) {
+          scores[plane * page_size + index % page_size] = std::abs(random.Normal());
+        }
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/core/ring.h"
 #include "kernels/ops.h"
 #include "tests/kernels/testing/test_world.h"
 
@@ -16,6 +17,16 @@ struct SequenceShape {
   int32_t tail_start = -1;           // -1: tail_first_position mod page_size
   int64_t stored_tokens = 0;         // in the tail
   int32_t step_tokens = 1;           // that the step adds
+};
+
+// What a sequence under a cascade holds before the step.
+struct CascadeShape {
+  CascadeGeometry geometry;
+  int64_t inserted_tokens = 0;  // in the body
+  int32_t tail_start = 0;
+  int32_t pending_tokens = 0;  // stored in the tail
+  int32_t step_tokens = 1;     // that the step adds
+  int32_t score_sums = 1;      // PendingSums of the rule that it is scored by
 };
 
 // How the sequences of a batch are filled.
@@ -38,6 +49,17 @@ class TestBatch {
   // Adds a sequence with its content; its number is `identity` (-1: the next).
   // The slots of the step's tokens are left as new pages are.
   void AddSequence(const SequenceShape& shape, int64_t identity = -1);
+
+  // Adds a sequence under a cascade; the format is of keys at cache positions. Pages
+  // that the pending tokens and the step's would reach are taken, not written.
+  void AddCascade(const CascadeShape& shape, int64_t identity = -1);
+
+  // Sequences added from now on have pages of this format.
+  void AddFormat(const PageFormat& format) { format_ = world_.AddFormat(format); }
+
+  // The same sequence later: its body after `inserted` tokens, its tail from there
+  // on, and the step about the `count` tokens from `base_length` on.
+  void AdvanceCascade(size_t entry, int64_t inserted, int64_t base_length, int32_t count);
 
   // Writes the step's tokens, as an append would.
   void StoreStepTokens();
@@ -71,7 +93,10 @@ class TestBatch {
 
  private:
   void AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t identity);
-  void AddTail(const SequenceShape& shape, ViewEntry* entry, int64_t identity);
+  void AddCascadeBody(const CascadeShape& shape, ViewEntry* entry, int64_t identity);
+  // Blocks for `tokens` tokens, with `score_floats` floats a slot where scores are kept.
+  void AddTail(int64_t tokens, int32_t score_floats, ViewEntry* entry);
+  void FillCascadeScores(size_t entry);
   void StoreTail(const ViewEntry& entry, int64_t identity, int64_t begin, int64_t end);
 
   TestWorld world_;
@@ -82,6 +107,7 @@ class TestBatch {
   int64_t total_tokens_ = 0;
   std::vector<ViewEntry> entries_;
   std::vector<int64_t> identities_;
+  std::vector<int32_t> score_sums_;  // of entries under a cascade
 };
 
 }  // namespace sluice::kernels_testing
