@@ -245,6 +245,21 @@ HWY_INLINE void AddRow(const float* HWY_RESTRICT values, VF scale, VF weight, bo
   }
 }
 
+// sums[0 .. 64) += factors[r] * f(values[r, slot]) for every `stride`-th row from `first`.
+HWY_INLINE void AddRows(const MassTile& tile, const float* HWY_RESTRICT factors, int first,
+                        int stride, float* HWY_RESTRICT sums) {
+  const DF d;
+  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+    VF sum = hn::LoadU(d, sums + slot);
+    for (int row = first; row < tile.rows; row += stride) {
+      VF p = hn::LoadU(d, tile.values + row * kTileSlots + slot);
+      if (tile.squared) p = hn::Mul(p, p);
+      sum = hn::MulAdd(p, hn::Set(d, factors[row]), sum);
+    }
+    hn::StoreU(sum, d, sums + slot);
+  }
+}
+
 void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
   const DF d;
   // sum += weight * f(value * scale) = f(value) * (weight * f(scale)).
@@ -255,17 +270,10 @@ void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
     if (tile.squared) scale = hn::Mul(scale, scale);
     hn::StoreU(hn::Mul(scale, hn::LoadU(d, tile.weights + row)), d, factors + row);
   }
+  if (tile.sum_count == 1) return AddRows(tile, factors, 0, 1, sums);
   for (int i = 0; i < tile.sum_count; ++i, sums += kTileSlots) {
     const int first = (i + tile.sum_count - tile.first_row % tile.sum_count) % tile.sum_count;
-    for (int slot = 0; slot < kTileSlots; slot += kLanes) {
-      VF sum = hn::LoadU(d, sums + slot);
-      for (int row = first; row < tile.rows; row += tile.sum_count) {
-        VF p = hn::LoadU(d, tile.values + row * kTileSlots + slot);
-        if (tile.squared) p = hn::Mul(p, p);
-        sum = hn::MulAdd(p, hn::Set(d, factors[row]), sum);
-      }
-      hn::StoreU(sum, d, sums + slot);
-    }
+    AddRows(tile, factors, first, tile.sum_count, sums);
   }
 }
 

@@ -10,9 +10,23 @@
 namespace sluice::cpu {
 
 TilePlace PlaceOf(const AttendRow& row, int64_t number) {
+  if (row.row().span_count <= 2) {  // nearly all rows: without divisions
+    const int64_t first_span_tiles = row.chunks(0).count * row.chunk_tiles();
+    if (row.row().span_count < 2 || number < first_span_tiles) return {0, number};
+    return {1, number - first_span_tiles};
+  }
   const int32_t span = row.SpanOf(static_cast<int32_t>(number / row.chunk_tiles()));
   return {span, number - row.FirstChunk(span) * row.chunk_tiles()};
 }
+
+namespace {
+
+// Pages have a power of two of groups: 1, 2 or 4.
+int32_t PageShift(const PageFormat& format) {
+  return __builtin_ctz(static_cast<uint32_t>(format.page_size / kGroupSlots));
+}
+
+}  // namespace
 
 ScoreRow::ScoreRow(const PoolView& pool, const AttendArgs& args, const AttendEntry& entry,
                    const AttendRow& row, int32_t kv_head)
@@ -23,7 +37,8 @@ ScoreRow::ScoreRow(const PoolView& pool, const AttendArgs& args, const AttendEnt
       decay_(DecayPower(args.mass.decay, entry.token_count)),
       first_position_(entry.row_position),
       cascade_(entry.cascade),
-      sum_count_(entry.sum_count) {
+      sum_count_(entry.sum_count),
+      page_shift_(PageShift(pool.formats[entry.entry->tail_format].page)) {
   const bool has_body = row.row().span_count > 0 && !row.row().spans[0].contiguous;
   if (has_body) body_scores_ = BodyScores(pool, entry_, model_row_);
 }
@@ -35,15 +50,16 @@ float* ScoreRow::ScoresOf(int32_t span_index, int64_t group, int32_t sum) const 
   if (!span.contiguous) {
     return body_scores_ == nullptr ? nullptr : body_scores_ + group * kGroupSlots;
   }
-  const int64_t page_groups = span.format->page.page_size / kGroupSlots;
   const int64_t place = row_.chunks(span_index).first_group + group;
+  const int64_t page = place >> page_shift_;
+  const int64_t group_of_page = place - (page << page_shift_);
   if (cascade_) {
-    float* scores = CascadeScores(pool_, entry_, span, place / page_groups, sum_count_);
+    float* scores = CascadeScores(pool_, entry_, span, page, sum_count_);
     if (scores == nullptr) return nullptr;
-    return scores + ((1 + sum) * page_groups + place % page_groups) * kGroupSlots;
+    return scores + (((int64_t{1} + sum) << page_shift_) + group_of_page) * kGroupSlots;
   }
-  float* scores = TailScores(pool_, entry_, model_row_, place / page_groups);
-  return scores == nullptr ? nullptr : scores + place % page_groups * kGroupSlots;
+  float* scores = TailScores(pool_, entry_, model_row_, page);
+  return scores == nullptr ? nullptr : scores + group_of_page * kGroupSlots;
 }
 
 void ScoreRow::Prefetch(const TilePlace& place) const {

@@ -42,6 +42,7 @@ class ScoreRow {
   const int64_t first_position_;     // slots from here on are new
   const bool cascade_;
   const int32_t sum_count_;
+  const int32_t page_shift_;         // of the groups of a page
   float* body_scores_ = nullptr;     // of a body that is no cascade's
 };
 
