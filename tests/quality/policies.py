@@ -50,6 +50,11 @@ def _sinks_and_window(budget_tokens: int) -> dict[str, Any]:
     return {"sink_tokens": sinks, "recent_tokens": budget_tokens - sinks}
 
 
+def _heavy_and_recent(budget_tokens: int) -> dict[str, Any]:
+    heavy = max(1, budget_tokens // 2)
+    return {"heavy_tokens": heavy, "recent_tokens": max(1, budget_tokens - heavy)}
+
+
 def _norm_and_window(budget_tokens: int) -> dict[str, Any]:
     return {"budget_tokens": budget_tokens, "protect_last_tokens": budget_tokens // 4}
 
@@ -64,6 +69,7 @@ LINES = (
     PolicyLine("l2norm", "l2norm", _budget_tokens),
     PolicyLine("l2norm_skip2", "l2norm", _norm_but_two_layers),
     PolicyLine("l2norm_recent", "l2norm", _norm_and_window),
+    PolicyLine("h2o", "h2o", _heavy_and_recent),
 )
 
 
