@@ -80,15 +80,21 @@ function(sluice_set_test_properties name labels timeout env)
   endif()
 endfunction()
 
-# sluice_test(<name> SRCS .. [DEPS ..] [LABELS ..] [TIMEOUT seconds] [ENV NAME=value ..])
+# sluice_test(<name> SRCS .. [DEPS ..] [LABELS ..] [TIMEOUT seconds] [ENV NAME=value ..]
+#             [OPTIMIZED])
 #
-# A GoogleTest binary (with GoogleMock and a main) and one ctest entry for it.
+# A GoogleTest binary (with GoogleMock and a main) and one ctest entry for it. Its own
+# sources are compiled without optimisation, which takes half the time and is most of a
+# build; OPTIMIZED is for tests that compute much themselves.
 function(sluice_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SRCS;DEPS;LABELS;ENV")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OPTIMIZED" "TIMEOUT" "SRCS;DEPS;LABELS;ENV")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "sluice_test(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
   endif()
   sluice_executable(${name} SRCS ${arg_SRCS} DEPS ${arg_DEPS} GTest::gmock_main Threads::Threads)
+  if(NOT arg_OPTIMIZED)
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")
 endfunction()
