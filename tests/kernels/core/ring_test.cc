@@ -108,7 +108,8 @@ Body Filled(const CascadeRule& rule, int tokens, const std::function<float(int)>
 }
 
 // core-methods 3(i): the scores of A and B; token 0 is the sink.
-const std::vector<float> kScores = {0, .5, .1, .9, .3, .2, .8, .4, .6, .05, .7, .15, .35};
+const std::vector<float> kScores = {0.0f, 0.5f, 0.1f,  0.9f, 0.3f,  0.2f, 0.8f,
+                                    0.4f, 0.6f, 0.05f, 0.7f, 0.15f, 0.35f};
 const CascadeRule kRule{.total = 4, .rings = 2, .sinks = 1};
 
 std::vector<HeadSets> RingsAfterEach(const CascadeRule& rule) {
