@@ -116,6 +116,12 @@ absl::StatusOr<std::vector<int64_t>> Cache::PlanJob(SequenceId sequence, int64_t
   return SlotsBelow(*target, snapshot_length);
 }
 
+void Cache::EndJobReads(SequenceId sequence) {
+  Sequence& target = MustGet(sequence);
+  SLUICE_CHECK(target.job().has_value()) << "sequence " << sequence.value << " has no job";
+  target.job_->read_length = target.job_->snapshot_length;
+}
+
 absl::StatusOr<JobPages> Cache::AllocateJobPages(SequenceId sequence, int64_t page_count,
                                                  std::optional<SizeClassId> body_scores) {
   SLUICE_ASSIGN_OR_RETURN(Sequence* const target, Get(sequence));

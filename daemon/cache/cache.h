@@ -143,6 +143,10 @@ class Cache {
       SequenceId sequence, int64_t snapshot_length,
       std::optional<int64_t> read_length = std::nullopt);
 
+  // The job has read what lies beyond its snapshot: a rollback may drop it now.
+  // REQUIRES: a job was planned.
+  void EndJobReads(SequenceId sequence);
+
   // Destination pages, reserved for the sequence's job; out of the job reserve
   // when nothing else is free. May be called again for more. `body_scores`: the class of
   // a page that holds the scores of the new body; once a job.

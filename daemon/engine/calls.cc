@@ -120,6 +120,7 @@ bool AppendCall::NextObservation(Operation& operation, int64_t& cost_bytes) {
     const LayerShape& shape = step_.model->model->shape(layer.layer);
     const int64_t row_bytes =
         int64_t{shape.q_heads} * shape.k_dim * DtypeBytes(layer.observation_queries.dtype);
+    BeginObserving(step_);
     ObserveArgs observe;
     observe.view = &step_.view;
     observe.layer = &shape;
@@ -206,6 +207,7 @@ bool StepAttendCall::Next(Operation& operation, int64_t& cost_bytes) {
 bool StepAttendCall::NextObservation(Operation& operation, int64_t& cost_bytes) {
   if (!std::exchange(observe_next_, false)) return false;
   const LayerShape& shape = step_.model->model->shape(command_.layer);
+  BeginObserving(step_);
   ObserveArgs observe;
   observe.view = &step_.view;
   observe.layer = &shape;

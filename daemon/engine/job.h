@@ -117,9 +117,10 @@ struct Job {
   std::vector<int64_t> batch_destinations;   // [batch rows + 1], from the batch's first page
   std::vector<int32_t> counts;               // [segments, rows]
 
-  // Positions below this are read. REQUIRES: it is not queued.
+  // Positions below this are read, or were and are its own. REQUIRES: it is not queued.
   int64_t read_tokens() const {
-    return recipe.scorer == Scorer::kWindow ? facts.length_tokens : facts.snapshot_tokens;
+    return recipe.scorer == Scorer::kWindow && stage != Stage::kReady ? facts.length_tokens
+                                                                      : facts.snapshot_tokens;
   }
 };
 

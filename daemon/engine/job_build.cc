@@ -250,11 +250,7 @@ void Jobs::ChooseLane(Job& job, int64_t flops) {
 
 void Jobs::FinishBatch(Job& job) {
   if (job.counting) return FinishCount(job);
-  if (std::exchange(job.gathering, false)) {
-    job.stage = Job::Stage::kReady;
-    running_ = nullptr;
-    return;
-  }
+  if (std::exchange(job.gathering, false)) return EndBatches(job);
   const JobBatch& batch = job.batches[job.next_batch];
   for (size_t segment = 0; job.pass.selects && segment < job.segments.size(); ++segment) {
     for (int32_t row = 0; row < batch.row_count; ++row) {
@@ -265,8 +261,7 @@ void Jobs::FinishBatch(Job& job) {
   if (++job.next_batch == job.batches.size() && GathersScores(job)) {
     SubmitGather(job);
   } else if (job.next_batch == job.batches.size()) {
-    job.stage = Job::Stage::kReady;
-    running_ = nullptr;
+    EndBatches(job);
   } else if (MayPause(job)) {
     job.stage = Job::Stage::kPaused;
     job.score_offsets.clear();  // another has the workspace
@@ -274,6 +269,12 @@ void Jobs::FinishBatch(Job& job) {
   } else {
     SubmitBatch(job);
   }
+}
+
+void Jobs::EndBatches(Job& job) {
+  job.stage = Job::Stage::kReady;
+  running_ = nullptr;
+  core_.cache.EndJobReads(job.sequence->handle);
 }
 
 }  // namespace sluice

@@ -70,7 +70,8 @@ std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const JobPass& pass,
     const int64_t segment_flops = SumOfRows(flops, segment.first_row, segment.row_count);
     if (bytes > limits.workspace_bytes) return {};
     if (batches.empty() || batch_bytes + bytes > most_bytes ||
-        batch_flops + segment_flops > limits.slice_flops) {
+        batch_flops + segment_flops > limits.slice_flops ||
+        batches.back().row_count + segment.row_count > kMostScoredRows) {
       batches.push_back({segment.first_row, 0, i, 0});
       batch_bytes = batch_flops = 0;
     }

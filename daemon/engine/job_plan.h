@@ -25,6 +25,10 @@ std::pair<int32_t, int32_t> RowsOf(const JobRecipe& recipe, const JobPass& pass)
 std::vector<int64_t> DestinationOffsets(const JobRecipe& recipe, const JobPass& pass,
                                         const std::vector<int64_t>& slots, int64_t page_size);
 
+// Rows that are scored at a time at most, unless one segment has more: an operation a
+// layer, of which a lane holds Backend::kLaneCapacity.
+inline constexpr int32_t kMostScoredRows = 128;
+
 // What a batch may take. The slice is what it may be unless one segment is larger.
 struct BatchLimits {
   int64_t workspace_bytes = 0;
@@ -32,7 +36,7 @@ struct BatchLimits {
   int64_t slice_flops = 0;  // of scores
 };
 
-// Cuts the pass's segments into batches. `flops` [rows] are those of a row's score;
+// Cuts the pass's segments into batches of at most kMostScoredRows. `flops` [rows] are those of a row's score;
 // empty: none. Empty if a segment does not fit the workspace.
 std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const JobPass& pass,
                                  const std::vector<int64_t>& slots,

@@ -190,7 +190,7 @@ void Jobs::SubmitCountSlice(Job& job) {
   const int32_t first = job.scored_rows;
   int64_t flops = 0;
   job.slice_rows = 0;
-  while (first + job.slice_rows < batch.row_count) {
+  while (first + job.slice_rows < batch.row_count && job.slice_rows < kMostScoredRows) {
     const int64_t more =
         SumOfRows(job.score_flops, batch.first_row + first + job.slice_rows, 1);
     if (job.slice_rows > 0 && flops + more > kCountSliceFlops) break;

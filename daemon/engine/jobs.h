@@ -142,6 +142,7 @@ class Jobs {
   // `from`: the segments that the batch's are of.
   void FillBatch(Job& job, const JobBatch& batch, const std::vector<RecipeSegment>& from);
   void FinishBatch(Job& job);
+  void EndBatches(Job& job);
   bool TryCommit(Job& job);
   void Commit(Job& job);
   void EndBuilt(Job& job, absl::Status status);

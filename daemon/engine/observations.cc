@@ -118,7 +118,15 @@ void OpenRings(Core& core, SequenceState& sequence, const StepEntryGrant& grant)
     }
     core.dispatcher.SubmitCarry(std::move(carries), sequence.rings->layout, grant.base_length);
   }
-  sequence.observed_end = grant.base_length + grant.token_count;
+  sequence.observed_end = grant.base_length;
+}
+
+void BeginObserving(StepState& step) {
+  if (std::exchange(step.rings_written, true)) return;
+  for (const OpenEntry& entry : step.entries) {
+    if (!KeepsObservations(*entry.sequence, entry.request.phase)) continue;
+    entry.sequence->observed_end = entry.base_length + entry.request.token_count;
+  }
 }
 
 void CountObserved(SequenceState& sequence, int64_t first, int64_t end) {

@@ -14,6 +14,7 @@ namespace sluice {
 class Core;
 struct ModelState;
 struct SequenceState;
+struct StepState;
 
 // Where the observation rows of sequences lie (design: "Observation rows"): one ring a
 // layer that owns a cache, in pool pages of a class of their own.
@@ -53,6 +54,10 @@ bool ReserveRingList(Core& core, SequenceState& sequence);
 // of the positions below its base length. REQUIRES: ReserveRingList; the step keeps
 // observations.
 void OpenRings(Core& core, SequenceState& sequence, const StepEntryGrant& grant);
+
+// The step's first row is about to be written: those that stood in the places of its
+// rows are lost, even if it is undone.
+void BeginObserving(StepState& step);
 
 // A step closed that kept the rows of the positions from `first` on to before `end`.
 void CountObserved(SequenceState& sequence, int64_t first, int64_t end);

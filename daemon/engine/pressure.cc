@@ -16,10 +16,17 @@ int64_t BytesAt(double watermark, int64_t pool_bytes) {
   return static_cast<int64_t>(watermark * static_cast<double>(pool_bytes));
 }
 
+// A job that reads rows or scores starts only between steps; one step may be open for
+// as long as its client likes.
+bool WaitsForItsStep(const SequenceState& sequence) {
+  return sequence.step != nullptr && (sequence.policy->scorer() == Scorer::kWindow ||
+                                      sequence.policy->scorer() == Scorer::kAccumulated);
+}
+
 // Whether pressure may take from it now.
 bool MayGive(const SequenceState& sequence) {
   return sequence.policy->triggers().pressure && sequence.job == nullptr &&
-         !sequence.free_when_idle && !sequence.cached->lost();
+         !sequence.free_when_idle && !sequence.cached->lost() && !WaitsForItsStep(sequence);
 }
 
 }  // namespace
@@ -83,7 +90,8 @@ bool Pressure::MayPlan() const {
   if (core_.cache.reclaim_pending()) return false;
   if (static_cast<int64_t>(under_way_.size()) >= kMostJobs) return false;
   return std::all_of(under_way_.begin(), under_way_.end(), [this](const UnderWay& job) {
-    return core_.sequences.at(job.sequence)->job->stage == Job::Stage::kReady;
+    const SequenceState& sequence = *core_.sequences.at(job.sequence);
+    return sequence.job->stage == Job::Stage::kReady || WaitsForItsStep(sequence);
   });
 }
 

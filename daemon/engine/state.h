@@ -97,6 +97,7 @@ struct StepState {
   std::vector<int32_t> entry_rules;  // [entries] in mass_rules; -1: it keeps no scores
   int64_t scored_tokens = 0;         // scores may have changed of entries that begin before it
   int64_t observed_rows = 0;       // query rows a layer that go into rings
+  bool rings_written = false;      // some of them are
   int32_t observed_layers = 0;     // of an append_only step: that brought them
   // [layers] what an attend over all tokens is cut into, at Model::first_alike of
   // its layer; empty: not needed yet.

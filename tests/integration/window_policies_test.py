@@ -212,3 +212,16 @@ def test_the_rows_are_given_up_once_the_end_of_prefill_has_used_them(
     attend_all(session, sequence, tokens, TOKENS)
     kept_of(sequence)
     assert beside_pages(sequence) == 0
+
+
+def test_a_step_that_is_aborted_untouched_costs_no_rows(
+    session: sluice.Session, tiny: sluice.Model, client: sluice.Client, tokens: Tokens
+) -> None:
+    sequence = client.create_sequence(tiny, policy=policy("snapkv"), session=session)
+    begun = Tokens([(q[:200], k[:200], v[:200]) for q, k, v in tokens.layers])
+    attend_all(session, sequence, begun, 50)
+    session.begin_step([entry(sequence, WINDOW)]).abort()
+    sequence.compress()
+    last = sequence.get().last_job
+    assert last is not None
+    assert (last.outcome, last.detail) == ("COMMITTED", "")

@@ -76,6 +76,16 @@ TEST(JobPlanTest, ASegmentLargerThanTheWorkspaceDoesNotFit) {
   EXPECT_EQ(CutBatches(recipe, {0, true, 0, 1}, {32, 64}, {}, limits).size(), 1u);
 }
 
+// Each layer of a batch may be an operation of its own, and a lane holds so many.
+TEST(JobPlanTest, ABatchHasNoMoreRowsThanALaneHasRoomFor) {
+  const JobRecipe recipe = RowByRow(300, 8);
+  const std::vector<JobBatch> batches =
+      CutBatches(recipe, Whole(recipe), std::vector<int64_t>(300, 32), {}, {1 << 20, 1 << 20, 0});
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(batches[1].row_count, kMostScoredRows);
+  EXPECT_LT(batches[1].row_count, Backend::kLaneCapacity / 4);
+}
+
 TEST(JobPlanTest, BatchesTakeNoMoreScoresThanASliceUnlessOneSegmentDoes) {
   const JobRecipe recipe = RowByRow(4, 8);
   const std::vector<JobBatch> batches =
