@@ -2,6 +2,7 @@
 #include "daemon/engine/job_plan.h"
 
 #include "gtest/gtest.h"
+#include "kernels/backend.h"
 
 namespace sluice {
 namespace {
