@@ -174,7 +174,8 @@ void Jobs::FillBatch(Job& job, const JobBatch& batch, const std::vector<RecipeSe
   const auto row_count = static_cast<size_t>(batch.row_count);
   job.row_offsets.assign(1, 0);
   for (size_t i = 0; i < row_count; ++i) {
-    job.row_offsets.push_back(job.row_offsets.back() + RoundUp(job.slots[first_row + i], 32));
+    const int64_t rounded = RoundUp(job.slots[first_row + i], kSlotsPerWord);
+    job.row_offsets.push_back(job.row_offsets.back() + rounded);
   }
   job.rows = {&job.entry, batch.first_row, batch.row_count, job.row_offsets.data()};
   job.segments.clear();
@@ -199,7 +200,8 @@ const uint32_t* Jobs::SubmitSelection(Job& job) {
     scores += first;
   }
   if (!job.masks.empty()) {
-    masks = job.masks.data() + job.mask_offsets[static_cast<size_t>(job.rows.first_row)] / 32;
+    const auto first_row = static_cast<size_t>(job.rows.first_row);
+    masks = job.masks.data() + job.mask_offsets[first_row] / kSlotsPerWord;
   }
   SelectArgs select;
   select.rows = job.rows;

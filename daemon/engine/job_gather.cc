@@ -13,33 +13,18 @@
 #include "daemon/engine/scores.h"
 
 namespace sluice {
-namespace {
-
-// Select writes whole mask words.
-constexpr int64_t kSlotsPerWord = 32;
-
-}  // namespace
-
-void Jobs::SubmitAccumulated(Job& job, int32_t first_row, int32_t row_count, float* scores) {
-  const Model& model = *job.sequence->model->model;
-  const int32_t first = job.rows.first_row + first_row;
-  for (int32_t index = 0; index < model.layer_count(); ++index) {
-    if (!model.owns_cache(index)) continue;
-    const LayerShape& layer = model.shape(index);
-    const int32_t from = std::max(first, layer.first_row);
-    const int32_t to = std::min(first + row_count, layer.first_row + layer.kv_heads);
-    if (from >= to) continue;
-    const int64_t* offsets = job.row_offsets.data() + (from - job.rows.first_row);
-    MoveScoresArgs args;
-    args.rows = {&job.entry, from, to - from, offsets};
-    args.destination_offsets = offsets;
-    args.destination = scores;
-    if (job.recipe.normalise == ScoreNormalise::kMean) {
-      args.seen_below = job.facts.length_tokens;
-      args.window = layer.window;
-    }
-    job.ticket = core_.backend.Submit(job.lane, args);
+void Jobs::SubmitAccumulated(Job& job, const LayerShape& layer, int32_t first_row,
+                             int32_t row_count, float* scores) {
+  const int64_t* offsets = job.row_offsets.data() + (first_row - job.rows.first_row);
+  MoveScoresArgs args;
+  args.rows = {&job.entry, first_row, row_count, offsets};
+  args.destination_offsets = offsets;
+  args.destination = scores;
+  if (job.recipe.normalise == ScoreNormalise::kMean) {
+    args.seen_below = job.facts.length_tokens;
+    args.window = layer.window;
   }
+  job.ticket = core_.backend.Submit(job.lane, args);
 }
 
 // Rows that no batch selects of keep all.

@@ -9,9 +9,6 @@
 namespace sluice {
 namespace {
 
-// Select writes whole mask words.
-constexpr int64_t kSlotsPerWord = 32;
-
 int64_t WorkspaceBytesOf(int32_t first_row, int32_t row_count,
                          const std::vector<int64_t>& slots) {
   int64_t bytes = 0;

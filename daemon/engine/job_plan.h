@@ -13,6 +13,9 @@ namespace sluice {
 
 // The arithmetic of a job's plan. Pure.
 
+// Of a mask: Select writes whole words, so rows are rounded up to them.
+inline constexpr int64_t kSlotsPerWord = 32;
+
 // Bytes of workspace that a row of `slots` slots takes: scores and a mask bit.
 int64_t WorkspaceBytes(int64_t slots);
 
@@ -36,8 +39,8 @@ struct BatchLimits {
   int64_t slice_flops = 0;  // of scores
 };
 
-// Cuts the pass's segments into batches of at most kMostScoredRows. `flops` [rows] are those of a row's score;
-// empty: none. Empty if a segment does not fit the workspace.
+// Cuts the pass's segments into batches of at most kMostScoredRows. `flops` [rows] are
+// those of a row's score; empty: none. Empty if a segment does not fit the workspace.
 std::vector<JobBatch> CutBatches(const JobRecipe& recipe, const JobPass& pass,
                                  const std::vector<int64_t>& slots,
                                  const std::vector<int64_t>& flops, const BatchLimits& limits);

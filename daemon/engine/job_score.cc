@@ -103,37 +103,42 @@ void Jobs::SubmitScores(Job& job, int32_t first_row, int32_t row_count, float* s
   if (job.recipe.scorer == Scorer::kKeyNorm) {
     job.ticket = core_.backend.Submit(job.lane, KeyNormScoreArgs{job.rows, scores});
   }
-  if (job.recipe.scorer == Scorer::kAccumulated) {
-    return SubmitAccumulated(job, first_row, row_count, scores);
-  }
-  if (job.recipe.scorer != Scorer::kWindow) return;
-  const SequenceState& sequence = *job.sequence;
-  const Model& model = *sequence.model->model;
-  const WindowScore& rule = job.recipe.window_score;
+  const bool by_window = job.recipe.scorer == Scorer::kWindow;
+  if (!by_window && job.recipe.scorer != Scorer::kAccumulated) return;
+  const Model& model = *job.sequence->model->model;
   job.layer_offsets.clear();
   job.layer_offsets.reserve(static_cast<size_t>(row_count + model.layer_count()));  // never moves
   for (int32_t index = 0; index < model.layer_count(); ++index) {
     if (!model.owns_cache(index)) continue;
-    const auto [first, end] = RowsIn(model.shape(index), job.rows.first_row + first_row, row_count);
+    const LayerShape& layer = model.shape(index);
+    const auto [first, end] = RowsIn(layer, job.rows.first_row + first_row, row_count);
     if (first >= end) continue;
-    const int64_t* offsets = job.row_offsets.data() + (first - job.rows.first_row);
-    const size_t place = job.layer_offsets.size();
-    for (int32_t row = 0; row <= end - first; ++row) {
-      job.layer_offsets.push_back(offsets[row] - offsets[0]);
-    }
-    WindowScoreArgs args;
-    args.rows = {&job.entry, first, end - first, job.layer_offsets.data() + place};
-    args.layer = &model.shape(index);
-    args.length = job.facts.length_tokens;
-    args.observation = ObservationRing(core_, sequence, *job.rings, index);
-    args.layout = sequence.rings->layout;
-    args.window = std::min(rule.window_tokens, args.layout.capacity);
-    args.reduce = ReduceOf(rule.reduce);
-    args.pool = PoolOf(rule.pool);
-    args.pool_width = rule.pool_width;
-    args.scores = scores + offsets[0];
-    job.ticket = core_.backend.Submit(job.lane, args);
+    by_window ? SubmitWindowScore(job, layer, first, end - first, scores)
+              : SubmitAccumulated(job, layer, first, end - first, scores);
   }
+}
+
+void Jobs::SubmitWindowScore(Job& job, const LayerShape& layer, int32_t first_row,
+                             int32_t row_count, float* scores) {
+  const SequenceState& sequence = *job.sequence;
+  const WindowScore& rule = job.recipe.window_score;
+  const int64_t* offsets = job.row_offsets.data() + (first_row - job.rows.first_row);
+  const size_t place = job.layer_offsets.size();
+  for (int32_t row = 0; row <= row_count; ++row) {
+    job.layer_offsets.push_back(offsets[row] - offsets[0]);
+  }
+  WindowScoreArgs args;
+  args.rows = {&job.entry, first_row, row_count, job.layer_offsets.data() + place};
+  args.layer = &layer;
+  args.length = job.facts.length_tokens;
+  args.observation = ObservationRing(core_, sequence, *job.rings, layer.layer);
+  args.layout = sequence.rings->layout;
+  args.window = std::min(rule.window_tokens, args.layout.capacity);
+  args.reduce = ReduceOf(rule.reduce);
+  args.pool = PoolOf(rule.pool);
+  args.pool_width = rule.pool_width;
+  args.scores = scores + offsets[0];
+  job.ticket = core_.backend.Submit(job.lane, args);
 }
 
 // ---- counts

@@ -114,7 +114,10 @@ class Jobs {
   std::vector<int64_t> ScoreFlops(const Job& job) const;
   // Submits the scores of rows of the batch: `first_row` counts from its first.
   void SubmitScores(Job& job, int32_t first_row, int32_t row_count, float* scores);
-  void SubmitAccumulated(Job& job, int32_t first_row, int32_t row_count, float* scores);
+  void SubmitAccumulated(Job& job, const LayerShape& layer, int32_t first_row, int32_t row_count,
+                         float* scores);
+  void SubmitWindowScore(Job& job, const LayerShape& layer, int32_t first_row, int32_t row_count,
+                         float* scores);
   void ChooseLane(Job& job, int64_t flops);
 
   // Counts before budgets are known: a batch of rows at a time, scored in slices.
