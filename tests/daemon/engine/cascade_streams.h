@@ -132,7 +132,7 @@ inline int64_t TokensOf(const std::vector<CascadePart>& parts) {
 // A layer's tokens in one call, or with `cut_seed` >= 0 in calls of any length.
 inline absl::Status AttendCascade(EngineDriver& driver, uint64_t step,
                                   const std::vector<CascadePart>& parts, int32_t layer,
-                                  int cut_seed = -1) {
+                                  int cut_seed = -1, AttendResult* result = nullptr) {
   std::mt19937_64 random(static_cast<uint64_t>(cut_seed));
   const int64_t tokens = TokensOf(parts);
   for (int64_t first = 0; first < tokens;) {
@@ -147,7 +147,8 @@ inline absl::Status AttendCascade(EngineDriver& driver, uint64_t step,
     attend.q = q.ref();
     attend.k = k.ref();
     attend.v = k.ref();
-    SLUICE_RETURN_IF_ERROR(driver.Call(std::move(attend)).status());
+    SLUICE_ASSIGN_OR_RETURN(AttendResult answer, driver.Call(std::move(attend)));
+    if (result != nullptr) *result = std::move(answer);
     first = end;
   }
   return absl::OkStatus();

@@ -85,6 +85,73 @@ TEST_P(CascadeTest, HoldsWhatThePlainImplementationHolds) {
   EXPECT_EQ(driver_->Settled().pool.in_use, 0);
 }
 
+// What a step of `tokens` tokens answers at layer 0.
+std::vector<float> AnswerOf(EngineDriver& driver, const CascadePart& part) {
+  StepPart step{.sequence = part.sequence, .tokens = part.tokens, .phase = part.phase,
+                .prefill_end = part.prefill_end};
+  const auto begun = driver.Begin({step});
+  AttendResult first;
+  EXPECT_TRUE(AttendCascade(driver, begun->step, {part}, 0, -1, &first).ok());
+  EXPECT_TRUE(AttendCascade(driver, begun->step, {part}, 1).ok());
+  part.sequence->tags.resize(part.sequence->tags.size() + static_cast<size_t>(part.tokens));
+  const auto* values = reinterpret_cast<const float*>(first.out.data());
+  return {values, values + first.out.size() / sizeof(float)};
+}
+
+// Values weighed by the probabilities of rows [q_heads][rows][seen], [rows, q_heads, dim].
+void AppendWeighed(const CascadeStream& stream, const oracle::CascadeLayer& layer, int tokens,
+                   const std::vector<oracle::Indices>& orders, const std::vector<oracle::Rows>& p,
+                   std::vector<double>* out) {
+  const oracle::LayerTensors& tensors = stream.tensors.layers[0];
+  const int group = tensors.q_heads() / tensors.kv_heads();
+  for (int row = 0; row < tokens; ++row) {
+    for (int q = 0; q < tensors.q_heads(); ++q) {
+      oracle::Indices order = orders[static_cast<size_t>(q / group)];
+      for (int i = 0; i < tokens; ++i) order.push_back(layer.seen() - tokens + i);
+      oracle::Row sum(CascadeStream::kDim, 0.0);
+      for (size_t column = 0; column < p[q][row].size(); ++column) {
+        const int position = order[column];
+        const oracle::Row value = stream.Arriving(tensors.k[q / group][position], position);
+        for (size_t dim = 0; dim < sum.size(); ++dim) sum[dim] += p[q][row][column] * value[dim];
+      }
+      out->insert(out->end(), sum.begin(), sum.end());
+    }
+  }
+}
+
+TEST_P(CascadeTest, AnswersAreAttentionOverTheCacheAtItsPositions) {
+  for (uint64_t seed = 400; seed < 406; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    const CascadeStream stream(seed);
+    const int close = oracle::FirstCloseStep(stream.Expected(0, kPrompt).run.decisions);
+    oracle::CascadeLayer plain(stream.tensors.layers[0], stream.rule);
+    TestSequence sequence = Create(stream);
+    for (int taken = 0; taken < std::min(close, kPrompt + 6);) {
+      const int prompt = std::max(kPrompt - taken, 0);
+      const bool decodes = prompt == 0;
+      std::vector<double> expected;
+      for (int left = decodes ? 1 : prompt; left > 0;) {
+        const int chunk = std::min(left, decodes ? 1 : stream.stride);
+        const std::vector<oracle::Indices> orders = {plain.head(0).InCacheOrder(),
+                                                     plain.head(1).InCacheOrder()};
+        const std::vector<oracle::Rows> p = plain.AttendChunk(chunk);
+        AppendWeighed(stream, plain, chunk, orders, p, &expected);
+        left -= chunk;
+      }
+      const CascadePart part{&sequence, &stream, decodes ? 1 : prompt,
+                             decodes ? Phase::kDecode : Phase::kPrefill, !decodes};
+      const std::vector<float> got = AnswerOf(*driver_, part);
+      ASSERT_EQ(got.size(), expected.size());
+      const size_t tokens = static_cast<size_t>(part.tokens);
+      const size_t sure = taken + part.tokens <= close ? tokens : static_cast<size_t>(close - taken);
+      for (size_t i = 0; i < sure * (got.size() / tokens); ++i) {
+        ASSERT_NEAR(static_cast<double>(got[i]), expected[i], 2e-4) << "value " << i;
+      }
+      taken += static_cast<int>(part.tokens);
+    }
+  }
+}
+
 TEST_P(CascadeTest, ChunksDoNotShow) {
   std::mt19937_64 random(1);
   for (const int chunk : {1, 7, 64, kPrompt}) {
@@ -120,8 +187,8 @@ TEST_P(CascadeTest, WhatIsPendingMovesBeforeTheFirstDecodedToken) {
 }
 
 TEST_P(CascadeTest, EntriesOfAllKindsMayBeOneStep) {
-  const CascadeStream one(301);
-  const CascadeStream other(302);
+  const CascadeStream one(301, true);
+  const CascadeStream other(302, true);
   std::mt19937_64 random(4);
   const TestModel model = driver_->Register(one.Geometry());
   TestSequence first = driver_->Create(model, one.Policy());
@@ -232,7 +299,9 @@ TEST_P(CascadeTest, WhatACascadeCannotDoIsRefused) {
   StepPart back = sluice::Decode(sequence);
   back.rollback_to = kPrompt - 1;
   EXPECT_THAT(driver_->Begin({back}).status(), RefusedNeed("entries[0].rollback"));
-  EXPECT_THAT(driver_->Begin({sluice::Decode(sequence)}, {.append_only = true}).status(),
+  BeginStep stores_only;
+  stores_only.append_only = true;
+  EXPECT_THAT(driver_->Begin({sluice::Decode(sequence)}, stores_only).status(),
               RefusedNeed("append_only"));
   Compress compress;
   compress.sequence = sequence.id;
