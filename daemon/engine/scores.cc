@@ -49,10 +49,24 @@ MassRule RuleOf(const Policy& policy) {
   const AccumulatedScore& score = *policy.needs().accumulated_score;
   return {.decay = static_cast<float>(score.decay),
           .squared = score.squared,
-          .reduce = score.reduce == HeadReduce::kSum ? GroupReduce::kSum : GroupReduce::kMean};
+          .reduce = ReduceOf(score.reduce)};
 }
 
 }  // namespace
+
+GroupReduce ReduceOf(HeadReduce reduce) {
+  switch (reduce) {
+    case HeadReduce::kMean:
+      return GroupReduce::kMean;
+    case HeadReduce::kMax:
+      return GroupReduce::kMax;
+    case HeadReduce::kSum:
+      return GroupReduce::kSum;
+    case HeadReduce::kMedian:
+      return GroupReduce::kMedian;
+  }
+  return GroupReduce::kMean;
+}
 
 absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model) {
   const int64_t slots = int64_t{model.model->row_count()} *

@@ -6,7 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/cache/step.h"
+#include "daemon/policy/window_score.h"
 #include "kernels/core/view.h"
+#include "kernels/ops.h"
 
 namespace sluice {
 
@@ -19,6 +21,8 @@ struct StepState;
 // each block of the tail a pool page fp32 [rows, page_size], and one for the body.
 //
 // Functions of the engine thread.
+
+GroupReduce ReduceOf(HeadReduce reduce);
 
 // A page of scores that is not a block's.
 struct ScorePage {
