@@ -84,7 +84,8 @@ class Policy {
   virtual int64_t MostSlots(std::span<const RowFacts> rows) const = 0;
 
   // Whether a job is to be planned. Decoded tokens count from the last job that
-  // was planned, so where this says no they count on. kRequest: always.
+  // was planned, so where this says no they count on. kRequest: always, but for a
+  // policy without jobs (PolicyNeeds::cascade), which never acts.
   virtual bool Acts(Trigger trigger, const SequenceFacts& facts) const = 0;
 
   // What a job does, or what it is to count first. REQUIRES: one RowFacts for each
