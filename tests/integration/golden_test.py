@@ -29,7 +29,9 @@ def client(daemon: Daemon) -> Iterator[sluice.Client]:
         yield client
 
 
-def start(client: sluice.Client, policy: Policy, *, heads: int, layers: int = 1) -> sluice.KvSequence:
+def start(
+    client: sluice.Client, policy: Policy, *, heads: int, layers: int = 1
+) -> sluice.KvSequence:
     spec = sluice.ModelSpec.uniform(
         f"golden {layers} {heads}", layers=layers, q_heads=heads, kv_heads=heads, head_dim=DIM
     )
@@ -309,11 +311,10 @@ ADAKV_SCORES = (
 
 
 @pytest.mark.parametrize(
-    ("form", "counts"), [(sluice.HeadBudget.OFFICIAL, (3, 7)), (sluice.HeadBudget.SAFEGUARD, (2, 8))]
+    ("form", "counts"),
+    [(sluice.HeadBudget.OFFICIAL, (3, 7)), (sluice.HeadBudget.SAFEGUARD, (2, 8))],
 )
-def test_adakv(
-    client: sluice.Client, form: sluice.HeadBudget, counts: tuple[int, int]
-) -> None:
+def test_adakv(client: sluice.Client, form: sluice.HeadBudget, counts: tuple[int, int]) -> None:
     sequence = start(client, window_policy("adakv", 7, alpha=0.2, head_budget=form), heads=2)
     pay(client, sequence, [[observed(row) for row in ADAKV_SCORES]])
     assert held(sequence, 2) == [[*range(count), 8, 9] for count in counts]

@@ -134,8 +134,8 @@ TEST(ExplainTest, WhatCannotBeToldIsNotMadeUp) {
   std::string report = ExplainReport(inspection);
   EXPECT_THAT(report, HasSubstr("cannot be told: a job waits or runs\n"));
   EXPECT_THAT(WordsOfLine(report, "0"),
-              ElementsAre("0", "2", "100", "200.0", "300", "20.0", "%", "-", "-", "12.0", "KiB", "-",
-                          "-"));
+              ElementsAre("0", "2", "100", "200.0", "300", "20.0", "%", "-", "-", "12.0", "KiB",
+                          "-", "-"));
   inspection.state.open_step_id = 17;
   report = ExplainReport(inspection);
   EXPECT_THAT(report, HasSubstr("4711, step 17 is open\n"));

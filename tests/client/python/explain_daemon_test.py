@@ -128,9 +128,8 @@ def test_accumulated_scores_are_mapped_and_the_picture_says_what_attention_went(
         assert lost is not None
         assert 0 < lost < 1
         assert found.evicted_mass_share == lost
-        assert [eviction.evicted_mass_share for eviction in live.inspect(sequence.id).evictions] == [
-            lost
-        ]
+        evictions = live.inspect(sequence.id).evictions
+        assert [eviction.evicted_mass_share for eviction in evictions] == [lost]
         assert f"last {100 * lost:.2f} % of the attention" in path.read_text()
 
 

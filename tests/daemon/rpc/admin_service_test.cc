@@ -94,29 +94,6 @@ TEST_F(AdminServiceTest, LooksOnAtOnesOwnSequences) {
   EXPECT_THAT(explained.kept_positions(), testing::ElementsAre(2, 5));
 }
 
-TEST_F(AdminServiceTest, TellsWhatJobsEvictedAndWhatAttentionWentWithIt) {
-  const auto inspect = Parse<v1::InspectSequenceRequest>("sequence_id: SEQ");
-  v1::InspectSequenceResponse inspected;
-  ASSERT_TRUE(Call(&v1::Admin::Stub::InspectSequence, inspect, &inspected, [&] {
-                Inspected answer;
-                answer.info = Info();
-                answer.info.last_job = JobReport{.preset = "h2o", .evicted_mass_share = 0.25};
-                answer.info.last_job->layers = {{0, 7, 0.5}, {2, 3, std::nullopt}};
-                answer.evictions = {JobReport{.preset = "l2norm"}, *answer.info.last_job};
-                engine_.Take<InspectSequence>().done(answer);
-              }).ok());
-  const v1::JobReport& last = inspected.sequence().last_job();
-  EXPECT_EQ(last.evicted_mass_share(), 0.25);
-  ASSERT_EQ(last.layers_size(), 2);
-  EXPECT_EQ(last.layers(0).evicted_mass_share(), 0.5);
-  EXPECT_EQ(last.layers(1).layer(), 2);
-  EXPECT_EQ(last.layers(1).evicted_slot_count(), 3);
-  EXPECT_FALSE(last.layers(1).has_evicted_mass_share());
-  ASSERT_EQ(inspected.evictions_size(), 2);
-  EXPECT_EQ(inspected.evictions(0).preset(), "l2norm");
-  EXPECT_FALSE(inspected.evictions(0).has_evicted_mass_share());
-}
-
 TEST_F(AdminServiceTest, InspectionsOfNothingAreRefused) {
   grpc::ClientContext context, other;
   v1::InspectSequenceResponse inspected;
