@@ -5,12 +5,11 @@ Keys are the axes of the head dim, so that a query can pay what it likes to each
 given norms, and those of long prompts, are short vectors padded with zeros.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import sluice
-from example.daemon import Daemon
 from numpy.typing import ArrayLike, NDArray
 from sluice import Policy, Ratio, ScoreNormalise, ScorePool, Triggers
 
@@ -21,12 +20,6 @@ EVERY_TOKEN = Triggers(prefill_end=True, every_tokens=1, hysteresis_tokens=0)
 # By the ratio a head keeps, there is no hysteresis.
 EVERY_TOKEN_BY_RATIO = Triggers(prefill_end=True, every_tokens=1)
 Floats = NDArray[np.float32]
-
-
-@pytest.fixture(scope="module")
-def client(daemon: Daemon) -> Iterator[sluice.Client]:
-    with sluice.Client(daemon.address) as client:
-        yield client
 
 
 def start(
