@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "daemon/engine/coming_memory.h"
+#include "daemon/engine/job_losses.h"
 #include "daemon/engine/job_passes.h"
 #include "daemon/engine/state.h"
 
@@ -67,6 +68,7 @@ struct Job {
   int64_t observed_rows = 0;  // of the window that the recipe scores by
   int64_t had_slots = 0;      // below the snapshot when it was planned
   int64_t evicted_slots = 0;  // by what was committed
+  JobLosses losses;
 
   std::optional<ComingMemory> coming;  // since its pages were missing, or its last pass
   std::optional<JobPasses> passes;     // where it did not fit

@@ -110,6 +110,7 @@ absl::Status Jobs::Reserve(Job& job) {
   SLUICE_RETURN_IF_ERROR(ReserveTables(job));
   SLUICE_RETURN_IF_ERROR(ReservePages(job));
   ReserveMasks(job);
+  job.losses.StartPass(job.recipe, job.slots.size());
   job.reused.assign(job.destination_pages.size(), kNoPage);
   job.kept.assign(job.slots.begin(), job.slots.end());
   const auto [first, end] = RowsOf(job.recipe, job.pass);
@@ -214,6 +215,9 @@ const uint32_t* Jobs::SubmitSelection(Job& job) {
   select.masks = masks;
   select.counts = job.counts.data();
   core_.backend.Submit(job.lane, select);
+  if (job.losses.measures()) {
+    core_.backend.Submit(job.lane, job.losses.SumsOf(job.rows, scores, masks));
+  }
   return masks;
 }
 

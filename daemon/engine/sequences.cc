@@ -380,6 +380,7 @@ void Sequences::Inspect(InspectSequence command) {
   Inspected inspected;
   inspected.info = InfoOf(sequence);
   inspected.info.bytes_alone = core_.cache.BytesAlone(sequence.handle);
+  inspected.evictions = sequence.evictions;
   // What a job would do now can be told only of what none is about to change.
   if (!inspected.info.lost && sequence.step == nullptr && sequence.job == nullptr) {
     const std::optional<JobEnd> end = jobs_.Foresee(sequence, *sequence.policy);

@@ -65,6 +65,7 @@ struct SequenceState {
   int64_t waiting_calls = 0;       // BeginSteps, forks and the like that wait for it
   Job* job = nullptr;              // queued or running
   std::optional<JobReport> last_job;
+  std::vector<JobReport> evictions;  // the last that evicted, oldest first; without layers
   bool free_when_idle = false;     // freed by its client while a step was open or read
 
   Tables::BlockList list;

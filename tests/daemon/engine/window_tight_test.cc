@@ -46,6 +46,7 @@ TEST_P(WindowPassesTest, AJobByPassesKeepsWhatOneWithRoomKeeps) {
     ASSERT_TRUE(got.ok()) << form << ": " << got.status();
     EXPECT_EQ(got->job.outcome, JobOutcome::kCommitted);
     EXPECT_EQ(got->job.evicted_slots, wanted->job.evicted_slots);
+    EXPECT_NEAR(*got->job.evicted_mass_share, *wanted->job.evicted_mass_share, 1e-6) << form;
     EXPECT_EQ(pool.Held(tight), pool.Held(free)) << form;
     EXPECT_TRUE(pool.Answers(tight) == pool.Answers(free)) << form;
   }
