@@ -39,28 +39,11 @@ HWY_INLINE VectorPair LoadAhead(const std::byte* HWY_RESTRICT p, int64_t odd_byt
   return Stored<kDtype>::Load(p, odd_bytes);
 }
 
-// Angles of a tile's keys; null: they do not turn.
-struct KeyTurn {
-  const float* cosines = nullptr;  // [pairs, 64]
-  const float* sines = nullptr;
-};
-
-// A pair of vectors turned by the angles of its slots.
-HWY_INLINE VectorPair TurnKeys(const VectorPair& key, const float* HWY_RESTRICT cosines,
-                               const float* HWY_RESTRICT sines) {
-  const DF d;
-  const VF cosine = hn::LoadU(d, cosines);
-  const VF sine = hn::LoadU(d, sines);
-  return {hn::NegMulAdd(key.odd, sine, hn::Mul(key.even, cosine)),
-          hn::MulAdd(key.even, sine, hn::Mul(key.odd, cosine))};
-}
-
 // logits[r, first ..] = q[r] . k for kRows rows and kColumns vectors of slots.
 // q: [k_dim, kRows]. logits: rows 64 apart.
-template <Dtype kDtype, int kRows, int kColumns, bool kTurns = false>
+template <Dtype kDtype, int kRows, int kColumns>
 HWY_INLINE void KeyProducts(const float* HWY_RESTRICT q, int32_t k_dim, const AttendTile& tile,
-                            const AttendTile& next, int first, float* HWY_RESTRICT logits,
-                            const KeyTurn& turn = KeyTurn()) {
+                            const AttendTile& next, int first, float* HWY_RESTRICT logits) {
   const DF d;
   constexpr int64_t kPairBytes = 2 * kGroupSlots * Stored<kDtype>::kBytes;
   const std::byte* k[kColumns];
@@ -76,12 +59,8 @@ HWY_INLINE void KeyProducts(const float* HWY_RESTRICT q, int32_t k_dim, const At
     HWY_UNROLL(8) for (int c = 0; c < kColumns; ++c) {
       const int64_t offset = pair * kPairBytes;
       const bool starts_line = kLanes >= kGroupSlots || (c * kLanes) % kGroupSlots == 0;
-      VectorPair key =
+      const VectorPair key =
           LoadAhead<kDtype>(k[c] + offset, kGroupSlots * 4, ahead[c] + offset, starts_line);
-      if constexpr (kTurns) {
-        const int64_t place = pair * kTileSlots + first + c * kLanes;
-        key = TurnKeys(key, turn.cosines + place, turn.sines + place);
-      }
       HWY_UNROLL(8) for (int r = 0; r < kRows; ++r) {
         sums[r][c] = hn::MulAdd(hn::Set(d, q[r]), key.even, sums[r][c]);
         sums[r][c] = hn::MulAdd(hn::Set(d, q[kRows + r]), key.odd, sums[r][c]);
@@ -97,13 +76,12 @@ HWY_INLINE void KeyProducts(const float* HWY_RESTRICT q, int32_t k_dim, const At
 }
 
 // All 64 logits of kRows rows.
-template <Dtype kDtype, int kRows, bool kTurns>
+template <Dtype kDtype, int kRows>
 HWY_INLINE void TileLogits(const float* HWY_RESTRICT q, int32_t k_dim, const AttendTile& tile,
-                           const AttendTile& next, const KeyTurn& turn,
-                           float* HWY_RESTRICT logits) {
+                           const AttendTile& next, float* HWY_RESTRICT logits) {
   constexpr int kColumns = BlockColumns(kRows);
   for (int first = 0; first < kTileSlots; first += kColumns * kLanes) {
-    KeyProducts<kDtype, kRows, kColumns, kTurns>(q, k_dim, tile, next, first, logits, turn);
+    KeyProducts<kDtype, kRows, kColumns>(q, k_dim, tile, next, first, logits);
   }
 }
 
