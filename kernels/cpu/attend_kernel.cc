@@ -94,7 +94,7 @@ HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
   for (int64_t index = range.first_tile; index < range.last_tile; ++index) {
     const bool last = index + 1 == range.last_tile;
     const int64_t number = index - range.first_tile;
-    range.reader->PrefetchTable(index, 6);
+    range.reader->PrefetchTable(index);
     const AttendTile next = !last ? range.reader->At(index + 1, range.begin, range.end)
                                   : (range.after != nullptr && range.after->end > 0 ? *range.after : tile);
     float* logits = TileWeights(weights, rows, number);
@@ -257,17 +257,6 @@ void StoreOutputImpl(const float* values, float factor, int32_t v_dim, Dtype dty
   }
 }
 
-// sums += weight * f(values * scale), over a tile's slots.
-HWY_INLINE void AddRow(const float* HWY_RESTRICT values, VF scale, VF weight, bool squared,
-                       float* HWY_RESTRICT sums) {
-  const DF d;
-  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
-    VF p = hn::Mul(hn::LoadU(d, values + slot), scale);
-    if (squared) p = hn::Mul(p, p);
-    hn::StoreU(hn::MulAdd(p, weight, hn::LoadU(d, sums + slot)), d, sums + slot);
-  }
-}
-
 // sums[0 .. 64) += factors[r] * f(values[r, slot]) for every `stride`-th row from `first`.
 HWY_INLINE void AddRows(const MassTile& tile, const float* HWY_RESTRICT factors, int first,
                         int stride, float* HWY_RESTRICT sums) {
@@ -283,6 +272,11 @@ HWY_INLINE void AddRows(const MassTile& tile, const float* HWY_RESTRICT factors,
   }
 }
 
+// The first row that counts in sum `sum`.
+HWY_INLINE int FirstRowOfSum(const MassTile& tile, int sum) {
+  return (sum + tile.sum_count - tile.first_row % tile.sum_count) % tile.sum_count;
+}
+
 void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
   const DF d;
   // sum += weight * f(value * scale) = f(value) * (weight * f(scale)).
@@ -295,27 +289,37 @@ void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
   }
   if (tile.sum_count == 1) return AddRows(tile, factors, 0, 1, sums);
   for (int i = 0; i < tile.sum_count; ++i, sums += kTileSlots) {
-    const int first = (i + tile.sum_count - tile.first_row % tile.sum_count) % tile.sum_count;
-    AddRows(tile, factors, first, tile.sum_count, sums);
+    AddRows(tile, factors, FirstRowOfSum(tile, i), tile.sum_count, sums);
+  }
+}
+
+// sums[0 .. 64) += weights[r] * f(p[r, slot]) for every sum_count-th row from `first`.
+HWY_INLINE void AddProbabilities(const float* HWY_RESTRICT logits, const MassTile& mass, int first,
+                                 float* HWY_RESTRICT sums) {
+  const DF d;
+  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+    VF sum = hn::LoadU(d, sums + slot);
+    for (int row = first; row < mass.rows; row += mass.sum_count) {
+      if (mass.weights[row] == 0.0f) continue;
+      const VF x = hn::LoadU(d, logits + row * kTileSlots + slot);
+      VF p = Exp2(hn::Sub(x, hn::Set(d, mass.log_sums[row])));
+      if (mass.squared) p = hn::Mul(p, p);
+      sum = hn::MulAdd(p, hn::Set(d, mass.weights[row]), sum);
+    }
+    hn::StoreU(sum, d, sums + slot);
   }
 }
 
 void AddMassOfKeysImpl(const PackedRows& queries, const PageFormat& format,
                        const AttendTile& tile, const MassTile& mass, float* logits, float* sums) {
-  const DF d;
   WithDtype(format.dtype, [&](auto dtype) HWY_ATTR {
     AnyLogits<decltype(dtype)::value>(queries, format.k_dim, tile, tile, logits);
   });
   for (int row = 0; row < queries.rows; ++row) {
-    if (mass.weights[row] == 0.0f) continue;
-    float* row_logits = logits + row * kTileSlots;
-    FinishLogits(queries, row, tile, row_logits);
-    const VF log_sum = hn::Set(d, mass.log_sums[row]);
-    for (int slot = 0; slot < kTileSlots; slot += kLanes) {
-      hn::StoreU(Exp2(hn::Sub(hn::LoadU(d, row_logits + slot), log_sum)), d, row_logits + slot);
-    }
-    AddRow(row_logits, hn::Set(d, 1.0f), hn::Set(d, mass.weights[row]), mass.squared,
-           sums + (mass.first_row + row) % mass.sum_count * kTileSlots);
+    if (mass.weights[row] != 0.0f) FinishLogits(queries, row, tile, logits + row * kTileSlots);
+  }
+  for (int i = 0; i < mass.sum_count; ++i) {
+    AddProbabilities(logits, mass, FirstRowOfSum(mass, i), sums + i * kTileSlots);
   }
 }
 

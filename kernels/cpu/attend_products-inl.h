@@ -93,12 +93,13 @@ struct ValueBlock {
   int32_t v_dim;
 };
 
-// out[r, dim ..] = out * scale + weights[r] . v, over the groups [first, last)
+// out[r, dim ..] = out * scale + weights[r] . v, over the pairs of slots [first, last)
 // of the tile, for kColumns vectors of dims.
 template <Dtype kDtype, int kRows, int kColumns>
 HWY_INLINE void ValueProducts(const ValueBlock& block, const AttendTile& tile,
                               const AttendTile& next, int dim, int first, int last) {
   const DF d;
+  constexpr int kGroupPairs = kGroupSlots / 2;
   // Two slots: a pair's row of 2-byte elements, or two rows of fp32.
   const int64_t row_bytes = int64_t{block.v_dim} * 2 * Stored<kDtype>::kBytes;
   VF sums[kRows][kColumns];
@@ -109,11 +110,13 @@ HWY_INLINE void ValueProducts(const ValueBlock& block, const AttendTile& tile,
       sums[r][c] = hn::Mul(hn::LoadU(d, out), scale);
     }
   }
-  for (int group = first; group < last; ++group) {
+  for (int group = first / kGroupPairs; group * kGroupPairs < last; ++group) {
+    const int group_first = HWY_MAX(first - group * kGroupPairs, 0);
+    const int group_last = HWY_MIN(last - group * kGroupPairs, kGroupPairs);
     const float* HWY_RESTRICT weights = block.weights + group * kGroupSlots;
     const std::byte* HWY_RESTRICT v = tile.v[group] + dim * 4;
     const std::byte* ahead = next.v[group] + dim * 4;
-    for (int pair = 0; pair < kGroupSlots / 2; ++pair) {
+    for (int pair = group_first; pair < group_last; ++pair) {
       HWY_UNROLL(8) for (int c = 0; c < kColumns; ++c) {
         const int64_t offset = pair * row_bytes + c * kLanes * 4;
         const bool starts_line = kLanes >= 16 || (dim + c * kLanes) % 16 == 0;
@@ -135,32 +138,29 @@ HWY_INLINE void ValueProducts(const ValueBlock& block, const AttendTile& tile,
   }
 }
 
-// The same for the slots [begin, end) of a tile, over all dims; the bytes of
-// other slots may be anything.
+// The same for one slot of a tile, over all dims; the bytes of the other slot of its
+// pair may be anything.
 template <Dtype kDtype>
-HWY_NOINLINE void SlotValues(const ValueBlock& block, int rows, const AttendTile& tile, int begin,
-                             int end) {
+HWY_NOINLINE void SlotValues(const ValueBlock& block, int rows, const AttendTile& tile, int slot) {
   const DF d;
   const int64_t row_bytes = int64_t{block.v_dim} * 2 * Stored<kDtype>::kBytes;
+  const std::byte* v = tile.v[slot / kGroupSlots] + slot % kGroupSlots / 2 * row_bytes;
   for (int dim = 0; dim < block.v_dim; dim += kLanes) {
+    const VectorPair values = Stored<kDtype>::Load(v + dim * 4, row_bytes / 2);
+    const VF value = slot % 2 == 0 ? values.even : values.odd;
     for (int r = 0; r < rows; ++r) {
       float* out = block.out + int64_t{r} * block.v_dim + dim;
-      VF sum = hn::Mul(hn::LoadU(d, out), hn::Set(d, block.scales[r]));
-      for (int slot = begin; slot < end; ++slot) {
-        const std::byte* v = tile.v[slot / kGroupSlots] + slot % kGroupSlots / 2 * row_bytes;
-        const VectorPair value = Stored<kDtype>::Load(v + dim * 4, row_bytes / 2);
-        const VF weight = hn::Set(d, block.weights[r * kTileSlots + slot]);
-        sum = hn::MulAdd(weight, slot % 2 == 0 ? value.even : value.odd, sum);
-      }
-      hn::StoreU(sum, d, out);
+      const VF sum = hn::Mul(hn::LoadU(d, out), hn::Set(d, block.scales[r]));
+      const VF weight = hn::Set(d, block.weights[r * kTileSlots + slot]);
+      hn::StoreU(hn::MulAdd(weight, value, sum), d, out);
     }
   }
 }
 
 // ValueProducts over all dims: whole blocks of columns, then what is left.
 template <Dtype kDtype, int kRows>
-HWY_INLINE void GroupValues(const ValueBlock& block, const AttendTile& tile,
-                            const AttendTile& next, int first, int last) {
+HWY_INLINE void PairValues(const ValueBlock& block, const AttendTile& tile,
+                           const AttendTile& next, int first, int last) {
   constexpr int kColumns = BlockColumns(kRows);
   int dim = 0;
   for (; dim + kColumns * kLanes <= block.v_dim; dim += kColumns * kLanes) {
@@ -171,23 +171,33 @@ HWY_INLINE void GroupValues(const ValueBlock& block, const AttendTile& tile,
   }
 }
 
+// Asks for the values of a tile.
+template <Dtype kDtype>
+HWY_NOINLINE void PrefetchValues(const AttendTile& tile, int32_t v_dim) {
+  for (const std::byte* group : tile.v) {
+    for (int64_t byte = 0; byte < kGroupSlots * v_dim * Stored<kDtype>::kBytes; byte += 64) {
+      PrefetchToL2(group + byte);
+    }
+  }
+}
+
 // out = out * scale + weights . v over the used slots of the tile, in order.
 template <Dtype kDtype, int kRows>
 HWY_INLINE void TileValues(ValueBlock block, const AttendTile& tile, const AttendTile& next) {
   static constexpr float kOnes[kMaxBlockRows] = {1, 1, 1, 1, 1, 1, 1, 1};
-  const int first = (tile.begin + kGroupSlots - 1) / kGroupSlots;  // whole groups: [first, last)
-  const int last = tile.end / kGroupSlots;
-  if (tile.begin < first * kGroupSlots) {
-    SlotValues<kDtype>(block, kRows, tile, tile.begin, HWY_MIN(first * kGroupSlots, tile.end));
+  const int first = (tile.begin + 1) / 2;  // whole pairs: [first, last)
+  const int last = tile.end / 2;
+  // Products ask for as much of the next tile as they read of this one.
+  if (last - first < kTileSlots / 2 && &next != &tile) PrefetchValues<kDtype>(next, block.v_dim);
+  if (tile.begin < 2 * first) {
+    SlotValues<kDtype>(block, kRows, tile, tile.begin);
     block.scales = kOnes;
   }
   if (first < last) {
-    GroupValues<kDtype, kRows>(block, tile, next, first, last);
+    PairValues<kDtype, kRows>(block, tile, next, first, last);
     block.scales = kOnes;
   }
-  if (last * kGroupSlots < tile.end && last >= first) {
-    SlotValues<kDtype>(block, kRows, tile, last * kGroupSlots, tile.end);
-  }
+  if (2 * last < tile.end && last >= first) SlotValues<kDtype>(block, kRows, tile, 2 * last);
 }
 
 }  // namespace sluice::cpu::HWY_NAMESPACE
