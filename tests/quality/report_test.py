@@ -54,6 +54,16 @@ def test_a_broken_promise_is_named(folder: Path, capsys: pytest.CaptureFixture) 
     assert [one["name"] for one in checks if not one["ok"]] == ["l2norm_whole_budget_equals_full"]
 
 
+def test_what_the_papers_say_is_reported_and_breaks_nothing(folder: Path) -> None:
+    values = {("full", 1.0): 1.0, ("dynamickv", 0.1): 0.0, ("pyramidkv", 0.1): 1.0}
+    known = [finished(cell(*at, "recall", 0), value) for at, value in values.items()]
+    assert report(known, TASKS[-1:])
+    (pooled, at_budget, _) = json.loads((folder / "quality_comparisons.json").read_text())
+    assert (pooled["better"], pooled["worse"], pooled["holds"]) == ("dynamickv", "pyramidkv", False)
+    assert at_budget["budget"] == 0.1
+    assert "| dynamickv over pyramidkv |" in (folder / "quality.md").read_text()
+
+
 def test_the_table_has_a_line_for_each_policy_and_budget() -> None:
     lines = table(rows_of(made(0.5)), TASKS).splitlines()
     cells = [[part.strip() for part in line.strip("|").split("|")] for line in lines]

@@ -18,9 +18,9 @@ from typing import TypeVar
 import example  # noqa: F401 - sets the number of BLAS threads before numpy is imported
 import sluice
 from cell_store import CellStore, StoreError
-from cells import Cell, cells_of
+from cells import Cell, cells_of, groups_of
 from example.daemon import REPOSITORY, Daemon, DaemonError, find_binary
-from measuring import POOL_BYTES, Measuring, file_hash
+from measuring import POOL_BYTES, SEQUENCES_A_STEP, Measuring, file_hash
 from policies import PolicyLine, lines_for
 from progress import Progress, duration, say
 from report import report
@@ -125,9 +125,10 @@ def measure_all(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -
     say(f"{len(cells)} cells, {len(cells) - len(left)} of them finished already in {store.path}")
     progress = Progress(len(left))
     try:
-        for cell in left:
-            store.add(measuring.measure(cell))
-            progress.advance(f"{cell.task.name}, {cell.line.name} at {percent(cell.budget)}")
+        for group in groups_of(left, SEQUENCES_A_STEP):
+            for cell, record in zip(group, measuring.measure(group), strict=True):
+                store.add(record)
+                progress.advance(f"{cell.task.name}, {cell.line.name} at {percent(cell.budget)}")
     except KeyboardInterrupt:
         say("interrupted; run it again to go on")
         return False

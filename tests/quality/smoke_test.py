@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import sluice
-from cells import cells_of
+from cells import cells_of, groups_of
 from example.daemon import Daemon
-from measuring import POOL_BYTES, Measuring
+from measuring import POOL_BYTES, SEQUENCES_A_STEP, Measuring
 from policies import lines_for
 from summary import Finished, checks_of, is_equal
 from tasks import SMOKE_SIZES, Measure, tasks_of
@@ -36,7 +36,11 @@ def smoke() -> Iterator[Smoke]:
             presets = client.capabilities().presets
             measuring = Measuring(client)
             cells = cells_of(lines_for(presets), BUDGETS, TASKS, 1)
-            finished = [(cell, measuring.measure(cell)) for cell in cells]
+            finished = [
+                one
+                for group in groups_of(cells, SEQUENCES_A_STEP)
+                for one in zip(group, measuring.measure(group), strict=True)
+            ]
             measuring.close()
         yield Smoke([preset.policy.preset for preset in presets], finished)
         assert daemon.stop() == 0, daemon.log_tail()

@@ -21,9 +21,14 @@ def table(rows: Iterable[Row], tasks: Sequence[Task]) -> str:
         if shown:
             cells = [_cell(found.get(task.name)) for task in tasks]
             lines.append([policy, percent(budget), _kept(shown), _held(shown), *cells])
+    return ruled(lines)
+
+
+def ruled(lines: Sequence[Sequence[str]]) -> str:
+    """Markdown of lines of cells, the heading first."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
-    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in ruled)
+    shown = [lines[0], ["-" * width for width in widths], *lines[1:]]
+    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in shown)
 
 
 def percent(share: float) -> str:
