@@ -84,7 +84,9 @@ def comparisons_of(
         found += [_compared(claim, together, one, differences) for one in (None, *budgets)]
         if len(claim.tasks) > 1:
             found += [
-                _compared(claim, task, None, {at: d for at, d in differences.items() if at[0] == task})
+                _compared(
+                    claim, task, None, {at: d for at, d in differences.items() if at[0] == task}
+                )
                 for task in claim.tasks
                 if any(at[0] == task for at in differences)
             ]
@@ -129,6 +131,6 @@ def _compared(
     interval = bootstrap(means)
     value, low, high = interval.value, interval.low, interval.high
     holds = value > 0 if claim.strictly else value >= 0
-    certain = (low > 0 or not claim.strictly and low == 0) if holds else high < 0
+    certain = (low > 0 or (not claim.strictly and low == 0)) if holds else high < 0
     numbers = (value, low, high, len(means), holds, certain)
     return Comparison(claim.better, claim.worse, task, budget, *numbers)

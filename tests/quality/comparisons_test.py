@@ -89,7 +89,9 @@ def test_a_claim_holds_by_its_mean_and_for_certain_by_its_interval(
 
 
 def test_a_pair_that_was_not_measured_is_not_there() -> None:
-    assert comparisons_of(pairs("recall", 0.1, (1.0, 0.0)), [Claim("h2o", "tova", ("recall",))]) == []
+    assert (
+        comparisons_of(pairs("recall", 0.1, (1.0, 0.0)), [Claim("h2o", "tova", ("recall",))]) == []
+    )
     assert comparisons_of([], [PAIR]) == []
 
 

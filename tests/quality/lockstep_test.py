@@ -70,9 +70,7 @@ def louder(model: Model, *changes: tuple[float, int]) -> list[InProcessAttention
     return [LouderAttention(model, factor, first) for factor, first in changes]
 
 
-def assert_each_as_alone(
-    found: Float32Array, model: Model, *changes: tuple[float, int]
-) -> None:
+def assert_each_as_alone(found: Float32Array, model: Model, *changes: tuple[float, int]) -> None:
     assert len(found) == len(changes)
     for logits, alone in zip(found, louder(model, *changes), strict=True):
         np.testing.assert_allclose(logits, foretell(model, alone, SCRIPT), rtol=0, atol=1e-4)

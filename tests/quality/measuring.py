@@ -3,12 +3,15 @@
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import sluice
 from cells import Cell, Record
+from example.daemon import Daemon
 from example.daemon_attention import model_spec
 from example.in_process import InProcessAttention
 from example.model import Model
@@ -16,9 +19,27 @@ from example.weights import MODEL_DIR, Float32Array, load_weights
 from lockstep import LockstepModel, all_equal
 from script import Script, foretell
 
-# Of sequences that go in step, with room for every token of each.
-POOL_BYTES = 512 << 20
 SEQUENCES_A_STEP = 16
+# With room for every token of sequences that go in step.
+_POOL_BYTES = 512 << 20
+# A run takes hours, beside whatever else the machine has to do.
+_PATIENCE_S = 600
+
+
+@contextlib.contextmanager
+def started_daemon(binary: Path | None = None) -> Iterator[Daemon]:
+    """A daemon with room to measure, that gives up on nobody soon. Raises DaemonError."""
+    with tempfile.TemporaryDirectory(prefix="sluice-quality-") as folder:
+        config = Path(folder) / "sluiced.json"
+        patience = f"{_PATIENCE_S}s"
+        config.write_text(json.dumps({"heartbeat_limit": patience, "step_time_limit": patience}))
+        flags = [f"--config={config}", f"--pool_bytes={_POOL_BYTES}"]
+        with Daemon(binary, flags=flags) as daemon:
+            yield daemon
+
+
+def client_of(daemon: Daemon) -> sluice.Client:
+    return sluice.Client(daemon.address, timeout_s=_PATIENCE_S)
 
 
 def file_hash(path: Path) -> str:
@@ -85,9 +106,7 @@ class Measuring:
         """Cells of one task and seed, whose sequences go in step."""
         script = cells[0].task.script(cells[0].seed)
         with contextlib.ExitStack() as stack:
-            sequences = [
-                stack.enter_context(self._create(cell.policy(script))) for cell in cells
-            ]
+            sequences = [stack.enter_context(self._create(cell.policy(script))) for cell in cells]
             attention = _DaemonLockstep(self._session, sequences)
             logits = self._lockstep.foretell(attention, script)
             streamed = cells[0].task.every_tokens is not None

@@ -19,8 +19,8 @@ import example  # noqa: F401 - sets the number of BLAS threads before numpy is i
 import sluice
 from cell_store import CellStore, StoreError
 from cells import Cell, cells_of, groups_of
-from example.daemon import REPOSITORY, Daemon, DaemonError, find_binary
-from measuring import POOL_BYTES, SEQUENCES_A_STEP, Measuring, file_hash
+from example.daemon import REPOSITORY, DaemonError, find_binary
+from measuring import SEQUENCES_A_STEP, Measuring, client_of, file_hash, started_daemon
 from policies import PolicyLine, lines_for
 from progress import Progress, duration, say
 from report import report
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     binary = find_binary()
     with (
         CellStore(options.store, file_hash(binary), any_daemon=options.any_daemon) as store,
-        Daemon(binary, flags=[f"--pool_bytes={POOL_BYTES}"]) as daemon,
-        sluice.Client(daemon.address) as client,
+        started_daemon(binary) as daemon,
+        client_of(daemon) as client,
     ):
         if store.of_other_daemons:
             say(f"{store.of_other_daemons} cells of other builds not used (see --any-daemon)")

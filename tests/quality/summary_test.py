@@ -9,7 +9,7 @@ from cells import Record
 from example.figures import Figure
 from intervals import wilson
 from made_cells import cell, finished, record
-from summary import LOGIT_TOLERANCE, Finished, Row, checks_of, is_equal, rows_of
+from summary import LOGIT_TOLERANCE, Row, checks_of, is_equal, rows_of
 
 
 def row(rows: list[Row], policy: str, budget: float, task: str) -> Row:

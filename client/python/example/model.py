@@ -66,7 +66,8 @@ class Model:
 
     def embed(self, token_ids: Sequence[int]) -> Float32Array:
         """What layer 0 reads, `[tokens, width]`."""
-        return self._weights.embedding[np.asarray(token_ids)]
+        embedded: Float32Array = self._weights.embedding[np.asarray(token_ids)]
+        return embedded
 
     def heads(
         self, number: int, x: Float32Array, first: int
