@@ -98,12 +98,32 @@ void AccumulatedFromWire(const v1::Parameters& wire, Policy* out) {
   out->normalise = static_cast<Policy::ScoreNormalise>(wire.normalise());
 }
 
+void CascadeToWire(const Policy& policy, v1::Parameters* out) {
+  if (policy.cascade_tokens) out->set_cascade_tokens(*policy.cascade_tokens);
+  if (policy.cascades) out->set_cascades(*policy.cascades);
+  if (policy.periods) {
+    out->mutable_periods()->mutable_tokens()->Assign(policy.periods->begin(),
+                                                     policy.periods->end());
+  }
+  if (policy.eager_fill) out->set_eager_fill(*policy.eager_fill);
+  if (policy.stride_tokens) out->set_stride_tokens(*policy.stride_tokens);
+}
+
+void CascadeFromWire(const v1::Parameters& wire, Policy* out) {
+  if (wire.has_cascade_tokens()) out->cascade_tokens = wire.cascade_tokens();
+  if (wire.has_cascades()) out->cascades = wire.cascades();
+  if (wire.has_periods()) out->periods = client::FromWire(wire.periods().tokens());
+  if (wire.has_eager_fill()) out->eager_fill = wire.eager_fill();
+  if (wire.has_stride_tokens()) out->stride_tokens = wire.stride_tokens();
+}
+
 Policy FromWire(const std::string& preset, const v1::Parameters& wire) {
   Policy out;
   out.preset = preset;
   TokensFromWire(wire, &out);
   WindowFromWire(wire, &out);
   AccumulatedFromWire(wire, &out);
+  CascadeFromWire(wire, &out);
   if (wire.has_ratio()) out.ratio = FromWire(wire.ratio());
   if (wire.has_skip_layers()) out.skip_layers = client::FromWire(wire.skip_layers().layers());
   if (wire.has_triggers()) out.triggers = FromWire(wire.triggers());
@@ -120,6 +140,7 @@ void ToWire(const Policy& policy, v1::Policy* out) {
   TokensToWire(policy, parameters);
   WindowToWire(policy, parameters);
   AccumulatedToWire(policy, parameters);
+  CascadeToWire(policy, parameters);
   if (policy.ratio) ToWire(*policy.ratio, parameters->mutable_ratio());
   if (policy.skip_layers) {
     ToWire(*policy.skip_layers, parameters->mutable_skip_layers()->mutable_layers());

@@ -40,7 +40,7 @@ struct Policy {
   enum class Visible { kDefault = 0, kWhenDue = 1, kWhenReady = 2 };
   enum class SharedPrefix { kDefault = 0, kCompress = 1, kKeep = 2 };
   enum class ScorePool { kDefault = 0, kNone = 1, kAverage = 2, kMax = 3 };
-  enum class GroupReduce { kDefault = 0, kMean = 1, kMax = 2, kSum = 3 };
+  enum class GroupReduce { kDefault = 0, kMean = 1, kMax = 2, kSum = 3, kMedian = 4 };
   enum class HeadBudget { kDefault = 0, kOfficial = 1, kSafeguard = 2 };
   enum class LayerArithmetic { kDefault = 0, kReference = 1, kExact = 2 };
   enum class ScoreNormalise { kDefault = 0, kNone = 1, kMean = 2 };
@@ -69,6 +69,11 @@ struct Policy {
   std::optional<double> decay = {};
   std::optional<bool> squared = {};
   ScoreNormalise normalise = ScoreNormalise::kDefault;
+  std::optional<int64_t> cascade_tokens = {};
+  std::optional<int64_t> cascades = {};
+  std::optional<std::vector<int64_t>> periods = {};
+  std::optional<bool> eager_fill = {};
+  std::optional<int64_t> stride_tokens = {};
   std::optional<Triggers> triggers = {};
   Visible visible = Visible::kDefault;
   SharedPrefix shared_prefix = SharedPrefix::kDefault;

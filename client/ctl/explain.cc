@@ -171,7 +171,7 @@ std::string ExplainReport(const SequenceInspection& inspection) {
       NamedLine("holds", absl::StrCat(FormatBytes(state.held_bytes), ", of it alone ",
                                       FormatBytes(state.bytes_alone))),
       NamedLine("policy", PolicyText(state.policy.policy)),
-      NamedLine("  acts", TriggersText(state.policy.policy.triggers)),
+      NamedLine("  acts", ActsText(state.policy.policy)),
       NamedLine("  if it ran now", PlanText(inspection)),
       state.last_job ? JobReportText(*state.last_job) : NamedLine("last job", "none yet"), "\n",
       Table(inspection));

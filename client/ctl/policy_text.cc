@@ -26,6 +26,9 @@ std::string LayersText(const std::vector<int32_t>& layers) {
 std::string PolicyText(const Policy& policy) {
   const std::pair<const char*, std::optional<int64_t>> counts[] = {
       {"sink_tokens", policy.sink_tokens},
+      {"cascade_tokens", policy.cascade_tokens},
+      {"cascades", policy.cascades},
+      {"stride_tokens", policy.stride_tokens},
       {"heavy_tokens", policy.heavy_tokens},
       {"recent_tokens", policy.recent_tokens},
       {"budget_tokens", policy.budget_tokens},
@@ -37,9 +40,16 @@ std::string PolicyText(const Policy& policy) {
   for (const auto& [name, value] : counts) {
     if (value) parts.push_back(absl::StrCat(name, " ", FormatCount(*value)));
   }
+  if (policy.periods) parts.push_back(absl::StrCat("periods ", absl::StrJoin(*policy.periods, " ")));
   if (policy.skip_layers) parts.push_back(LayersText(*policy.skip_layers));
   const std::string preset = Printable(policy.preset);
   return parts.empty() ? preset : absl::StrCat(preset, ": ", absl::StrJoin(parts, ", "));
+}
+
+std::string ActsText(const Policy& policy) {
+  if (!policy.stride_tokens) return TriggersText(policy.triggers);
+  return absl::StrCat("as tokens come; in prefill every ", FormatCount(*policy.stride_tokens),
+                      " tokens");
 }
 
 std::string TriggersText(const std::optional<Triggers>& triggers) {

@@ -13,7 +13,11 @@ namespace sluice::client {
 // The preset, and every size that it has: "l2norm: budget_tokens 300, ...".
 std::string PolicyText(const Policy& policy);
 
-// When a policy acts by itself: "at the end of prefill, every 32 decoded tokens".
+// When a policy acts by itself; a cascade has no triggers: "as tokens come; in prefill
+// every 1,024 tokens".
+std::string ActsText(const Policy& policy);
+
+// The same of triggers: "at the end of prefill; every 32 decoded tokens".
 std::string TriggersText(const std::optional<Triggers>& triggers);
 
 // What started a job, and how it ended; a number where the daemon knows more.

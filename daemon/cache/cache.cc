@@ -39,6 +39,7 @@ absl::StatusOr<SequenceId> Cache::Fork(SequenceId parent) {
   const SequenceId id{next_sequence_++};
   auto child = std::make_unique<Sequence>(source->ForkAs(id));
   for (const BlockId block : child->blocks()) ++blocks_[block].references;
+  for (const BlockId block : child->body_blocks()) ++blocks_[block].references;
   if (child->bodies()) ++bodies_[*child->bodies()].references;
   for (const auto& held : {child->observations(), child->scores(), child->body_scores()}) {
     if (held) ++blocks_[*held].references;
@@ -52,6 +53,7 @@ absl::Status Cache::Free(SequenceId sequence) {
   if (freed->job()) CancelJob(sequence);
   DropScores(sequence);
   reclaim_.DropBlocks(std::move(freed->blocks_));
+  reclaim_.DropBlocks(std::move(freed->body_blocks_));
   if (freed->bodies()) reclaim_.DropBodies(*freed->bodies());
   DropObservations(sequence);
   tenants_.RemoveSequence(freed->tenant());
@@ -277,6 +279,7 @@ std::vector<int64_t> Cache::KeptSlots(SequenceId sequence) const {
 std::vector<int64_t> Cache::SlotsBelow(const Sequence& sequence, int64_t length) const {
   const int64_t tail_slots = length - sequence.tail_first_position();
   std::vector<int64_t> slots(static_cast<size_t>(sequence.geometry().row_count), tail_slots);
+  for (int64_t& count : slots) count += sequence.body_slots();
   if (!sequence.bodies()) return slots;
   const Bodies& bodies = bodies_[*sequence.bodies()];
   for (size_t row = 0; row < slots.size(); ++row) slots[row] += bodies.rows[row].slots;
@@ -285,7 +288,8 @@ std::vector<int64_t> Cache::SlotsBelow(const Sequence& sequence, int64_t length)
 
 int64_t Cache::HeldBytes(SequenceId sequence) const {
   const Sequence& target = MustGet(sequence);
-  const auto block_count = static_cast<int64_t>(target.blocks().size());
+  const auto block_count =
+      static_cast<int64_t>(target.blocks().size() + target.body_blocks().size());
   int64_t bytes = block_count * BlockBytes(target.geometry());
   if (target.bodies()) {
     bytes += static_cast<int64_t>(bodies_[*target.bodies()].pages.size()) *
@@ -319,6 +323,7 @@ int64_t Cache::BytesAlone(SequenceId sequence) const {
                            [&](PageId page) { return pool_.reference_count(page) == 1; });
   };
   for (const BlockId id : target.blocks()) count_alone(blocks_[id]);
+  for (const BlockId id : target.body_blocks()) count_alone(blocks_[id]);
   if (target.bodies()) count_alone(bodies_[*target.bodies()]);
   for (const auto& held : {target.scores(), target.body_scores()}) {
     if (held) count_alone(blocks_[*held]);
@@ -335,7 +340,9 @@ bool Cache::MayShare(SequenceId sequence) const {
   const auto is_shared = [&](BlockId id) {
     return blocks_[id].references > 1 || blocks_[id].may_share_pages;
   };
-  if (std::any_of(target.blocks().begin(), target.blocks().end(), is_shared)) return true;
+  for (const std::vector<BlockId>* blocks : {&target.blocks(), &target.body_blocks()}) {
+    if (std::any_of(blocks->begin(), blocks->end(), is_shared)) return true;
+  }
   for (const auto& held : {target.scores(), target.body_scores()}) {
     if (held && is_shared(*held)) return true;
   }

@@ -126,6 +126,19 @@ class Cache {
   // The step's tokens now count. REQUIRES: a step is open on the sequence.
   void CloseStep(SequenceId sequence);
 
+  // What of the tail a step moved into the body that it wrote in place.
+  struct TailMove {
+    int64_t first_position = 0;  // tokens below are in the body
+    int64_t body_slots = 0;      // that each row has then
+    // Where the tokens from there on lie: all in blocks of the list's, from
+    // slot `tail_start` of block `first_block` on.
+    int64_t first_block = 0;
+    int32_t tail_start = 0;
+  };
+  // Gives up the blocks of the tail that hold no token any more. REQUIRES: no step is
+  // open; the operations that move and write those blocks have been submitted.
+  void MoveIntoBody(SequenceId sequence, const TailMove& move);
+
   // Gives up the step's new blocks; the length stays as it was before the step. A
   // copy of the open block stays: the copy has been submitted. So do observation rows,
   // and what the step added to scores: if it added any, the sequence is to be lost.
@@ -244,8 +257,11 @@ class Cache {
     bool copies_open_block = false;
     bool job_reads_source = false;  // so its count on the copied block goes to the job
     ObservationPages observations;  // to be allocated; count 0: none
+    const BodyWrites* body = nullptr;
     bool copies_scores = false;
     bool copies_body_scores = false;
+    int64_t new_body_blocks = 0;
+    std::vector<int32_t> copied_body_blocks;  // by their number in the body
 
     bool drops() const {
       return kept_blocks < static_cast<int64_t>(sequence->blocks().size());
@@ -255,7 +271,9 @@ class Cache {
       return sequence->blocks()[static_cast<size_t>(kept_blocks - 1)];
     }
     int64_t pages() const {
-      return (new_blocks + (copies_open_block ? 1 : 0)) * sequence->geometry().row_count;
+      return (new_blocks + (copies_open_block ? 1 : 0) + new_body_blocks +
+              static_cast<int64_t>(copied_body_blocks.size())) *
+             sequence->geometry().row_count;
     }
   };
   // Counts on a shared block that a step gives up.
@@ -290,10 +308,12 @@ class Cache {
   std::vector<EntryPlan> WantAll(std::span<const StepEntryRequest> entries) const;
   StepPlan Plan(std::vector<EntryPlan> wanted, DroppedPages dropped) const;
   void AddDrops(const EntryPlan& entry, StepPlan* plan) const;
+  void PlanShared(const StepPlan& plan, EntryPlan* entry) const;
   void PlanCopy(const StepPlan& plan, EntryPlan* entry) const;
   void PlanObservations(const StepPlan& plan, EntryPlan* entry) const;
   void AddEntry(const EntryPlan& entry, StepPlan* plan) const;
   void PlanScores(const StepPlan& plan, EntryPlan* entry) const;
+  void PlanBody(const StepPlan& plan, EntryPlan* entry) const;
   void AddScoreDemand(const EntryPlan& entry, StepDemand* demand) const;
   void AddScoreCopies(const EntryPlan& entry, StepPlan* plan) const;
   void AddDemand(const EntryPlan& entry, StepDemand* demand) const;
@@ -312,6 +332,12 @@ class Cache {
   void GrantObservations(const EntryPlan& plan, StepEntryGrant* entry, StepGrant* grant);
   void GrantScores(const EntryPlan& plan, StepEntryGrant* entry, StepGrant* grant);
   BlockId ReplaceScores(std::optional<BlockId>* scores, int64_t page_count, StepGrant* grant);
+  void GrantBody(const EntryPlan& plan, std::vector<SpareBlocks>* spares,
+                 StepEntryGrant* entry, StepGrant* grant);
+  void GrantBodyScores(const EntryPlan& plan, StepEntryGrant* entry, StepGrant* grant);
+  void UndoBody(Sequence& sequence);
+  void GiveUpCount(BlockId block);
+  void DropScorePages(BlockId scores, int64_t first, int64_t end);
   void UndoScores(Sequence& sequence);
   void CutScores(Sequence& sequence, int64_t block_count);
   void CommitBodyScores(Sequence& sequence);

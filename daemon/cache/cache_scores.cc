@@ -43,8 +43,13 @@ void Cache::AddScoreDemand(const EntryPlan& entry, StepDemand* demand) const {
   const int64_t copied = entry.copies_scores ? entry.kept_blocks : 0;
   demand->Add(blocks_[*sequence.scores()].size_class, sequence.tenant(),
               copied + entry.new_blocks);
+  if (entry.new_body_blocks > 0) {
+    demand->Add(blocks_[*sequence.scores()].size_class, sequence.tenant(),
+                entry.new_body_blocks);
+  }
   if (!entry.copies_body_scores) return;
-  demand->Add(blocks_[*sequence.body_scores()].size_class, sequence.tenant(), 1);
+  const Block& body = blocks_[*sequence.body_scores()];
+  demand->Add(body.size_class, sequence.tenant(), static_cast<int64_t>(body.pages.size()));
 }
 
 void Cache::AddScoreCopies(const EntryPlan& entry, StepPlan* plan) const {
@@ -61,9 +66,7 @@ void Cache::GrantScores(const EntryPlan& plan, StepEntryGrant* entry, StepGrant*
     blocks_[*sequence.scores()].pages.resize(static_cast<size_t>(pages));
     TakePages(*sequence.scores(), static_cast<size_t>(plan.kept_blocks), grant);
   }
-  if (plan.copies_body_scores) {
-    entry->body_scores_source = ReplaceScores(&sequence.body_scores_, 1, grant);
-  }
+  GrantBodyScores(plan, entry, grant);
 }
 
 // Returns what was there, which others may still have.
@@ -83,11 +86,19 @@ BlockId Cache::ReplaceScores(std::optional<BlockId>* scores, int64_t page_count,
 }
 
 void Cache::UndoScores(Sequence& sequence) {
-  Block& block = blocks_[*sequence.scores()];
+  DropScorePages(*sequence.scores(), sequence.step_first_block_,
+                 static_cast<int64_t>(blocks_[*sequence.scores()].pages.size()));
+}
+
+// REQUIRES: nobody shares them.
+void Cache::DropScorePages(BlockId scores, int64_t first, int64_t end) {
+  Block& block = blocks_[scores];
   SLUICE_CHECK(block.references == 1) << "shared scores in a step";
-  const auto first = block.pages.begin() + sequence.step_first_block_;
-  reclaim_.DropPages({first, block.pages.end()}, block.tenant, block.size_class);
-  block.pages.erase(first, block.pages.end());
+  const auto from = block.pages.begin() + first;
+  const auto to = block.pages.begin() + end;
+  if (from == to) return;
+  reclaim_.DropPages({from, to}, block.tenant, block.size_class);
+  block.pages.erase(from, to);
 }
 
 // --- commits
@@ -96,13 +107,7 @@ void Cache::UndoScores(Sequence& sequence) {
 void Cache::CutScores(Sequence& sequence, int64_t block_count) {
   if (block_count == 0) return;
   const BlockId id = *sequence.scores();
-  if (blocks_[id].references == 1) {
-    Block& block = blocks_[id];
-    const auto kept = block.pages.begin() + block_count;
-    reclaim_.DropPages({block.pages.begin(), kept}, block.tenant, block.size_class);
-    block.pages.erase(block.pages.begin(), kept);
-    return;
-  }
+  if (blocks_[id].references == 1) return DropScorePages(id, 0, block_count);
   const BlockId own = AddBlock(blocks_[id].size_class, blocks_[id].tenant, 0);
   Block& shared = blocks_[id];
   Block& block = blocks_[own];

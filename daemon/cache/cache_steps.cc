@@ -90,12 +90,18 @@ Cache::EntryPlan Cache::Want(const StepEntryRequest& entry, Sequence& sequence) 
   }
   SLUICE_CHECK(!sequence.scores() || entry.base_length == sequence.length())
       << "sequence " << sequence.id().value << ": a rollback of scores";
+  SLUICE_CHECK(entry.body == nullptr || entry.base_length == sequence.length())
+      << "sequence " << sequence.id().value << ": a rollback of a body written in place";
   return {.sequence = &sequence,
           .base_length = entry.base_length,
           .token_count = entry.token_count,
           .kept_blocks = sequence.BlocksAt(entry.base_length),
-          .new_blocks = sequence.NewBlocksAt(entry.base_length, entry.token_count),
-          .observations = entry.observations};
+          .new_blocks = entry.body != nullptr
+                            ? entry.body->new_tail_blocks
+                            : sequence.NewBlocksAt(entry.base_length, entry.token_count),
+          .observations = entry.observations,
+          .body = entry.body,
+          .copied_body_blocks = {}};
 }
 
 std::vector<Cache::EntryPlan> Cache::WantAll(std::span<const StepEntryRequest> entries) const {
@@ -113,9 +119,7 @@ Cache::StepPlan Cache::Plan(std::vector<EntryPlan> wanted, DroppedPages dropped)
   StepPlan plan;
   for (const EntryPlan& entry : wanted) AddDrops(entry, &plan);
   for (EntryPlan& entry : wanted) {
-    PlanCopy(plan, &entry);
-    PlanObservations(plan, &entry);
-    PlanScores(plan, &entry);
+    PlanShared(plan, &entry);
     AddEntry(entry, &plan);
   }
   plan.entries = std::move(wanted);
@@ -148,6 +152,14 @@ void Cache::AddDrops(const EntryPlan& entry, StepPlan* plan) const {
   }
 }
 
+// What of others' it must have for itself.
+void Cache::PlanShared(const StepPlan& plan, EntryPlan* entry) const {
+  PlanCopy(plan, entry);
+  PlanObservations(plan, entry);
+  PlanBody(plan, entry);
+  PlanScores(plan, entry);
+}
+
 void Cache::PlanCopy(const StepPlan& plan, EntryPlan* entry) const {
   const Sequence& sequence = *entry->sequence;
   if (sequence.OpenBlockSlotsAt(entry->base_length) == 0) return;
@@ -171,6 +183,9 @@ void Cache::AddEntry(const EntryPlan& entry, StepPlan* plan) const {
   }
   if (entry.observations.count > 0 && entry.sequence->observations()) {
     ++plan->given_up[*entry.sequence->observations()].copied;
+  }
+  for (const int32_t page : entry.copied_body_blocks) {
+    ++plan->given_up[entry.sequence->body_blocks()[static_cast<size_t>(page)]].copied;
   }
   AddScoreCopies(entry, plan);
 }
@@ -239,9 +254,7 @@ std::vector<size_t> Cache::EntriesWithRoom(std::span<const StepEntryRequest> ent
 // False, with the plan as it was, if there is no room for the entry too.
 bool Cache::TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const {
   if (plan->spares.empty() && !entry.drops()) {
-    PlanCopy(*plan, &entry);
-    PlanObservations(*plan, &entry);
-    PlanScores(*plan, &entry);
+    PlanShared(*plan, &entry);
     StepDemand demand = plan->demand;
     AddDemand(entry, &demand);
     if (demand.MissingIn(pool_, tenants_).any()) return false;
@@ -250,9 +263,7 @@ bool Cache::TryAdd(EntryPlan entry, DroppedPages dropped, StepPlan* plan) const 
   }
   StepPlan with = *plan;
   AddDrops(entry, &with);
-  PlanCopy(with, &entry);
-  PlanObservations(with, &entry);
-  PlanScores(with, &entry);
+  PlanShared(with, &entry);
   AddEntry(entry, &with);
   if (dropped == DroppedPages::kReuse) TakeSpare(&with);
   if (with.demand.MissingIn(pool_, tenants_).any()) return false;
@@ -285,10 +296,12 @@ StepEntryGrant Cache::Grant(const EntryPlan& plan, std::vector<SpareBlocks>* spa
                        .copy = std::nullopt,
                        .new_observations = std::nullopt,
                        .observations_source = std::nullopt,
+                       .body_copies = {},
                        .scores_source = std::nullopt,
                        .body_scores_source = std::nullopt};
   if (plan.copies_open_block) entry.copy = ReplaceOpenBlock(plan, spares, grant);
   if (plan.observations.count > 0) GrantObservations(plan, &entry, grant);
+  GrantBody(plan, spares, &entry, grant);
   if (sequence.scores()) GrantScores(plan, &entry, grant);
   sequence.step_token_count_ = plan.token_count;
   sequence.step_first_block_ = static_cast<int64_t>(sequence.blocks_.size());
@@ -400,6 +413,7 @@ void Cache::UndoStep(SequenceId sequence) {
   SLUICE_CHECK(target.step_open()) << "sequence " << sequence.value;
   target.step_token_count_ = 0;
   if (target.scores()) UndoScores(target);
+  UndoBody(target);
   reclaim_.DropBlocks(target.TakeBlocksFrom(target.step_first_block_));
 }
 

@@ -30,6 +30,10 @@ struct SequenceJob {
 
 // One token stream: its bodies, and its tail, the blocks since the last commit.
 //
+// A sequence whose body is written in place (cascade) has a list of blocks instead of
+// bodies: block j has page j of every row, which all hold as many slots. Its tail is what
+// has not been moved there yet, so that its blocks are those that a step asked for.
+//
 // The token at true position p >= tail_first_position lies in tail slot
 // `tail_start + (p - tail_first_position)`; block i of the list holds the tail
 // slots from `i * page_size`. The slots before tail_start are dead.
@@ -54,7 +58,10 @@ class Sequence {
   std::optional<BlockId> observations() const { return observations_; }
   // Where it keeps scores: a page for each block of its list, in their order.
   std::optional<BlockId> scores() const { return scores_; }
-  std::optional<BlockId> body_scores() const { return body_scores_; }  // one page, for all rows
+  // One page, for all rows; of a body that is written in place one for each of its blocks.
+  std::optional<BlockId> body_scores() const { return body_scores_; }
+  const std::vector<BlockId>& body_blocks() const { return body_blocks_; }  // written in place
+  int64_t body_slots() const { return body_slots_; }  // of each row of such a body
   const std::optional<SequenceJob>& job() const { return job_; }
 
   // The smallest length it can be rolled back to: the last commit's snapshot.
@@ -102,9 +109,12 @@ class Sequence {
   std::optional<BlockId> observations_;
   std::optional<BlockId> scores_;
   std::optional<BlockId> body_scores_;
+  std::vector<BlockId> body_blocks_;
+  int64_t body_slots_ = 0;
   std::optional<SequenceJob> job_;
   int32_t step_token_count_ = 0;
   int64_t step_first_block_ = 0;  // blocks from here on are the open step's
+  int64_t step_first_body_block_ = 0;  // likewise
   uint64_t seen_in_step_ = 0;     // the last BeginStep that named it
   bool lost_ = false;
 };

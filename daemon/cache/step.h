@@ -20,6 +20,14 @@ struct ObservationPages {
   friend bool operator==(const ObservationPages&, const ObservationPages&) = default;
 };
 
+// What a step needs of a sequence whose body it writes in place.
+struct BodyWrites {
+  // The pages of each row that it may write, by their number there, ascending; from the
+  // body's last on without a gap.
+  std::vector<int32_t> pages;
+  int64_t new_tail_blocks = 0;  // beyond those that hold its tail
+};
+
 // What one sequence wants of a step.
 struct StepEntryRequest {
   SequenceId sequence;
@@ -28,6 +36,7 @@ struct StepEntryRequest {
   // What the step writes observation rows to; those that the sequence has are of the
   // same class and count.
   ObservationPages observations = {};
+  const BodyWrites* body = nullptr;  // null: its body, if any, is a job's
 };
 
 // What becomes of pages that the rollbacks of a step drop and nobody else holds.
@@ -54,6 +63,7 @@ struct StepEntryGrant {
   // It had no observation rows, or others have them too: these are new.
   std::optional<BlockId> new_observations;
   std::optional<BlockId> observations_source;  // to be copied to them, whole
+  std::vector<BlockCopy> body_copies;  // blocks of its body that were replaced by copies
   // Others have its scores too: those that it has now are new. Each page is to be copied
   // from the page of the same place there; the pages of new blocks have no source.
   std::optional<BlockId> scores_source;

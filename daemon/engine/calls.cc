@@ -7,9 +7,8 @@
 #include "daemon/base/reason.h"
 
 namespace sluice {
-namespace {
 
-absl::Status Undone() {
+absl::Status StepUndone() {
   return Refuse(absl::StatusCode::kAborted, Reason::kUnknownStep, "step_id",
                 "the step was undone before the call was finished");
 }
@@ -18,21 +17,20 @@ int64_t AppendCost(const LayerShape& shape, int64_t rows, int64_t element_bytes)
   return 2 * rows * shape.kv_heads * (shape.k_dim + shape.v_dim) * element_bytes;
 }
 
-AppendArgs MakeAppendArgs(const StepState& step, const LayerShape& shape, const TensorRef& k,
-                          const TensorRef& v, int64_t first_token, int64_t rows) {
+AppendArgs MakeAppendArgs(const StepView& view, const LayerShape& shape, const TensorRef& k,
+                          const TensorRef& v, TokenRange tokens, int64_t first_row) {
+  const int64_t heads = (tokens.first - first_row) * shape.kv_heads;
   AppendArgs append;
-  append.view = &step.view;
+  append.view = &view;
   append.layer = &shape;
-  append.k = k.data;
-  append.v = v.data;
+  append.k = k.data + heads * shape.k_dim * DtypeBytes(k.dtype);
+  append.v = v.data + heads * shape.v_dim * DtypeBytes(v.dtype);
   append.k_dtype = k.dtype;
   append.v_dtype = v.dtype;
-  append.first_token = first_token;
-  append.token_count = rows;
+  append.first_token = tokens.first;
+  append.token_count = tokens.count;
   return append;
 }
-
-}  // namespace
 
 AttendResult MakeAttendResult(Attend& command, const LayerShape& shape, int64_t rows) {
   AttendResult result;
@@ -98,7 +96,8 @@ bool AppendCall::Next(Operation& operation, int64_t& cost_bytes) {
   next_query_ = 0;
   const LayerShape& shape = step_.model->model->shape(layer.layer);
   AppendArgs append =
-      MakeAppendArgs(step_, shape, layer.k, layer.v, command_.first_token, rows_);
+      MakeAppendArgs(step_.view, shape, layer.k, layer.v, {command_.first_token, rows_},
+                     command_.first_token);
   append.non_finite_count = &non_finite_rows_;
   operation = append;
   cost_bytes = AppendCost(shape, rows_, DtypeBytes(step_.model->model->geometry().dtype));
@@ -138,7 +137,7 @@ bool AppendCall::NextObservation(Operation& operation, int64_t& cost_bytes) {
 void AppendCall::Finished() {
   if (step_.undoing) {
     steps_.CallFinished(step_);
-    return command_.done(Undone());
+    return command_.done(StepUndone());
   }
   core_.totals.non_finite_rows += non_finite_rows_;
   AppendResult result;
@@ -147,94 +146,7 @@ void AppendCall::Finished() {
   command_.done(std::move(result));
 }
 
-void AppendCall::Dropped() { command_.done(Undone()); }
-
-// ---- StepAttendCall
-
-StepAttendCall::StepAttendCall(Core& core, Steps& steps, StepState& step, Attend command,
-                               int64_t rows)
-    : core_(core),
-      steps_(steps),
-      step_(step),
-      command_(std::move(command)),
-      append_next_(command_.k.present()) {
-  const Model& model = *step.model->model;
-  const LayerShape& shape = model.shape(command_.layer);
-  result_ = MakeAttendResult(command_, shape, rows);
-  observe_next_ = step.observed_rows > 0 && model.owns_cache(command_.layer);
-  if (observe_next_ && result_.lse.empty()) {
-    lse_.resize(static_cast<size_t>(rows * shape.q_heads));
-  }
-  if (rows == step.view.total_tokens) {
-    pieces_ = PiecesOf(step, command_.layer);
-    return;
-  }
-  own_pieces_ = CutPieces(step.view, shape, DtypeBytes(model.geometry().dtype), step.row_slots,
-                          command_.first_token, rows, step.entry_rules);
-  pieces_ = own_pieces_;
-}
-
-bool StepAttendCall::Next(Operation& operation, int64_t& cost_bytes) {
-  if (step_.undoing) return false;
-  const Model& model = *step_.model->model;
-  const LayerShape& shape = model.shape(command_.layer);
-  if (append_next_) {
-    append_next_ = false;
-    AppendArgs append = MakeAppendArgs(step_, shape, command_.k, command_.v,
-                                       command_.first_token, result_.rows);
-    append.non_finite_count = &result_.non_finite_key_value_rows;
-    operation = append;
-    cost_bytes = AppendCost(shape, result_.rows, DtypeBytes(model.geometry().dtype));
-    return true;
-  }
-  if (next_piece_ == pieces_.size()) return NextObservation(operation, cost_bytes);
-  const Piece& piece = pieces_[next_piece_++];
-  AttendArgs attend =
-      MakeAttendArgs(command_, shape, step_.view, piece, command_.first_token, result_);
-  if (!lse_.empty()) {
-    attend.lse = lse_.data() + (piece.first_token - command_.first_token) * shape.q_heads;
-  }
-  if (piece.mass_rule >= 0) {
-    attend.accumulate_mass = true;
-    attend.mass = step_.mass_rules[static_cast<size_t>(piece.mass_rule)];
-    step_.scored_tokens = std::max(step_.scored_tokens, piece.first_token + piece.token_count);
-  }
-  operation = attend;
-  cost_bytes = piece.cost_bytes;
-  return true;
-}
-
-bool StepAttendCall::NextObservation(Operation& operation, int64_t& cost_bytes) {
-  if (!std::exchange(observe_next_, false)) return false;
-  const LayerShape& shape = step_.model->model->shape(command_.layer);
-  BeginObserving(step_);
-  ObserveArgs observe;
-  observe.view = &step_.view;
-  observe.layer = &shape;
-  observe.q = command_.q.data;
-  observe.lse = lse_.empty() ? reinterpret_cast<const float*>(result_.lse.data()) : lse_.data();
-  observe.dtype = command_.q.dtype;
-  observe.first_token = command_.first_token;
-  observe.token_count = result_.rows;
-  operation = observe;
-  cost_bytes = std::min(step_.observed_rows, result_.rows) * shape.q_heads * shape.k_dim *
-               DtypeBytes(command_.q.dtype);
-  return true;
-}
-
-void StepAttendCall::Finished() {
-  if (step_.undoing) {
-    steps_.CallFinished(step_);
-    return command_.done(Undone());
-  }
-  core_.totals.attended_rows += result_.rows;
-  core_.totals.non_finite_rows +=
-      result_.non_finite_query_rows + result_.non_finite_key_value_rows;
-  result_.step_closed = steps_.CallFinished(step_);
-  command_.done(std::move(result_));
-}
-
-void StepAttendCall::Dropped() { command_.done(Undone()); }
+void AppendCall::Dropped() { command_.done(StepUndone()); }
 
 // ---- SequenceAttendCall
 
@@ -300,7 +212,10 @@ ExplainCall::ExplainCall(Core& core, Steps& steps, SequenceState& sequence,
       row_offsets_{0, RoundUp(slots, 32)} {
   if (sequence_.policy->scorer() == Scorer::kKeyNorm) key_norms_.resize(positions_.size());
   ++sequence_.readers;
-  *static_cast<ViewEntry*>(core_.tables.At(entry_range_)) = core_.EntryOf(sequence_);
+  auto* const entry = static_cast<ViewEntry*>(core_.tables.At(entry_range_));
+  *entry = core_.EntryOf(sequence_);
+  if (sequence_.cascade == nullptr) return;
+  WriteCascade(core_, sequence_, reinterpret_cast<std::byte*>(entry + 1), *entry);
 }
 
 bool ExplainCall::Next(Operation& operation, int64_t& cost_bytes) {

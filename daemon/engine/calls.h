@@ -17,6 +17,12 @@ namespace sluice {
 // The calls as the dispatcher runs them. What their operations point to is
 // theirs (or the command's, which they keep) until Finished.
 
+// Some of a step's tokens.
+struct TokenRange {
+  int64_t first = 0;
+  int64_t count = 0;
+};
+
 // Stores layers of a step, and the queries that came for rings of observation rows.
 class AppendCall final : public Call {
  public:
@@ -41,28 +47,48 @@ class AppendCall final : public Call {
 };
 
 // Attends over a layer of a step, after storing k and v if they came, adds to the scores
-// that its entries keep, and keeps the query rows for which there are rings.
+// that its entries keep, and keeps the query rows for which there are rings. Segment by
+// segment: what is full of an entry under a cascade moves into its body before the next.
 class StepAttendCall final : public Call {
  public:
   StepAttendCall(Core& core, Steps& steps, StepState& step, Attend command, int64_t rows);
   bool Next(Operation& operation, int64_t& cost_bytes) override;
+  bool trails() const override { return trails_; }
   void Finished() override;
   void Dropped() override;
 
  private:
+  // What the call brings of a segment of the step; `segment` null: of the whole step.
+  struct Part {
+    const StepSegment* segment = nullptr;
+    TokenRange tokens;
+    bool inserts = false;
+  };
+  enum class Stage : uint8_t { kAppend, kAttend, kInsert };
+
+  void AddParts();
+  void CutPart(const Part& part);
+  const StepView& ViewOf(const Part& part) const;
+  void NextAppend(const Part& part, Operation& operation, int64_t& cost_bytes);
+  void NextAttend(const Part& part, Operation& operation, int64_t& cost_bytes);
+  void NextInsert(const Part& part, Operation& operation, int64_t& cost_bytes);
   bool NextObservation(Operation& operation, int64_t& cost_bytes);
 
   Core& core_;
   Steps& steps_;
   StepState& step_;
   Attend command_;
+  const LayerShape& shape_;
   AttendResult result_;
-  std::vector<Piece> own_pieces_;  // of a call over a part of the tokens
-  std::span<const Piece> pieces_;  // these, or the step's
-  bool append_next_;
-  bool observe_next_;
-  std::vector<float> lse_;  // [rows, q_heads] for the rings, where the caller wants none
+  std::vector<Part> parts_;  // in order
+  size_t part_ = 0;
+  Stage stage_ = Stage::kAppend;
+  std::vector<Piece> own_pieces_;  // of a part of the tokens
+  std::span<const Piece> pieces_;  // of the part: these, or the step's
   size_t next_piece_ = 0;
+  bool observe_next_;
+  bool trails_ = false;
+  std::vector<float> lse_;  // [rows, q_heads] for the rings, where the caller wants none
 };
 
 // Attends over named sequences; keeps them from changing meanwhile.
@@ -109,6 +135,16 @@ class ExplainCall final : public Call {
   int64_t row_offsets_[2];
   bool submitted_ = false;
 };
+
+// ABORTED: what a call of a step that was undone is told.
+absl::Status StepUndone();
+
+// What storing `rows` tokens of a layer costs, in bytes.
+int64_t AppendCost(const LayerShape& shape, int64_t rows, int64_t element_bytes);
+
+// The operation that stores some tokens of k and v, which begin with token `first_row`.
+AppendArgs MakeAppendArgs(const StepView& view, const LayerShape& shape, const TensorRef& k,
+                          const TensorRef& v, TokenRange tokens, int64_t first_row);
 
 // The last queries of an entry that a call may bring for its observation rows.
 int64_t ObservationQueriesOf(const OpenEntry& entry);

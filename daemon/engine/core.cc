@@ -176,6 +176,10 @@ void Core::ClearSlabs(const std::vector<SlabId>& slabs) {
   }
 }
 
+uint16_t Core::FormatOf(const SequenceState& sequence) const {
+  return sequence.cascade != nullptr ? sequence.model->cascade_format : sequence.model->format;
+}
+
 ViewEntry Core::EntryOf(const SequenceState& sequence) const {
   const Sequence& state = cached(sequence);
   ViewEntry entry;
@@ -184,15 +188,17 @@ ViewEntry Core::EntryOf(const SequenceState& sequence) const {
   entry.base_length = state.length();
   entry.tail_first_position = state.tail_first_position();
   entry.tail_start = state.tail_start();
-  entry.tail_format = sequence.model->format;
-  entry.body_format = sequence.model->format;
+  entry.tail_format = entry.body_format = FormatOf(sequence);
   FillScores(*this, sequence, entry);
   return entry;
 }
 
 int64_t Core::RowSlotsOf(const ViewEntry& entry, const SequenceState& sequence) const {
   const std::optional<BodiesId> bodies = cached(sequence).bodies();
-  const int64_t body = bodies.has_value() ? tables.MostBodySlots(*bodies) : 0;
+  int64_t body = bodies.has_value() ? tables.MostBodySlots(*bodies) : 0;
+  if (sequence.cascade != nullptr) {
+    body = CascadeSlots(*sequence.cascade, entry.tail_first_position);
+  }
   return body + entry.base_length + entry.token_count - entry.tail_first_position;
 }
 

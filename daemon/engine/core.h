@@ -75,6 +75,8 @@ class Core {
   // engine stops, CANCELLED, RESOURCE_EXHAUSTED (QUEUE_FULL) where too many wait, or
   // DEADLINE_EXCEEDED.
   absl::Status EndOfWait(const CancelFlag& cancelled, const WaitList::Attempt& attempt) const;
+  // Of the sequence's pages.
+  uint16_t FormatOf(const SequenceState& sequence) const;
   // An entry over what the sequence has now: rows up to its length.
   ViewEntry EntryOf(const SequenceState& sequence) const;
   // The most slots that a row of the sequence holds when the entry's tokens are there.

@@ -167,7 +167,7 @@ absl::Status DataCalls::CheckOwnStep(const struct Append& command) const {
                                                    command.first_token));
   }
   const ModelState& model = *sequence->model;
-  const OpenEntry entry{sequence, *command.entry, command.entry->base_length};
+  const OpenEntry entry{sequence, *command.entry, command.entry->base_length, std::nullopt};
   SLUICE_RETURN_IF_ERROR(
       CheckAppendLayers(command, model, {&entry, 1}, command.entry->token_count));
   int64_t own_layers = 0;
@@ -409,9 +409,16 @@ absl::StatusOr<Outcome> DataCalls::TryExplain(ExplainSequence& command) {
   const Sequence& state = core_.cached(*sequence);
   const int64_t body = state.bodies().has_value()
                            ? core_.cache.BodiesOf(*state.bodies()).rows[row].slots
-                           : 0;
+                           : state.body_slots();
   const int64_t slots = body + state.length() - state.tail_first_position();
-  const auto range = core_.tables.Allocate(static_cast<int64_t>(sizeof(ViewEntry)));
+  auto bytes = static_cast<int64_t>(sizeof(ViewEntry));
+  if (sequence->cascade != nullptr) {
+    // A step changes the body layer by layer.
+    SLUICE_RETURN_IF_ERROR(CheckReadable(*sequence, "sequence_id"));
+    bytes += CascadeTableBytes(static_cast<int64_t>(state.blocks().size()),
+                               static_cast<int64_t>(state.body_blocks().size()));
+  }
+  const auto range = core_.tables.Allocate(bytes);
   if (!range.has_value()) {
     return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
                   "the table segment is full");

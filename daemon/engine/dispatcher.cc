@@ -91,7 +91,7 @@ bool Dispatcher::FinishPassed() {
     in_flight_bytes_ -= passed.cost_bytes;
     // The queue holds a call until its last piece is submitted; from then on
     // its pieces in flight do.
-    if (passed.call.use_count() == 1) passed.call->Finished();
+    if (passed.call != nullptr && passed.call.use_count() == 1) passed.call->Finished();
     worked = true;
   }
   return worked;
@@ -134,6 +134,7 @@ void Dispatcher::SubmitPieceOf(Tenant& tenant) {
     // What it was preferred to.
     if (was_fresh && !tenant.started.empty()) tenant.fresh_bytes += cost_bytes;
     tenant.started.push_back(call);
+    if (call->trails()) call.reset();
     in_flight_.push_back({ticket, cost_bytes, std::move(call)});
     return;
   }

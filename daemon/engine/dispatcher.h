@@ -20,7 +20,11 @@ class Call {
   // (or the like of it in arithmetic). False: there are no more.
   virtual bool Next(Operation& operation, int64_t& cost_bytes) = 0;
 
-  // Every piece has passed. Called once, last.
+  // Whether Finished need not wait for the piece that Next wrote last. What that piece
+  // points to outlives the call.
+  virtual bool trails() const { return false; }
+
+  // Every piece has passed, but those that trail. Called once, last.
   virtual void Finished() = 0;
 
   // It will not be run: what it belongs to is gone. Called instead of the others.
@@ -72,7 +76,7 @@ class Dispatcher {
   struct InFlight {
     Ticket ticket;
     int64_t cost_bytes;
-    std::shared_ptr<Call> call;  // freed, and finished, with its last piece
+    std::shared_ptr<Call> call;  // freed, and finished, with its last piece; null: it trails
   };
   struct Tenant {
     std::deque<std::shared_ptr<Call>> fresh;    // no piece was submitted yet

@@ -11,6 +11,7 @@
 #include "daemon/engine/job_plan.h"
 #include "daemon/engine/jobs.h"
 #include "daemon/engine/observations.h"
+#include "daemon/engine/scores.h"
 
 namespace sluice {
 namespace {
@@ -22,18 +23,6 @@ constexpr int64_t kFlopsOfARank = 64;
 // A job that nobody waits for makes way between slices, and then scores again. It does
 // not do so for ever.
 constexpr int32_t kMostCountPauses = 3;
-
-GroupReduce ReduceOf(HeadReduce reduce) {
-  switch (reduce) {
-    case HeadReduce::kMean:
-      return GroupReduce::kMean;
-    case HeadReduce::kMax:
-      return GroupReduce::kMax;
-    case HeadReduce::kSum:
-      return GroupReduce::kSum;
-  }
-  return GroupReduce::kMean;
-}
 
 WindowPool PoolOf(ScorePool pool) {
   switch (pool) {

@@ -129,17 +129,6 @@ absl::Status CheckScalars(const ModelGeometry& geometry) {
   return InRange("layers", static_cast<int64_t>(geometry.layers.size()), 1, kMaxLayers);
 }
 
-// Nothing rotates keys here yet, so that a model that needs it would get wrong
-// answers.
-absl::Status CheckKeySpace(const ModelGeometry& geometry) {
-  const bool rotates =
-      std::any_of(geometry.layers.begin(), geometry.layers.end(),
-                  [](const LayerGeometry& layer) { return layer.rope_table >= 0; });
-  if (geometry.keys_rotated || !rotates) return absl::OkStatus();
-  return Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion, "key_space",
-                "keys and queries must come rotated");
-}
-
 absl::Status Check(const ModelGeometry& geometry) {
   SLUICE_RETURN_IF_ERROR(CheckScalars(geometry));
   for (size_t table = 0; table < geometry.rope_tables.size(); ++table) {
@@ -191,7 +180,8 @@ LayerShape ShapeOf(const ModelGeometry& geometry, const LayerGeometry& layer, in
   shape.sink_logits = layer.sink_logits.empty() ? nullptr : layer.sink_logits.data();
   if (layer.rope_table >= 0) {
     const RopeAngles& table = geometry.rope_tables[static_cast<size_t>(layer.rope_table)];
-    shape.rope = {table.inv_freq.data(), table.rotary_dim, table.pairing, table.attention_factor};
+    shape.rope = {table.inv_freq.data(), table.rotary_dim, table.pairing, table.attention_factor,
+                  geometry.keys_rotated};
   }
   return shape;
 }
@@ -246,7 +236,6 @@ std::string FingerprintOf(const ModelGeometry& geometry, float scale) {
 absl::StatusOr<Model> Model::Create(ModelGeometry geometry, int64_t slab_bytes) {
   SLUICE_RETURN_IF_ERROR(Check(geometry));
   SLUICE_RETURN_IF_ERROR(CheckOnePairing(geometry));
-  SLUICE_RETURN_IF_ERROR(CheckKeySpace(geometry));
   Model model;
   model.geometry_ = std::move(geometry);
   std::vector<int32_t> first_rows;

@@ -30,8 +30,8 @@ bool AreTwoRules(int32_t one, int32_t other) { return one >= 0 && other >= 0 && 
 }  // namespace
 
 std::vector<Piece> CutPieces(const StepView& view, const LayerShape& shape, int64_t element_bytes,
-                             const std::vector<int64_t>& row_slots, int64_t first_token,
-                             int64_t token_count, const std::vector<int32_t>& mass_rules) {
+                             std::span<const int64_t> row_slots, int64_t first_token,
+                             int64_t token_count, std::span<const int32_t> mass_rules) {
   std::vector<Piece> pieces;
   const int64_t end_token = first_token + token_count;
   const int64_t tile_tokens =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernels/core/view.h"
@@ -31,8 +32,7 @@ inline constexpr int64_t kPieceCostBytes = int64_t{256} << 20;
 // the rule by which its scores add up, -1 if it keeps none, as with no `mass_rules`: all
 // of a piece have one.
 std::vector<Piece> CutPieces(const StepView& view, const LayerShape& shape, int64_t element_bytes,
-                             const std::vector<int64_t>& row_slots, int64_t first_token,
-                             int64_t token_count,
-                             const std::vector<int32_t>& mass_rules = {});
+                             std::span<const int64_t> row_slots, int64_t first_token,
+                             int64_t token_count, std::span<const int32_t> mass_rules = {});
 
 }  // namespace sluice

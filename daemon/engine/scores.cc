@@ -10,8 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/checked_math.h"
 #include "daemon/base/reason.h"
+#include "daemon/base/status_macros.h"
 #include "daemon/engine/core.h"
 #include "daemon/engine/state.h"
+#include "kernels/core/mass.h"
 
 namespace sluice {
 namespace {
@@ -29,9 +31,19 @@ float* ScoresOf(const Core& core, BlockId block, size_t page) {
   return ScoresAt(core, core.cache.BlockPages(block)[page], core.cache.PageBytes(block));
 }
 
-uint64_t OffsetOf(const Core& core, BlockId block, size_t page) {
-  return static_cast<uint64_t>(reinterpret_cast<const std::byte*>(ScoresOf(core, block, page)) -
-                               core.memory.pool.pool);
+int32_t GroupOf(const LayerShape& shape) { return shape.q_heads / shape.kv_heads; }
+
+// What a slot has beside its score under a cascade, in every layer the same.
+absl::StatusOr<int32_t> PendingSumsOf(const Model& model, GroupReduce reduce) {
+  const int32_t sums = PendingSums(reduce, GroupOf(model.shape(0)));
+  for (int32_t layer = 1; layer < model.layer_count(); ++layer) {
+    if (PendingSums(reduce, GroupOf(model.shape(layer))) == sums) continue;
+    return Refuse(absl::StatusCode::kInvalidArgument, Reason::kNotInVersion,
+                  "policy.parameters.group_reduce",
+                  "is max or median; this version has these for models whose layers all have "
+                  "the same number of kv heads");
+  }
+  return sums;
 }
 
 // Copies the first `page_count` pages.
@@ -49,15 +61,35 @@ MassRule RuleOf(const Policy& policy) {
   const AccumulatedScore& score = *policy.needs().accumulated_score;
   return {.decay = static_cast<float>(score.decay),
           .squared = score.squared,
-          .reduce = score.reduce == HeadReduce::kSum ? GroupReduce::kSum : GroupReduce::kMean};
+          .reduce = ReduceOf(score.reduce)};
 }
 
 }  // namespace
 
-absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model) {
-  const int64_t slots = int64_t{model.model->row_count()} *
-                        model.model->format().page.page_size;
-  const int64_t bytes = RoundUp(slots * static_cast<int64_t>(sizeof(float)), kPageAlignment);
+GroupReduce ReduceOf(HeadReduce reduce) {
+  switch (reduce) {
+    case HeadReduce::kMean:
+      return GroupReduce::kMean;
+    case HeadReduce::kMax:
+      return GroupReduce::kMax;
+    case HeadReduce::kSum:
+      return GroupReduce::kSum;
+    case HeadReduce::kMedian:
+      return GroupReduce::kMedian;
+  }
+  return GroupReduce::kMean;
+}
+
+absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model,
+                                        const PolicyNeeds& needs) {
+  int64_t scores = int64_t{model.model->row_count()} * model.model->format().page.page_size;
+  if (needs.cascade.has_value()) {
+    SLUICE_ASSIGN_OR_RETURN(
+        const int32_t sums,
+        PendingSumsOf(*model.model, ReduceOf(needs.accumulated_score->reduce)));
+    scores *= 1 + sums;
+  }
+  const int64_t bytes = RoundUp(scores * static_cast<int64_t>(sizeof(float)), kPageAlignment);
   if (bytes <= core.memory.pool.slab_bytes) return PageOf(core, bytes);
   return RefuseField("policy.preset",
                      absl::StrCat("the scores of a block of this model, ", bytes,
@@ -84,6 +116,11 @@ absl::StatusOr<std::optional<ScorePage>> BodyScorePage(Core& core, const Sequenc
 float* ScoresAt(const Core& core, PageId page, int64_t page_bytes) {
   return reinterpret_cast<float*>(SlabOf(core.memory.pool, page.value) +
                                   PageIndex(page.value) * page_bytes);
+}
+
+uint64_t ScoreOffset(const Core& core, BlockId scores, size_t page) {
+  return static_cast<uint64_t>(reinterpret_cast<const std::byte*>(ScoresOf(core, scores, page)) -
+                               core.memory.pool.pool);
 }
 
 void AddMassRule(const Core& core, const SequenceState& sequence, StepState& step) {
@@ -119,7 +156,7 @@ void WriteScoreList(Core& core, SequenceState& sequence, int64_t first) {
   if (first == count) return;  // it may have no list
   auto* offsets = static_cast<uint64_t*>(core.tables.At(sequence.score_list));
   for (int64_t block = first; block < count; ++block) {
-    offsets[block] = OffsetOf(core, scores, static_cast<size_t>(block));
+    offsets[block] = ScoreOffset(core, scores, static_cast<size_t>(block));
   }
 }
 
@@ -131,19 +168,21 @@ void OpenScores(Core& core, SequenceState& sequence, const StepEntryGrant& grant
     AddCopies(core, *grant.scores_source, *state.scores(), kept, copies);
   }
   if (grant.body_scores_source.has_value()) {
-    AddCopies(core, *grant.body_scores_source, *state.body_scores(), 1, copies);
+    AddCopies(core, *grant.body_scores_source, *state.body_scores(),
+              core.cache.BlockPages(*grant.body_scores_source).size(), copies);
   }
   if (!copies.empty()) core.dispatcher.SubmitScoreCopies(std::move(copies));
+  if (sequence.cascade != nullptr) return;  // each step has a list of its own
   WriteScoreList(core, sequence,
                  grant.scores_source.has_value() ? 0 : static_cast<int64_t>(kept));
 }
 
 void FillScores(const Core& core, const SequenceState& sequence, ViewEntry& entry) {
   const Sequence& state = core.cached(sequence);
-  if (!state.scores().has_value()) return;
+  if (!state.scores().has_value() || sequence.cascade != nullptr) return;
   entry.score_list_offset = sequence.score_list.offset;
   if (state.body_scores().has_value()) {
-    entry.body_scores_offset = OffsetOf(core, *state.body_scores(), 0);
+    entry.body_scores_offset = ScoreOffset(core, *state.body_scores(), 0);
   }
 }
 

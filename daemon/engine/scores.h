@@ -6,7 +6,10 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/cache/step.h"
+#include "daemon/policy/policy.h"
+#include "daemon/policy/window_score.h"
 #include "kernels/core/view.h"
+#include "kernels/ops.h"
 
 namespace sluice {
 
@@ -20,15 +23,21 @@ struct StepState;
 //
 // Functions of the engine thread.
 
+GroupReduce ReduceOf(HeadReduce reduce);
+
 // A page of scores that is not a block's.
 struct ScorePage {
   SizeClassId size_class;
   int64_t page_bytes = 0;
 };
 
-// The pages of a model's tails.
-// Errors: INVALID_ARGUMENT (FIELD_INVALID), policy.preset: one does not fit a slab.
-absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model);
+// The pages of a model's tails, where each slot has the scores of such a policy. Of
+// a body that is written in place they are the same.
+// Errors: INVALID_ARGUMENT (FIELD_INVALID), policy.preset: one does not fit a slab;
+// (NOT_IN_VERSION), policy.parameters.group_reduce: layers need pages of different sizes.
+// REQUIRES: the policy accumulates scores.
+absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model,
+                                        const PolicyNeeds& needs);
 
 // The page of a body of at most `body_pages` pages; nothing where the sequence keeps no
 // scores, or for no pages.
@@ -38,6 +47,9 @@ absl::StatusOr<std::optional<ScorePage>> BodyScorePage(Core& core, const Sequenc
 
 // The scores in a page that BodyScorePage described.
 float* ScoresAt(const Core& core, PageId page, int64_t page_bytes);
+
+// Where page `page` of a block of scores lies in the pool.
+uint64_t ScoreOffset(const Core& core, BlockId scores, size_t page);
 
 // Adds the rule of the step's next entry: those of one rule can be attended to together.
 void AddMassRule(const Core& core, const SequenceState& sequence, StepState& step);

@@ -169,14 +169,14 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
     core_.tables.Drop(list);
     return handle.status();
   }
-  core_.tables.Assign(list, core_.cache.Find(*handle)->blocks());
+  if (parent.cascade == nullptr) core_.tables.Assign(list, core_.cache.Find(*handle)->blocks());
   auto child = std::make_unique<SequenceState>(parent);
   child->handle = *handle;
   child->cached = core_.cache.Find(*handle);
   child->list = list;
   child->ring_list = child->score_list = {};
   child->ring_list_written = false;
-  if (child->cached->scores().has_value()) {
+  if (child->cached->scores().has_value() && child->cascade == nullptr) {
     if (!ReserveScoreList(core_, *child, list.count)) {
       SLUICE_CHECK(core_.cache.Free(*handle).ok()) << "a fork of sequence " << parent.id;
       core_.tables.Drop(list);
@@ -241,6 +241,7 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
     SLUICE_ASSIGN_OR_RETURN(
         PolicyPtr policy, MakePolicyFor(command.policy, *sequence.model, sequence.draft_tokens));
     SLUICE_ASSIGN_OR_RETURN(rings, RingsFor(*policy, *sequence.model, sequence.draft_tokens));
+    SLUICE_RETURN_IF_ERROR(CheckCascade(*policy, sequence));
     SLUICE_RETURN_IF_ERROR(CheckScores(*policy, sequence, /*may_begin=*/true));
     SLUICE_ASSIGN_OR_RETURN(scores, ScoresFor(*policy, *sequence.model));
     return policy;
@@ -251,12 +252,26 @@ Outcome Sequences::TrySet(const SetPolicy& command, const WaitList::Attempt& att
   });
 }
 
+// Tokens lie in the body, and keys in their format, from the first on.
+absl::Status Sequences::CheckCascade(const Policy& policy, const SequenceState& sequence) const {
+  if (policy.needs().cascade == sequence.policy->needs().cascade ||
+      core_.cached(sequence).length() == 0) {
+    return absl::OkStatus();
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "policy.preset",
+                absl::StrCat("a sequence of ", core_.cached(sequence).length(),
+                             " tokens cannot change from ", sequence.policy->spec().preset,
+                             " to ", policy.spec().preset, "; allowed at length 0"));
+}
+
 // Rows of another window are of no use to the policy; the next step begins anew. So are
 // scores by another rule, which are none yet.
 void Sequences::ChangePolicy(SequenceState& sequence, PolicyPtr policy,
                              std::optional<ObservationRings> rings,
                              std::optional<SizeClassId> scores) {
-  if (policy->needs().accumulated_score != sequence.policy->needs().accumulated_score) {
+  // A cascade's scores lie otherwise than those of the same rule without one.
+  if (policy->needs().accumulated_score != sequence.policy->needs().accumulated_score ||
+      policy->needs().cascade != sequence.policy->needs().cascade) {
     core_.cache.DropScores(sequence.handle);
     if (scores.has_value()) core_.cache.KeepScores(sequence.handle, *scores);
   }
@@ -266,6 +281,7 @@ void Sequences::ChangePolicy(SequenceState& sequence, PolicyPtr policy,
                       sequence.rings->layout.capacity == rings->layout.capacity));
   if (!same) DropObservations(core_, sequence);
   sequence.rings = std::move(rings);
+  sequence.cascade = MakeCascadeGeometry(*policy);
   sequence.policy = std::move(policy);
   jobs_.CountSlots(sequence);
 }
@@ -279,9 +295,20 @@ void Sequences::Compress(struct Compress command) {
 absl::StatusOr<PolicyPtr> Sequences::CompressPolicy(const struct Compress& command,
                                                     const SequenceState& sequence) const {
   PolicyPtr policy = sequence.policy;
+  if (policy->needs().cascade.has_value()) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "sequence_id",
+                  absl::StrCat("the policy ", policy->spec().preset,
+                               " keeps the sequence's size by itself; no job runs on it"));
+  }
   if (command.policy.has_value()) {
     SLUICE_ASSIGN_OR_RETURN(
         policy, MakePolicyFor(*command.policy, *sequence.model, sequence.draft_tokens));
+    if (policy->needs().cascade.has_value()) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds,
+                    "policy.preset",
+                    absl::StrCat("is ", policy->spec().preset,
+                                 ", which keeps a sequence from its first token on"));
+    }
     SLUICE_RETURN_IF_ERROR(CheckScores(*policy, sequence, /*may_begin=*/false));
     // Its heads may have to hold the same.
     if (policy->needs().accumulated_score != sequence.policy->needs().accumulated_score) {

@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t kRememberedRequests = 8192;
 constexpr int64_t kMaxDraftTokens = 1024;
+constexpr int64_t kFormatsOfAModel = 2;
 
 ModelFacts FactsOf(const Model& model) {
   ModelFacts facts;
@@ -37,6 +38,25 @@ ModelFacts FactsOf(const Model& model) {
     source.window_tokens = all ? 0 : std::max(source.window_tokens, geometry.window_tokens);
   }
   return facts;
+}
+
+// Nothing but a cascade rotates keys, so that any other policy would give wrong answers.
+absl::Status CheckKeySpace(const Policy& policy, const Model& model) {
+  const std::vector<LayerGeometry>& layers = model.geometry().layers;
+  const auto has_table = [](const LayerGeometry& layer) { return layer.rope_table >= 0; };
+  if (policy.needs().rope_table && !std::all_of(layers.begin(), layers.end(), has_table)) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "policy.preset",
+                  absl::StrCat("the policy ", policy.spec().preset,
+                               " needs a RoPE table for every layer of the model"));
+  }
+  if (policy.needs().cascade.has_value() || model.geometry().keys_rotated ||
+      !std::any_of(layers.begin(), layers.end(), has_table)) {
+    return absl::OkStatus();
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "policy.preset",
+                absl::StrCat("the policy ", policy.spec().preset,
+                             " takes rotated keys and queries, those of the model come "
+                             "un-rotated"));
 }
 
 }  // namespace
@@ -91,7 +111,7 @@ absl::StatusOr<ModelInfo> Sequences::TryRegister(RegisterModel& command) {
                                     " bytes does not fit the pool of ", pool_bytes, " bytes"));
   }
   if (ModelCount(command.caller.tenant) >= core_.options.max_models ||
-      static_cast<int64_t>(core_.models.size()) >= Core::kMaxFormats) {
+      static_cast<int64_t>(core_.models.size()) >= Core::kMaxFormats / kFormatsOfAModel) {
     return Quota(absl::StrCat("the tenant has ", core_.options.max_models, " models"));
   }
   auto state = std::make_unique<ModelState>();
@@ -100,8 +120,11 @@ absl::StatusOr<ModelInfo> Sequences::TryRegister(RegisterModel& command) {
   state->facts = FactsOf(model);
   state->size_class = core_.cache.AddSizeClass(model.format().slab.pages, model.page_bytes(),
                                                model.format().page.page_size);
-  state->format = static_cast<uint16_t>(core_.models.size());
+  state->format = static_cast<uint16_t>(kFormatsOfAModel * core_.models.size());
   core_.memory.formats[state->format] = model.format();
+  state->cascade_format = static_cast<uint16_t>(state->format + 1);
+  core_.memory.formats[state->cascade_format] = model.format();
+  core_.memory.formats[state->cascade_format].page.key_space = KeySpace::kCachePosition;
   const ModelInfo info{state->id, model.fingerprint(), model.block_bytes()};
   state->model = std::make_shared<const Model>(std::move(model));
   core_.models[info.model_id] = std::move(state);
@@ -125,10 +148,7 @@ absl::StatusOr<PolicyPtr> Sequences::MakePolicyFor(const PolicySpec& spec,
                   absl::StrCat("the policy ", policy->spec().preset, " allows no drafts, got ",
                                draft_tokens));
   }
-  if (policy->needs().rope_table && model.model->geometry().rope_tables.empty()) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "policy.preset",
-                  absl::StrCat("the policy ", policy->spec().preset, " needs a RoPE table"));
-  }
+  SLUICE_RETURN_IF_ERROR(CheckKeySpace(*policy, *model.model));
   return policy;
 }
 
@@ -142,7 +162,7 @@ absl::StatusOr<std::optional<ObservationRings>> Sequences::RingsFor(
 absl::StatusOr<std::optional<SizeClassId>> Sequences::ScoresFor(const Policy& policy,
                                                                 const ModelState& model) const {
   if (!policy.needs().accumulated_score.has_value()) return std::optional<SizeClassId>();
-  SLUICE_ASSIGN_OR_RETURN(const ScorePage page, TailScorePage(core_, model));
+  SLUICE_ASSIGN_OR_RETURN(const ScorePage page, TailScorePage(core_, model, policy.needs()));
   return page.size_class;
 }
 
@@ -233,6 +253,7 @@ absl::StatusOr<SequenceCreated> Sequences::TryCreate(const CreateSequence& comma
         command.lease > absl::ZeroDuration() ? command.lease : core_.options.default_lease;
   }
   state->priority = command.priority;
+  state->cascade = MakeCascadeGeometry(*policy);
   state->policy = std::move(policy);
   state->rings = std::move(rings);
   state->draft_tokens = command.draft_tokens;

@@ -49,6 +49,7 @@ class Sequences {
                                                        const ModelState& model) const;
   // FAILED_PRECONDITION (POLICY_NEEDS): the sequence does not keep the scores that the
   // policy accumulates, nor (`may_begin`) can it begin to.
+  absl::Status CheckCascade(const Policy& policy, const SequenceState& sequence) const;
   absl::Status CheckScores(const Policy& policy, const SequenceState& sequence,
                            bool may_begin) const;
   WaitList::Outcome TryFork(const ForkSequences& command, const WaitList::Attempt& attempt);

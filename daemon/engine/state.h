@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "daemon/cache/ids.h"
 #include "daemon/cache/sequence.h"
+#include "daemon/engine/cascade.h"
 #include "daemon/engine/command.h"
 #include "daemon/engine/dispatcher.h"
 #include "daemon/engine/observations.h"
@@ -32,6 +33,7 @@ struct ModelState {
   ModelFacts facts;
   SizeClassId size_class;
   uint16_t format = 0;  // index into PoolView::formats
+  uint16_t cascade_format = 0;  // the same of keys at cache positions
 };
 
 struct SequenceState {
@@ -45,6 +47,7 @@ struct SequenceState {
   int32_t priority = 0;
 
   PolicyPtr policy;
+  std::shared_ptr<const CascadeGeometry> cascade;  // where the policy is one
   int64_t draft_tokens = 0;
   int64_t shared_tokens = 0;  // positions below were the parent's when it was forked
 
@@ -82,6 +85,18 @@ struct OpenEntry {
   SequenceState* sequence = nullptr;
   StepEntry request;
   int64_t base_length = 0;
+  std::optional<CascadeStep> cascade;  // where its policy is one
+};
+
+// Tokens of a step that an attend takes together, and what moves into bodies behind it.
+struct StepSegment {
+  const StepView* view = nullptr;  // its tokens have the step's numbers
+  int64_t first_token = 0;
+  int64_t token_count = 0;  // 0: nothing is attended to
+  std::vector<int64_t> row_slots;  // as CutPieces takes them
+  std::vector<int32_t> mass_rules;
+  bool inserts = false;    // a CascadeInsert over the view, by
+  int32_t insert_rule = -1;  // this rule of the step's; -1: it keeps no scores
 };
 
 struct StepState {
@@ -92,6 +107,9 @@ struct StepState {
   std::vector<OpenEntry> entries;
   StepView view;
   TableRange view_range;
+  // What each layer's call works off, in order; empty: all tokens at once, and nothing moves.
+  std::vector<StepSegment> segments;
+  bool has_cascades = false;  // some entry's policy is one
   std::vector<int64_t> row_slots;  // [entries] of the fullest row
   std::vector<MassRule> mass_rules;  // by which entries' scores add up, each once
   std::vector<int32_t> entry_rules;  // [entries] in mass_rules; -1: it keeps no scores

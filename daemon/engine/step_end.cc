@@ -77,6 +77,9 @@ void Steps::Close(StepState& step) {
   core_.totals.tokens += step.view.total_tokens;
   for (OpenEntry& entry : step.entries) {
     core_.cache.CloseStep(entry.sequence->handle);
+    if (entry.cascade.has_value()) {
+      core_.cache.MoveIntoBody(entry.sequence->handle, entry.cascade->end);
+    }
     CountObservedRows(step, entry);
     CountClosed(entry);
   }
@@ -107,9 +110,11 @@ void Steps::CountClosed(OpenEntry& entry) {
   if (entry.request.phase == Phase::kDecode) DropSpentObservations(core_, sequence);
 }
 
-// Whether an attend of the step changed scores of the entry, which cannot be undone.
+// Whether an attend of the step changed scores of the entry, or moved tokens into its
+// body, which cannot be undone.
 bool Steps::MayHaveScored(const StepState& step, size_t entry) {
-  return step.entry_rules[entry] >= 0 &&
+  const bool may_change = step.entry_rules[entry] >= 0 || step.entries[entry].cascade.has_value();
+  return may_change &&
          step.view.entries[entry].first_token < step.scored_tokens;
 }
 
@@ -123,6 +128,7 @@ void Steps::FinishUndo(StepState& step) {
       SLUICE_CHECK(core_.cache.MarkLost(sequence.handle).ok()) << "sequence " << sequence.id;
       lost.push_back(sequence.id);
     }
+    if (sequence.cascade != nullptr) continue;
     const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
     core_.tables.AssignFrom(sequence.list, blocks, static_cast<int64_t>(blocks.size()));
   }
@@ -133,7 +139,12 @@ void Steps::FinishUndo(StepState& step) {
 
 void Steps::Release(StepState& step) {
   core_.leases.Remove(step.id);
-  core_.tables.Free(step.view_range);
+  // What moves into bodies may still be under way.
+  if (step.has_cascades) {
+    core_.tables.FreeWhenPassed(step.view_range, core_.submitted());
+  } else {
+    core_.tables.Free(step.view_range);
+  }
   if (const auto session = core_.sessions.find(step.session); session != core_.sessions.end()) {
     --session->second->open_steps;
   }

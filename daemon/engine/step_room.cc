@@ -25,16 +25,28 @@ bool CancelsARead(const SequenceState& sequence, int64_t length) {
 
 }  // namespace
 
-std::vector<StepEntryRequest> Steps::RequestsOf(const BeginStep& command,
+// What steps do to sequences under a cascade follows from the lengths alone.
+void Steps::PlanCascades(Pending& pending, const std::vector<SequenceState*>& sequences) const {
+  pending.cascades.assign(sequences.size(), std::nullopt);
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (sequences[i]->cascade == nullptr) continue;
+    pending.cascades[i] = PlanCascade(*sequences[i]->cascade, core_.cached(*sequences[i]),
+                                      pending.command.entries[i]);
+  }
+}
+
+std::vector<StepEntryRequest> Steps::RequestsOf(const Pending& pending,
                                                 const std::vector<size_t>& chosen,
                                                 const std::vector<SequenceState*>& sequences) {
   std::vector<StepEntryRequest> requests;
   requests.reserve(chosen.size());
   for (const size_t index : chosen) {
-    const StepEntry& entry = command.entries[index];
+    const StepEntry& entry = pending.command.entries[index];
     const SequenceState& sequence = *sequences[index];
+    const std::optional<CascadeStep>& cascade = pending.cascades[index];
     requests.push_back({sequence.handle, entry.base_length,
-                        static_cast<int32_t>(entry.token_count), {}});
+                        static_cast<int32_t>(entry.token_count), {},
+                        cascade.has_value() ? &cascade->writes : nullptr});
     if (KeepsObservations(sequence, entry.phase)) {
       requests.back().observations = sequence.rings->pages;
     }
@@ -55,12 +67,12 @@ DroppedPages Steps::DroppedBy(const BeginStep& command,
 
 // A step that makes do with its sequences' own pages takes nothing from anybody who
 // waits for memory.
-bool Steps::TakesPages(const BeginStep& command,
+bool Steps::TakesPages(const Pending& pending,
                        const std::vector<SequenceState*>& sequences) const {
   std::vector<size_t> all(sequences.size());
   std::iota(all.begin(), all.end(), size_t{0});
-  return core_.cache.NeedsPages(RequestsOf(command, all, sequences),
-                                DroppedBy(command, sequences));
+  return core_.cache.NeedsPages(RequestsOf(pending, all, sequences),
+                                DroppedBy(pending.command, sequences));
 }
 
 // An earlier step of the tenant waits for memory and is not overtaken.
@@ -88,7 +100,7 @@ Outcome Steps::FindRoom(Pending& pending, const WaitList::Attempt& attempt,
                         std::vector<size_t> chosen) {
   const BeginStep& command = pending.command;
   const DroppedPages dropped = DroppedBy(command, sequences);
-  const std::vector<StepEntryRequest> requests = RequestsOf(command, chosen, sequences);
+  const std::vector<StepEntryRequest> requests = RequestsOf(pending, chosen, sequences);
   const int64_t missing = core_.cache.MissingBytes(requests, dropped);
   if (missing == 0) return Open(pending, chosen, sequences, dropped);
   if (MayWaitForRoom(pending, attempt, missing)) return Outcome::kWaitsForMemory;
@@ -124,7 +136,7 @@ std::vector<size_t> Steps::LeaveOutWithoutRoom(Pending& pending,
                                                const std::vector<size_t>& chosen,
                                                Reason reason, DroppedPages dropped) {
   const std::vector<size_t> places =
-      core_.cache.EntriesWithRoom(RequestsOf(pending.command, chosen, sequences), dropped);
+      core_.cache.EntriesWithRoom(RequestsOf(pending, chosen, sequences), dropped);
   std::vector<size_t> kept;
   for (size_t place = 0; place < chosen.size(); ++place) {
     const size_t entry = chosen[place];

@@ -11,6 +11,7 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/engine/calls.h"
 #include "daemon/engine/scores.h"
+#include "daemon/engine/segments.h"
 
 namespace sluice {
 namespace {
@@ -20,10 +21,6 @@ using Outcome = WaitList::Outcome;
 std::string Field(size_t index, absl::string_view name) {
   return absl::StrCat("entries[", index, "].", name);
 }
-
-// Layers of this many shapes are cut into pieces when a step begins, others when
-// they are called: a model has one shape, or two, with a window and without.
-constexpr int32_t kShapesCutAtBegin = 2;
 
 // Layers that calls must bring before the step closes.
 int64_t LayersToCome(const StepState& step) {
@@ -127,7 +124,8 @@ Outcome Steps::TryToBegin(Pending& pending, const WaitList::Attempt& attempt) {
     waits_for_job = true;
   }
   if (waits_for_job) return Outcome::kWaits;
-  if (attempt.memory_is_taken && !command.leave_out && TakesPages(command, sequences)) {
+  PlanCascades(pending, sequences);
+  if (attempt.memory_is_taken && !command.leave_out && TakesPages(pending, sequences)) {
     return WaitForTurn(pending, attempt, model);
   }
   std::vector<size_t> chosen;
@@ -314,6 +312,7 @@ void Steps::RollBackLeftOut(const Pending& pending,
     EndJobAbove(sequence, length);
     const absl::Status rolled_back = core_.cache.Rollback(sequence.handle, length);
     SLUICE_CHECK(rolled_back.ok()) << rolled_back;
+    if (length == old_length) continue;
     const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
     core_.tables.AssignFrom(sequence.list, blocks, static_cast<int64_t>(blocks.size()));
     CountRollback(sequence, old_length);
@@ -329,7 +328,7 @@ Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
   step->session = command.caller.session;
   step->model = sequences[0]->model;
   step->append_only = command.append_only;
-  if (absl::Status status = Allocate(command, chosen, sequences, dropped, *step);
+  if (absl::Status status = Allocate(pending, chosen, sequences, dropped, *step);
       !status.ok()) {
     return Refused(pending, std::move(status), step->model, 0);
   }
@@ -362,128 +361,6 @@ Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
     command.done(std::move(begun));
   }
   return Outcome::kAnswered;
-}
-
-absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>& chosen,
-                             const std::vector<SequenceState*>& sequences,
-                             DroppedPages dropped, StepState& step) {
-  int64_t blocks = 0;
-  bool listed = true;
-  for (const size_t index : chosen) {
-    const StepEntry& entry = command.entries[index];
-    SequenceState& sequence = *sequences[index];
-    const Sequence& state = core_.cached(sequence);
-    const int64_t kept = state.BlocksAt(entry.base_length);
-    const int64_t added = state.NewBlocksAt(entry.base_length, entry.token_count);
-    blocks += added;
-    if (state.OpenBlockSlotsAt(entry.base_length) > 0 &&
-        core_.cache.MayShareBlock(state.blocks()[static_cast<size_t>(kept - 1)])) {
-      ++blocks;
-    }
-    listed = listed && core_.tables.Reserve(sequence.list, kept + added);
-    if (KeepsObservations(sequence, entry.phase)) {
-      listed = listed && ReserveRingList(core_, sequence);
-    }
-    if (state.scores().has_value()) {
-      listed = listed && ReserveScoreList(core_, sequence, kept + added);
-    }
-    step.entries.push_back({&sequence, entry, entry.base_length});
-  }
-  auto ranges = core_.tables.AllocateBlocks(blocks, step.model->model->row_count());
-  const auto view_range = core_.tables.Allocate(
-      static_cast<int64_t>(chosen.size() * sizeof(ViewEntry)));
-  absl::StatusOr<StepGrant> grant = absl::ResourceExhaustedError("");
-  const bool tables_fit = listed && ranges.has_value() && view_range.has_value();
-  std::vector<int64_t> old_lengths;
-  for (const OpenEntry& entry : step.entries) {
-    old_lengths.push_back(core_.cached(*entry.sequence).length());
-    if (tables_fit) EndJobAbove(*entry.sequence, entry.base_length);
-  }
-  if (tables_fit) grant = core_.cache.BeginStep(RequestsOf(command, chosen, sequences), dropped);
-  if (!grant.ok()) {
-    for (const TableRange& range : ranges.value_or(std::vector<TableRange>())) {
-      core_.tables.Free(range);
-    }
-    core_.tables.Free(view_range.value_or(TableRange()));
-    if (tables_fit) return grant.status();
-    return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
-                  "the table segment is full", kStepRetryAfterMs);
-  }
-  step.view_range = *view_range;
-  ApplyGrant(*grant, *std::move(ranges), step);
-  for (size_t i = 0; i < step.entries.size(); ++i) {
-    CountRollback(*step.entries[i].sequence, old_lengths[i]);
-  }
-  return absl::OkStatus();
-}
-
-void Steps::ApplyGrant(const StepGrant& grant, std::vector<TableRange> ranges, StepState& step) {
-  core_.ClearSlabs(grant.slabs_to_clear);
-  for (const BlockId block : grant.new_blocks) {
-    core_.tables.SetBlock(block, ranges.back(), core_.cache.BlockPages(block));
-    ranges.pop_back();
-  }
-  for (const TableRange& unused : ranges) core_.tables.Free(unused);
-  for (size_t i = 0; i < step.entries.size(); ++i) {
-    SequenceState& sequence = *step.entries[i].sequence;
-    const StepEntryGrant& granted = grant.entries[i];
-    const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
-    const int64_t changed = granted.new_block_count + (granted.copy.has_value() ? 1 : 0);
-    core_.tables.AssignFrom(sequence.list, blocks,
-                            static_cast<int64_t>(blocks.size()) - changed);
-    if (granted.copy.has_value()) SubmitCopy(*granted.copy, sequence.model->format);
-    if (KeepsObservations(sequence, step.entries[i].request.phase)) {
-      OpenRings(core_, sequence, granted);
-    }
-    if (core_.cached(sequence).scores().has_value()) OpenScores(core_, sequence, granted);
-  }
-  WriteView(step);
-}
-
-void Steps::SubmitCopy(const BlockCopy& copy, uint16_t format) {
-  // The pages' ids live as long as the operation: the dispatcher keeps them.
-  const auto sources = core_.cache.BlockPages(copy.source);
-  const auto destinations = core_.cache.BlockPages(copy.destination);
-  std::vector<PageCopy> pages(sources.size());
-  for (size_t row = 0; row < pages.size(); ++row) {
-    pages[row] = {sources[row].value, destinations[row].value};
-  }
-  core_.dispatcher.SubmitCopy(std::move(pages), copy.slots, format);
-}
-
-void Steps::WriteView(StepState& step) {
-  auto* entries = static_cast<ViewEntry*>(core_.tables.At(step.view_range));
-  int64_t first_token = 0;
-  step.row_slots.reserve(step.entries.size());
-  for (size_t i = 0; i < step.entries.size(); ++i) {
-    const OpenEntry& open = step.entries[i];
-    ViewEntry entry = core_.EntryOf(*open.sequence);
-    entry.token_count = static_cast<int32_t>(open.request.token_count);
-    entry.first_token = first_token;
-    first_token += entry.token_count;
-    if (KeepsObservations(*open.sequence, open.request.phase)) {
-      entry.observation_list_offset = open.sequence->ring_list.offset;
-      entry.observation_capacity = open.sequence->rings->layout.capacity;
-      step.observed_rows += std::min(entry.token_count, entry.observation_capacity);
-    }
-    AddMassRule(core_, *open.sequence, step);
-    entries[i] = entry;
-    step.row_slots.push_back(core_.RowSlotsOf(entry, *open.sequence));
-  }
-  step.view = {entries, static_cast<int32_t>(step.entries.size()), first_token};
-  CutLayers(step);
-}
-
-// Every attend over all of the step needs it; so that none has to look at every entry.
-void Steps::CutLayers(StepState& step) {
-  const Model& model = *step.model->model;
-  step.pieces.resize(static_cast<size_t>(model.layer_count()));
-  int32_t cut = 0;
-  for (int32_t layer = 0; layer < model.layer_count() && cut < kShapesCutAtBegin; ++layer) {
-    if (model.first_alike(layer) != layer) continue;
-    PiecesOf(step, layer);
-    ++cut;
-  }
 }
 
 }  // namespace sluice

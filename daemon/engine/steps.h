@@ -65,13 +65,17 @@ class Steps {
     // are put back unless the step begins.
     std::vector<Triggers> looked_at;
 
+    // [entries] what the step does to those under a cascade, looked at anew each time.
+    std::vector<std::optional<CascadeStep>> cascades;
+
     // Since the call came: what it waits for although its time is over.
     std::optional<ComingMemory> coming;
   };
 
   WaitList::Outcome Attempt(Pending& pending, const WaitList::Attempt& attempt);
   WaitList::Outcome TryToBegin(Pending& pending, const WaitList::Attempt& attempt);
-  bool TakesPages(const BeginStep& command, const std::vector<SequenceState*>& sequences) const;
+  bool TakesPages(const Pending& pending, const std::vector<SequenceState*>& sequences) const;
+  void PlanCascades(Pending& pending, const std::vector<SequenceState*>& sequences) const;
   WaitList::Outcome Refused(const Pending& pending, absl::Status status, ModelState* model,
                             int64_t missing_bytes);
   bool PrepareAll(Pending& pending, const std::vector<SequenceState*>& sequences,
@@ -86,7 +90,7 @@ class Steps {
   WaitList::Outcome WaitForTurn(Pending& pending, const WaitList::Attempt& attempt,
                                 ModelState* model);
   bool MayWaitForRoom(Pending& pending, const WaitList::Attempt& attempt, int64_t missing_bytes);
-  static std::vector<StepEntryRequest> RequestsOf(const BeginStep& command,
+  static std::vector<StepEntryRequest> RequestsOf(const Pending& pending,
                                                   const std::vector<size_t>& chosen,
                                                   const std::vector<SequenceState*>& sequences);
   std::vector<size_t> LeaveOutWithoutRoom(Pending& pending,
@@ -102,11 +106,14 @@ class Steps {
   void EndJobAbove(SequenceState& sequence, int64_t length);
   void CountRollback(SequenceState& sequence, int64_t old_length);
   void RollBackLeftOut(const Pending& pending, const std::vector<SequenceState*>& sequences);
-  absl::Status Allocate(const BeginStep& command, const std::vector<size_t>& chosen,
+  absl::Status Allocate(const Pending& pending, const std::vector<size_t>& chosen,
                         const std::vector<SequenceState*>& sequences, DroppedPages dropped,
                         StepState& step);
+  std::optional<int64_t> ReserveTables(const Pending& pending, const std::vector<size_t>& chosen,
+                                       StepState& step);
+  bool ReserveLists(const OpenEntry& entry, int64_t blocks);
   void ApplyGrant(const StepGrant& grant, std::vector<TableRange> ranges, StepState& step);
-  void SubmitCopy(const BlockCopy& copy, uint16_t format);
+  void SubmitCopy(const BlockCopy& copy, const SequenceState& sequence);
   void WriteView(StepState& step);
   static void CutLayers(StepState& step);
   WaitList::Outcome Open(Pending& pending, const std::vector<size_t>& chosen,

@@ -88,12 +88,14 @@ void Tables::AssignFrom(BlockList& list, std::span<const BlockId> blocks, int64_
     return;  // it may have no range
   }
   auto* words = reinterpret_cast<uint32_t*>(base_ + list.range.offset);
-  for (int64_t i = first; i < count; ++i) {
-    const TableRange& block = blocks_[blocks[static_cast<size_t>(i)].value];
-    SLUICE_CHECK(block.offset != kNoOffset) << "block " << blocks[static_cast<size_t>(i)].value;
-    words[i] = static_cast<uint32_t>(block.offset / kWordBytes);
-  }
+  for (int64_t i = first; i < count; ++i) words[i] = WordOf(blocks[static_cast<size_t>(i)]);
   list.count = count;
+}
+
+uint32_t Tables::WordOf(BlockId block) const {
+  const TableRange& range = blocks_[block.value];
+  SLUICE_CHECK(range.offset != kNoOffset) << "block " << block.value;
+  return static_cast<uint32_t>(range.offset / kWordBytes);
 }
 
 void Tables::Drop(BlockList& list) {

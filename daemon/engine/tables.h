@@ -49,6 +49,8 @@ class Tables {
   // Ranges for `count` blocks of `row_count` pages, or nothing at all.
   std::optional<std::vector<TableRange>> AllocateBlocks(int64_t count, int64_t row_count);
   void SetBlock(BlockId block, TableRange range, std::span<const PageId> pages);
+  // Where its page ids lie, in 4-byte words. REQUIRES: it is set.
+  uint32_t WordOf(BlockId block) const;
   // Its id may be set again at once; its words stay until the lanes have passed
   // `newest`, the last operation submitted to each: a job that was cancelled may
   // still read them. Blocks that were never set, of observation rows, have none.

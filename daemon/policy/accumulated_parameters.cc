@@ -33,6 +33,13 @@ absl::Status ResolveAccumulated(int64_t budget_tokens, const ModelFacts& model,
   return absl::OkStatus();
 }
 
+absl::StatusOr<double> DecayOr(std::optional<double> value, double fallback) {
+  const double decay = value.value_or(fallback);
+  // Written so that NaN fails.
+  if (decay > 0 && decay <= 1) return decay;
+  return RefuseParameter("decay", absl::StrCat("is ", decay, "; allowed: above 0, at most 1"));
+}
+
 PolicyNeeds NeedsOf(const AccumulatedScore& score) {
   PolicyNeeds needs;
   needs.q_of_every_row = true;

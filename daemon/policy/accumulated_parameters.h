@@ -5,8 +5,10 @@
 // parameters.h. Pure functions.
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "daemon/policy/accumulated_score.h"
 #include "daemon/policy/facts.h"
 #include "daemon/policy/policy.h"
@@ -20,6 +22,9 @@ namespace sluice {
 // would be those of both.
 absl::Status ResolveAccumulated(int64_t budget_tokens, const ModelFacts& model,
                                 PolicySpec& spec);
+
+// `value`, or `fallback` if absent: above 0, at most 1; NaN is refused.
+absl::StatusOr<double> DecayOr(std::optional<double> value, double fallback);
 
 // What such a score needs.
 PolicyNeeds NeedsOf(const AccumulatedScore& score);

@@ -13,7 +13,7 @@ namespace sluice {
 struct AccumulatedScore {
   double decay = 1.0;    // 1: the sum (H2O); between: a moving sum; 0: the last row (TOVA)
   bool squared = false;  // adds p^2 (KV-Compress)
-  HeadReduce reduce = HeadReduce::kMean;  // kMean or kSum
+  HeadReduce reduce = HeadReduce::kMean;  // kMean or kSum; of a cascade any
 
   bool operator==(const AccumulatedScore&) const = default;
 };

@@ -30,15 +30,13 @@ absl::Status ResolveSize(PolicySpec& spec) {
 absl::Status ResolveScore(PolicySpec& spec) {
   spec.group_reduce = spec.group_reduce.value_or(HeadReduce::kMean);
   spec.squared = spec.squared.value_or(false);
-  spec.decay = spec.decay.value_or(1.0);
+  SLUICE_ASSIGN_OR_RETURN(spec.decay, DecayOr(spec.decay, 1.0));
   spec.normalise = spec.normalise.value_or(ScoreNormalise::kNone);
-  if (*spec.group_reduce == HeadReduce::kMax) {
-    return RefuseParameter("group_reduce", "is max; sums over several calls have mean or sum");
-  }
-  // Written so that NaN fails.
-  if (!(*spec.decay > 0 && *spec.decay <= 1)) {
-    return RefuseParameter("decay", absl::StrCat("is ", *spec.decay,
-                                                 "; allowed: above 0, at most 1"));
+  if (*spec.group_reduce != HeadReduce::kMean && *spec.group_reduce != HeadReduce::kSum) {
+    return RefuseParameter(
+        "group_reduce",
+        absl::StrCat("is ", *spec.group_reduce == HeadReduce::kMax ? "max" : "median",
+                     "; sums over several calls have mean or sum"));
   }
   if (*spec.decay < 1 && *spec.normalise == ScoreNormalise::kMean) {
     return RefuseParameter("normalise", "is mean, which is for a sum; but decay is below 1");

@@ -40,6 +40,11 @@ std::vector<absl::string_view> ParametersOf(const PolicySpec& spec) {
   if (spec.decay) names.push_back("decay");
   if (spec.squared) names.push_back("squared");
   if (spec.normalise) names.push_back("normalise");
+  if (spec.cascade_tokens) names.push_back("cascade_tokens");
+  if (spec.cascades) names.push_back("cascades");
+  if (spec.periods) names.push_back("periods");
+  if (spec.eager_fill) names.push_back("eager_fill");
+  if (spec.stride_tokens) names.push_back("stride_tokens");
   if (spec.triggers) names.push_back("triggers");
   if (spec.visible) names.push_back("visible");
   if (spec.shared_prefix) names.push_back("shared_prefix");

@@ -17,6 +17,7 @@
 
 #include "daemon/policy/accumulated_score.h"
 #include "daemon/policy/budget.h"
+#include "daemon/policy/cascade_rule.h"
 #include "daemon/policy/facts.h"
 #include "daemon/policy/policy_spec.h"
 #include "daemon/policy/recipe.h"
@@ -40,6 +41,8 @@ struct PolicyNeeds {
   bool adopts_prefix = true;    // a sequence may start from a known prefix
   // What each slot gathers, from the sequence's first token on; with q_of_every_row.
   std::optional<AccumulatedScore> accumulated_score = std::nullopt;
+  // No job ever runs: the engine moves tokens into the body by this rule.
+  std::optional<CascadeRule> cascade = std::nullopt;
 };
 
 // Immutable and pure: the same facts give the same answer. Thread-safe.
@@ -81,7 +84,8 @@ class Policy {
   virtual int64_t MostSlots(std::span<const RowFacts> rows) const = 0;
 
   // Whether a job is to be planned. Decoded tokens count from the last job that
-  // was planned, so where this says no they count on. kRequest: always.
+  // was planned, so where this says no they count on. kRequest: always, but for a
+  // policy without jobs (PolicyNeeds::cascade), which never acts.
   virtual bool Acts(Trigger trigger, const SequenceFacts& facts) const = 0;
 
   // What a job does, or what it is to count first. REQUIRES: one RowFacts for each
@@ -98,7 +102,7 @@ class Policy {
  protected:
   // REQUIRES: `spec` is resolved, with triggers.
   Policy(PolicySpec spec, PolicyNeeds needs, int64_t recent_tokens)
-      : spec_(std::move(spec)), needs_(needs), recent_tokens_(recent_tokens) {}
+      : spec_(std::move(spec)), needs_(std::move(needs)), recent_tokens_(recent_tokens) {}
 
   // Acts() of a policy whose budget, as MostSlots has it, is `budget`.
   bool ActsOver(const sluice::Budget& budget, Trigger trigger, const SequenceFacts& facts) const;

@@ -81,6 +81,11 @@ struct PolicySpec {
   std::optional<double> decay = {};
   std::optional<bool> squared = {};
   std::optional<ScoreNormalise> normalise = {};
+  std::optional<int64_t> cascade_tokens = {};
+  std::optional<int64_t> cascades = {};
+  std::optional<std::vector<int64_t>> periods = {};  // [cascades]
+  std::optional<bool> eager_fill = {};
+  std::optional<int64_t> stride_tokens = {};
   std::optional<TriggerSpec> triggers = {};
   std::optional<Visible> visible = {};
   std::optional<SharedPrefix> shared_prefix = {};

@@ -89,4 +89,26 @@ absl::StatusOr<PolicySpec> H2oWithBudget(const PolicySpec& spec, int64_t budget_
 absl::StatusOr<PolicyPtr> MakeTova(const PolicySpec& spec, const ModelFacts& model);
 absl::StatusOr<PolicySpec> TovaWithBudget(const PolicySpec& spec, int64_t budget_tokens);
 
+// The next two have no jobs, triggers or budget that changes: tokens move into the body
+// as they come, `stride_tokens` at a time in prefill. Keys take the positions of the
+// cache, which stay in the trained range however long the stream. Refused where a layer
+// reads another's cache or has a sliding window.
+
+// The first `sink_tokens` (default 64), and `cascade_tokens` (default 2048, rounded down
+// to a multiple) in `cascades` (default 4) rings of equal size. Ring i takes in what the
+// one before displaces at every `periods`[i]th token (default 2^i); at the others that
+// fights the ring's newest entry by `decay`ed attention (default 0.9999), reduced over
+// a kv head's query heads by `group_reduce` (default max). With `eager_fill` (default)
+// all is taken in until the rings are full (Cascading KV cache; core methods, section
+// 3). The result depends on `stride_tokens` (default 1024).
+absl::StatusOr<PolicyPtr> MakeCascade(const PolicySpec& spec, const ModelFacts& model);
+absl::StatusOr<PolicySpec> CascadeWithBudget(const PolicySpec& spec, int64_t budget_tokens);
+
+// The first `sink_tokens` (default 4) and the newest `recent_tokens` (default 512, at
+// least 2), which is what a decode step attends to, its own token included
+// (StreamingLLM; related methods, section 1). The rows of a chunk see up to
+// `stride_tokens` - 1 (default 512) more.
+absl::StatusOr<PolicyPtr> MakeStreamingLlm(const PolicySpec& spec, const ModelFacts& model);
+absl::StatusOr<PolicySpec> StreamingLlmWithBudget(const PolicySpec& spec, int64_t budget_tokens);
+
 }  // namespace sluice

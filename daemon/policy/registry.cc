@@ -20,7 +20,7 @@ struct Preset {
   absl::StatusOr<PolicySpec> (*with_budget)(const PolicySpec& spec, int64_t budget_tokens);
 };
 
-constexpr size_t kPresetCount = 9;
+constexpr size_t kPresetCount = 11;
 
 constexpr std::array<PresetInfo, kPresetCount> kInfos = {{
     {"full", "keeps every token"},
@@ -32,6 +32,8 @@ constexpr std::array<PresetInfo, kPresetCount> kInfos = {{
     {"dynamickv", "as snapkv, the layers sharing the budget by what is attended to"},
     {"h2o", "keeps the newest tokens and those that gathered the most attention so far"},
     {"tova", "keeps the tokens that the newest one attends to most, a layer's heads the same"},
+    {"cascade", "keeps the first tokens and, the older the fewer, others by attention"},
+    {"streaming_llm", "keeps the first tokens and the newest, at the cache's own positions"},
 }};
 
 // In the order of kInfos.
@@ -45,6 +47,8 @@ constexpr std::array<Preset, kPresetCount> kPresets = {{
     {MakeDynamicKv, DynamicKvWithBudget},
     {MakeH2o, H2oWithBudget},
     {MakeTova, TovaWithBudget},
+    {MakeCascade, CascadeWithBudget},
+    {MakeStreamingLlm, StreamingLlmWithBudget},
 }};
 
 const Preset* FindPreset(absl::string_view name) {

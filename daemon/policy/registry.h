@@ -26,7 +26,8 @@ std::span<const PresetInfo> Presets();
 // FIELD_INVALID (INVALID_ARGUMENT), with the field as in a request
 // (`policy.preset`, `policy.parameters.sink_tokens`): an unknown preset; a
 // parameter that the preset does not have, is out of range, or makes no sense
-// beside another.
+// beside another. NOT_IN_VERSION: a preset or parameter that this version cannot
+// run on such a model.
 // REQUIRES: `model` describes a registered model.
 absl::StatusOr<PolicyPtr> MakePolicy(const PolicySpec& spec, const ModelFacts& model);
 
@@ -35,7 +36,7 @@ absl::StatusOr<PolicyPtr> MakePolicy(const PolicySpec& spec, const ModelFacts& m
 // window; `l2norm` becomes a fixed count.
 //
 // FIELD_INVALID, field `budget_tokens`: below 1, less than what the policy
-// protects, or the policy has no budget (`full`).
+// protects, or the policy has no budget (`full`) or none that can change (a cascade).
 absl::StatusOr<PolicyPtr> WithBudget(const Policy& policy, int64_t budget_tokens,
                                      const ModelFacts& model);
 

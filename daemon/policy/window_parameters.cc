@@ -29,6 +29,10 @@ absl::Status ResolveSize(const WindowDefaults& defaults, PolicySpec& spec) {
 
 absl::Status ResolvePool(const WindowDefaults& defaults, PolicySpec& spec) {
   spec.group_reduce = spec.group_reduce.value_or(HeadReduce::kMean);
+  if (*spec.group_reduce == HeadReduce::kMedian) {
+    return RefuseParameter("group_reduce",
+                           "is median, which only a cascade has; allowed: mean, max, sum");
+  }
   spec.pool = spec.pool.value_or(defaults.pool);
   if (*spec.pool == ScorePool::kNone) {
     if (!spec.pool_width) return absl::OkStatus();

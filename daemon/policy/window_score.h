@@ -5,8 +5,9 @@
 
 namespace sluice {
 
-// How the scores of the query heads that read one kv head become one.
-enum class HeadReduce : uint8_t { kMean, kMax, kSum };
+// How the scores of the query heads that read one kv head become one. The median is the
+// lower one, and a cascade's only.
+enum class HeadReduce : uint8_t { kMean, kMax, kSum, kMedian };
 
 // How a slot's score takes in those of its neighbours. The average divides by the
 // whole width at the edges too, the maximum ignores what lies outside.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/rpc/convert_cascade.h"
 #include "daemon/rpc/convert_window.h"
 #include "daemon/rpc/validate_common.h"
 
@@ -60,6 +61,7 @@ void FromSpec(const PolicySpec& spec, v1::Parameters* to) {
   if (spec.protect_last_tokens) to->set_protect_last_tokens(*spec.protect_last_tokens);
   FromWindowSpec(spec, to);
   FromAccumulatedSpec(spec, to);
+  FromCascadeSpec(spec, to);
   if (spec.triggers) FromTriggers(*spec.triggers, to->mutable_triggers());
   if (spec.visible) {
     to->set_visible(*spec.visible == Visible::kWhenDue ? v1::VISIBLE_WHEN_DUE
@@ -124,6 +126,7 @@ PolicySpec ToPolicySpec(const v1::Policy& policy) {
   spec.protect_last_tokens = Optional(from.has_protect_last_tokens(), from.protect_last_tokens());
   ToWindowSpec(from, spec);
   ToAccumulatedSpec(from, spec);
+  ToCascadeSpec(from, spec);
   if (from.has_ratio()) spec.ratio = ToRatio(from.ratio());
   if (from.has_skip_layers()) {
     const auto& layers = from.skip_layers().layers();

@@ -16,7 +16,8 @@ static_assert(WireNumber(ScorePool::kNone) == v1::SCORE_POOL_NONE &&
               WireNumber(ScorePool::kMax) == v1::SCORE_POOL_MAX);
 static_assert(WireNumber(HeadReduce::kMean) == v1::GROUP_REDUCE_MEAN &&
               WireNumber(HeadReduce::kMax) == v1::GROUP_REDUCE_MAX &&
-              WireNumber(HeadReduce::kSum) == v1::GROUP_REDUCE_SUM);
+              WireNumber(HeadReduce::kSum) == v1::GROUP_REDUCE_SUM &&
+              WireNumber(HeadReduce::kMedian) == v1::GROUP_REDUCE_MEDIAN);
 static_assert(WireNumber(HeadBudget::kOfficial) == v1::HEAD_BUDGET_OFFICIAL &&
               WireNumber(HeadBudget::kSafeguard) == v1::HEAD_BUDGET_SAFEGUARD);
 static_assert(WireNumber(LayerArithmetic::kReference) == v1::LAYER_ARITHMETIC_REFERENCE &&

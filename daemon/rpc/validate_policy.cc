@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kMaxPresetLength = 64;
 constexpr int kMaxSkippedLayers = 1024;
+constexpr int kMaxPeriods = 16;
 
 absl::Status CheckRatio(const FieldPath& path, const v1::Ratio& ratio) {
   SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "of"), ratio.of(),
@@ -35,6 +36,13 @@ absl::Status CheckLayerSet(const FieldPath& path, const v1::LayerSet& set) {
   return RefuseField(FieldPath(path, "layers").ToString(),
                      absl::StrCat("must have at most ", kMaxSkippedLayers, " elements, got ",
                                   set.layers_size()));
+}
+
+absl::Status CheckPeriods(const FieldPath& path, const v1::CascadePeriods& periods) {
+  if (periods.tokens_size() <= kMaxPeriods) return absl::OkStatus();
+  return RefuseField(FieldPath(path, "tokens").ToString(),
+                     absl::StrCat("must have at most ", kMaxPeriods, " elements, got ",
+                                  periods.tokens_size()));
 }
 
 absl::Status CheckTriggers(const FieldPath& path, const v1::Triggers& triggers) {
@@ -69,6 +77,7 @@ absl::Status CheckParameters(const FieldPath& path, const v1::Parameters& parame
   }
   SLUICE_RETURN_IF_ERROR(
       CheckLayerSet(FieldPath(path, "skip_layers"), parameters.skip_layers()));
+  SLUICE_RETURN_IF_ERROR(CheckPeriods(FieldPath(path, "periods"), parameters.periods()));
   SLUICE_RETURN_IF_ERROR(CheckScoreParameters(path, parameters));
   SLUICE_RETURN_IF_ERROR(CheckTriggers(FieldPath(path, "triggers"), parameters.triggers()));
   SLUICE_RETURN_IF_ERROR(CheckEnum(FieldPath(path, "visible"), parameters.visible(),

@@ -48,16 +48,12 @@ SLUICE_HD inline int32_t PendingSums(GroupReduce reduce, int32_t group) {
 SLUICE_HD inline float* CascadeScores(const PoolView& pool, const ViewEntry& entry,
                                       const Span& span, int64_t page, int32_t sums) {
   const int64_t page_floats = int64_t{span.format->page.page_size} * (1 + sums);
-  if (span.page_ids == nullptr) {
-    if (entry.score_list_offset == kNoOffset) return nullptr;
-    const auto* offsets = reinterpret_cast<const uint64_t*>(pool.tables + entry.score_list_offset);
-    return reinterpret_cast<float*>(pool.pool + offsets[page]) + span.row * page_floats;
-  }
-  if (entry.body_scores_offset == kNoOffset) return nullptr;
-  const auto* bodies = reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
-  const auto* rows = reinterpret_cast<const BodyRow*>(bodies + 1);
-  return reinterpret_cast<float*>(pool.pool + entry.body_scores_offset) +
-         (int64_t{rows[span.row].first_page} + page) * page_floats;
+  const bool is_tail = span.block_list == reinterpret_cast<const uint32_t*>(
+                                              pool.tables + entry.block_list_offset);
+  const uint64_t list = is_tail ? entry.score_list_offset : entry.body_score_list_offset;
+  if (list == kNoOffset) return nullptr;
+  const auto* offsets = reinterpret_cast<const uint64_t*>(pool.tables + list);
+  return reinterpret_cast<float*>(pool.pool + offsets[page]) + span.row * page_floats;
 }
 
 // reduce_g of a slot's pending sums, `stride` floats apart. A mean's factor is in

@@ -14,9 +14,10 @@ namespace sluice {
 // adding first_slot. A scattered span reads positions from the side array
 // (they ascend); a contiguous one has slot i at first_position + i.
 struct Span {
-  const uint32_t* page_ids = nullptr;    // body: the row's page ids; null for a tail
-  const uint32_t* block_list = nullptr;  // tail: word index of each block's page ids in tables
-  const uint32_t* table_words = nullptr; // tail: the table segment as words
+  // Body: the row's page ids; null for a list of blocks, the tail's or a cascade's body.
+  const uint32_t* page_ids = nullptr;
+  const uint32_t* block_list = nullptr;   // word index of each block's page ids in tables
+  const uint32_t* table_words = nullptr;  // the table segment as words
   int32_t row = 0;                       // of the model: (layer, kv head)
   int32_t first_slot = 0;                // slots of its first pages before the span
   int64_t slots = 0;
@@ -66,6 +67,17 @@ SLUICE_HD inline int64_t RowPosition(const PoolView& pool, const ViewEntry& entr
   return CascadeSlots(*cascade, entry.tail_first_position) + p - entry.tail_first_position;
 }
 
+// All slots of a cascade's body by their numbers. REQUIRES: the entry has a cascade.
+SLUICE_HD inline Span CascadeBody(const PoolView& pool, const ViewEntry& entry, int32_t row) {
+  Span span;
+  span.block_list = reinterpret_cast<const uint32_t*>(pool.tables + entry.body_list_offset);
+  span.table_words = reinterpret_cast<const uint32_t*>(pool.tables);
+  span.row = row;
+  span.slots = CascadeOf(pool, entry)->body_slots();
+  span.format = pool.formats + entry.body_format;
+  return span;
+}
+
 // Adds the pieces of a cascade's body in the order of their cache positions.
 SLUICE_HD inline void AddCascade(const CascadeGeometry& geometry, int64_t tokens, Span span,
                                  Row* row) {
@@ -88,7 +100,9 @@ SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32
                              int64_t end_position) {
   Row result;
   const auto* words = reinterpret_cast<const uint32_t*>(pool.tables);
-  if (entry.bodies_offset != kNoOffset) {
+  if (const CascadeGeometry* cascade = CascadeOf(pool, entry)) {
+    AddCascade(*cascade, entry.tail_first_position, CascadeBody(pool, entry, row), &result);
+  } else if (entry.bodies_offset != kNoOffset) {
     const auto* bodies =
         reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
     const auto* rows = reinterpret_cast<const BodyRow*>(bodies + 1);
@@ -98,9 +112,7 @@ SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32
     span.row = row;
     span.slots = rows[row].slots;
     span.format = pool.formats + entry.body_format;
-    if (const CascadeGeometry* cascade = CascadeOf(pool, entry)) {
-      AddCascade(*cascade, entry.tail_first_position, span, &result);
-    } else if (span.slots > 0) {
+    if (span.slots > 0) {
       span.contiguous = false;
       result.Add(span);
     }

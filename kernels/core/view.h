@@ -57,12 +57,15 @@ struct ViewEntry {
   int32_t observation_capacity = 0;  // rows of each ring
   // In tables: CascadeGeometry (core/ring.h); kNoOffset: none. Under a cascade
   // - the body is the cascade's, after the tokens below tail_first_position were
-  //   inserted: a row's page ids name every page of body_slots() slots, and those
-  //   not yet reached are kNoPage;
+  //   inserted. It is a list of blocks like the tail's, each with page number j of every
+  //   row, up to the last page that the view's tokens reach; bodies_offset is not read;
   // - the tail is the pending chunk;
   // - both formats are the same one, of keys at cache positions;
-  // - scores are planes: core/mass.h.
+  // - scores are planes (core/mass.h), and the body has a list of them as the tail has;
+  //   body_scores_offset is not read.
   uint64_t cascade_offset = kNoOffset;
+  uint64_t body_list_offset = kNoOffset;        // as block_list_offset
+  uint64_t body_score_list_offset = kNoOffset;  // as score_list_offset
 };
 
 // One step: its sequences in order; their tokens are the step's tokens

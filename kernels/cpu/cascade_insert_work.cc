@@ -29,13 +29,7 @@ struct CascadeInsertWork::RowView {
         page_size(pool_view.formats[chunk.entry->body_format].page.page_size) {
     const Row whole = MakeRow(pool, entry, row, entry.base_length + entry.token_count);
     tail = whole.spans[whole.span_count - 1];
-    const auto* bodies = reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
-    const auto* rows = reinterpret_cast<const BodyRow*>(bodies + 1);
-    body.page_ids =
-        reinterpret_cast<const uint32_t*>(rows + bodies->row_count) + rows[row].first_page;
-    body.row = row;
-    body.slots = body_slots;
-    body.format = pool.formats + entry.body_format;
+    body = CascadeBody(pool, entry, row);
   }
 
   SlotAddress AddressOf(int32_t source) const {
@@ -126,7 +120,7 @@ void CascadeInsertWork::ClearReachedPages(const Chunk& chunk, const RowView& row
   const int64_t before = CascadeSlots(*chunk.geometry, first_token);
   const int64_t after = CascadeSlots(*chunk.geometry, first_token + chunk.changes.count);
   for (int64_t page = CeilDivide(before, row.page_size); page * row.page_size < after; ++page) {
-    ClearPage(pool_, *row.body.format, row.body.page_ids[page]);
+    ClearPage(pool_, *row.body.format, row.body.Page(page));
   }
 }
 

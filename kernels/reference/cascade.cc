@@ -21,13 +21,7 @@ class CascadeRow {
         mass_(mass),
         sums_(sums),
         tail_tokens_(entry.base_length + entry.token_count - entry.tail_first_position) {
-    const auto* bodies = reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
-    const auto* rows = reinterpret_cast<const BodyRow*>(bodies + 1);
-    const auto* page_ids = reinterpret_cast<const uint32_t*>(rows + bodies->row_count);
-    body_.page_ids = page_ids + rows[row].first_page;
-    body_.row = row;
-    body_.slots = geometry_.body_slots();
-    body_.format = pool.formats + entry.body_format;
+    body_ = CascadeBody(pool, entry, row);
     const Row whole = MakeRow(pool, entry, row, entry.base_length + entry.token_count);
     tail_ = whole.spans[whole.span_count - 1];
   }
@@ -94,7 +88,7 @@ class CascadeRow {
     const int32_t used = CascadeSlots(geometry_, end);
     for (int32_t slot = 0; slot < used; slot += page_size) {
       if (slot < CascadeSlots(geometry_, entry_.tail_first_position)) continue;
-      ClearPage(pool_, *body_.format, body_.page_ids[slot / page_size]);
+      ClearPage(pool_, *body_.format, body_.Page(slot / page_size));
     }
   }
 

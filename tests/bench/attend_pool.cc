@@ -101,55 +101,49 @@ std::vector<ViewEntry> AttendPool::LaySequences(int64_t slots, int32_t step_toke
   return entries;
 }
 
+// Per sequence: its geometry, the page ids of its body's blocks and of its pending
+// block, the list of the former and then the latter, and the same of their scores.
 std::vector<ViewEntry> AttendPool::LayCascades(const CascadeGeometry& geometry,
                                                int64_t inserted) {
-  const int64_t row_pages = RoundUp(geometry.body_slots(), format_.page.page_size) /
-                            format_.page.page_size;
-  const int64_t count = static_cast<int64_t>(pages_.size()) / ((row_pages + 1) * kHeads);
-  // Per sequence: its geometry, its bodies record with rows and page ids, the page
-  // ids of its block, its block list, its score list.
-  const int64_t words = RoundUp(static_cast<int64_t>(sizeof(CascadeGeometry)) / 4, 2) + 2 +
-                        2 * kHeads + RoundUp((row_pages + 1) * kHeads, 2) + 2 + 2;
+  const int64_t blocks =
+      1 + RoundUp(geometry.body_slots(), format_.page.page_size) / format_.page.page_size;
+  const int64_t count = static_cast<int64_t>(pages_.size()) / (blocks * kHeads);
+  const int64_t words = RoundUp(static_cast<int64_t>(sizeof(CascadeGeometry)) / 4, 2) +
+                        RoundUp(blocks * (kHeads + 1), 2) + 2 * blocks;
   tables_.assign(static_cast<size_t>(count * words / 2), 0);
   std::vector<ViewEntry> entries;
   size_t next_page = 0;
   for (int64_t i = 0; i < count; ++i) {
-    entries.push_back(LayCascade(geometry, inserted, i, words, &next_page));
+    entries.push_back(LayCascade(geometry, inserted, i, blocks, words, &next_page));
   }
   view_.tables = reinterpret_cast<const std::byte*>(tables_.data());
   return entries;
 }
 
 ViewEntry AttendPool::LayCascade(const CascadeGeometry& geometry, int64_t inserted,
-                                 int64_t number, int64_t words, size_t* next_page) {
-  const int64_t page_size = format_.page.page_size;
-  const int64_t row_pages = RoundUp(geometry.body_slots(), page_size) / page_size;
+                                 int64_t number, int64_t blocks, int64_t words,
+                                 size_t* next_page) {
+  const int64_t score_bytes = int64_t{kHeads} * format_.page.page_size * 8;
   auto* table = reinterpret_cast<uint32_t*>(tables_.data());
-  const int64_t bodies_at =
+  const int64_t pages_at =
       number * words + RoundUp(static_cast<int64_t>(sizeof(CascadeGeometry)) / 4, 2);
-  const int64_t pages_at = bodies_at + 2 + 2 * kHeads;
-  const int64_t block_at = pages_at + row_pages * kHeads;
-  const int64_t list_at = (number + 1) * words - 4;
+  const int64_t list_at = pages_at + blocks * kHeads;
+  const int64_t scores_at = (number + 1) * words - 2 * blocks;
   *reinterpret_cast<CascadeGeometry*>(table + number * words) = geometry;
-  *reinterpret_cast<BodiesRecord*>(table + bodies_at) =
-      BodiesRecord{kHeads, static_cast<uint32_t>(row_pages * kHeads)};
-  for (int32_t row = 0; row < kHeads; ++row) {
-    reinterpret_cast<BodyRow*>(table + bodies_at + 2)[row] =
-        BodyRow{static_cast<uint32_t>(row_pages * row), geometry.body_slots()};
+  for (int64_t block = 0; block < blocks; ++block) {
+    table[list_at + block] = static_cast<uint32_t>(pages_at + block * kHeads);
+    for (int32_t row = 0; row < kHeads; ++row) {
+      table[pages_at + block * kHeads + row] = pages_[(*next_page)++];
+    }
+    tables_[static_cast<size_t>(scores_at / 2 + block)] =
+        static_cast<uint64_t>(bytes_ + (number * blocks + block) * score_bytes);
   }
-  for (int64_t page = 0; page < (row_pages + 1) * kHeads; ++page) {
-    table[pages_at + page] = pages_[(*next_page)++];
-  }
-  table[list_at] = static_cast<uint32_t>(block_at);
-  const int64_t scores_at = bytes_ + number * (row_pages + 1) * kHeads * page_size * 8;
-  tables_[static_cast<size_t>(list_at / 2 + 1)] =
-      static_cast<uint64_t>(scores_at + row_pages * kHeads * page_size * 8);
   ViewEntry entry;
   entry.cascade_offset = static_cast<uint64_t>(number * words * 4);
-  entry.bodies_offset = static_cast<uint64_t>(bodies_at * 4);
-  entry.block_list_offset = static_cast<uint64_t>(list_at * 4);
-  entry.body_scores_offset = static_cast<uint64_t>(scores_at);
-  entry.score_list_offset = static_cast<uint64_t>((list_at + 2) * 4);
+  entry.body_list_offset = static_cast<uint64_t>(list_at * 4);
+  entry.body_score_list_offset = static_cast<uint64_t>(scores_at * 4);
+  entry.block_list_offset = static_cast<uint64_t>((list_at + blocks - 1) * 4);
+  entry.score_list_offset = static_cast<uint64_t>((scores_at + 2 * (blocks - 1)) * 4);
   entry.tail_first_position = entry.base_length = inserted;
   entry.token_count = 1;
   entry.first_token = number;

@@ -43,7 +43,7 @@ class AttendPool {
   void FillPages();
   void ShufflePages();
   ViewEntry LayCascade(const CascadeGeometry& geometry, int64_t inserted, int64_t number,
-                       int64_t words, size_t* next_page);
+                       int64_t blocks, int64_t words, size_t* next_page);
 
   SpanFormat format_;
   SpanFormat formats_[2];     // format_, and the same of keys at cache positions

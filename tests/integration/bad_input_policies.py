@@ -13,6 +13,7 @@ Floor = policy_pb2.Ratio.ROUNDING_FLOOR
 Every = policy_pb2.EveryTrigger
 Triggers = policy_pb2.Triggers
 Layers = policy_pb2.LayerSet
+Periods = policy_pb2.CascadePeriods
 
 
 def _ratio(value: float, of: int = Kept, rounding: int = Floor) -> policy_pb2.Ratio:
@@ -49,6 +50,22 @@ def _preset(name: str, preset: str) -> list[Case]:
     return [
         Case(f"{name} preset", method, request, "policy.preset")
         for method, request in requests.items()
+    ]
+
+
+def _unfit(*presets: str) -> list[Case]:
+    """Presets that the model is not for: a layer reads another's cache, one has a window."""
+    return [
+        Case(
+            f"{preset} on shared layers",
+            "CreateSequence",
+            lambda w, preset=preset: sequence_pb2.CreateSequenceRequest(
+                model_id=w.model, policy=policy_pb2.Policy(preset=preset)
+            ),
+            "policy.preset",
+            reason="NOT_IN_VERSION",
+        )
+        for preset in presets
     ]
 
 
@@ -116,6 +133,29 @@ CASES = [
     _parameter("tova", "budget_tokens", budget_tokens=0),
     _parameter("tova", "budget_tokens", budget_tokens=4, protect_last_tokens=5),
     _parameter("tova", "group_reduce", group_reduce=policy_pb2.GROUP_REDUCE_MEAN),
+    _parameter("cascade", "sink_tokens", sink_tokens=-1),
+    _parameter("cascade", "cascade_tokens", cascade_tokens=10),
+    _parameter("cascade", "cascade_tokens", cascade_tokens=_BIG),
+    _parameter("cascade", "cascades", cascades=0),
+    _parameter("cascade", "cascades", cascades=_BIG),
+    _parameter("cascade", "periods", periods=Periods()),
+    _parameter("cascade", "periods", periods=Periods(tokens=[1, 2, 4, 0])),
+    _parameter("cascade", "periods", cascades=1, periods=Periods(tokens=[_BIG])),
+    _parameter("cascade", "periods.tokens", periods=Periods(tokens=[1] * 17)),
+    _parameter("cascade", "stride_tokens", stride_tokens=0),
+    _parameter("cascade", "stride_tokens", stride_tokens=65537),
+    _parameter("cascade", "decay", decay=math.nan),
+    _parameter("cascade", "group_reduce", group_reduce=9),
+    _parameter("cascade", "recent_tokens", recent_tokens=8),
+    _parameter("cascade", "triggers", triggers=Triggers(prefill_end=True)),
+    _parameter("cascade", "visible", visible=policy_pb2.VISIBLE_WHEN_DUE),
+    _parameter("streaming_llm", "recent_tokens", recent_tokens=1),
+    _parameter("streaming_llm", "recent_tokens", recent_tokens=_BIG),
+    _parameter("streaming_llm", "eager_fill", eager_fill=True),
+    _parameter("streaming_llm", "shared_prefix", shared_prefix=policy_pb2.SHARED_PREFIX_KEEP),
+    _parameter("snapkv", "group_reduce", group_reduce=policy_pb2.GROUP_REDUCE_MEDIAN),
+    _parameter("h2o", "group_reduce", group_reduce=policy_pb2.GROUP_REDUCE_MEDIAN),
+    *_unfit("cascade", "streaming_llm"),
     Case("no policy", "SetPolicy",
          lambda w: sequence_pb2.SetPolicyRequest(sequence_id=w.idle), "policy"),
     Case("budget 0", "Compress",

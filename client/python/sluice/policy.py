@@ -25,6 +25,10 @@ _VALUES = (
     "heavy_tokens",
     "decay",
     "squared",
+    "cascade_tokens",
+    "cascades",
+    "eager_fill",
+    "stride_tokens",
 )
 
 
@@ -74,12 +78,13 @@ class ScorePool(Enum):
 
 
 class GroupReduce(Enum):
-    """How the window scores of the query heads of one kv head become one."""
+    """How the scores of the query heads of one kv head become one; the median: `cascade` only."""
 
     DEFAULT = policy_pb2.GROUP_REDUCE_UNSPECIFIED
     MEAN = policy_pb2.GROUP_REDUCE_MEAN
     MAX = policy_pb2.GROUP_REDUCE_MAX
     SUM = policy_pb2.GROUP_REDUCE_SUM
+    MEDIAN = policy_pb2.GROUP_REDUCE_MEDIAN
 
 
 class HeadBudget(Enum):
@@ -150,6 +155,11 @@ class Policy:
     decay: float | None = None
     squared: bool | None = None
     normalise: ScoreNormalise = ScoreNormalise.DEFAULT
+    cascade_tokens: int | None = None
+    cascades: int | None = None
+    periods: Sequence[int] | None = None
+    eager_fill: bool | None = None
+    stride_tokens: int | None = None
     triggers: Triggers | None = None
     visible: Visible = Visible.DEFAULT
     shared_prefix: SharedPrefix = SharedPrefix.DEFAULT
@@ -173,6 +183,8 @@ class Policy:
             parameters.ratio.CopyFrom(_ratio_to_wire(self.ratio))
         if self.skip_layers is not None:
             parameters.skip_layers.CopyFrom(policy_pb2.LayerSet(layers=self.skip_layers))
+        if self.periods is not None:
+            parameters.periods.CopyFrom(policy_pb2.CascadePeriods(tokens=self.periods))
         if self.triggers is not None:
             parameters.triggers.CopyFrom(_triggers_to_wire(self.triggers))
         for name in _ENUMS:
@@ -221,6 +233,7 @@ def _policy_from_wire(preset: str, wire: policy_pb2.Parameters) -> Policy:
         preset=preset,
         ratio=_ratio_from_wire(wire.ratio) if wire.HasField("ratio") else None,
         skip_layers=tuple(wire.skip_layers.layers) if wire.HasField("skip_layers") else None,
+        periods=tuple(wire.periods.tokens) if wire.HasField("periods") else None,
         triggers=_triggers_from_wire(wire.triggers) if wire.HasField("triggers") else None,
         **values,
         **enums,

@@ -122,6 +122,21 @@ TEST_F(ClientTest, ParametersOfH2oSurviveTheWayThereAndBack) {
               std::make_tuple(7, 0.5, true, policy.normalise));
 }
 
+TEST_F(ClientTest, ParametersOfCascadesSurviveTheWayThereAndBack) {
+  const Policy policy{.group_reduce = Policy::GroupReduce::kMedian,
+                      .cascade_tokens = 6,
+                      .cascades = 2,
+                      .periods = std::vector<int64_t>{1, 3},
+                      .eager_fill = false,
+                      .stride_tokens = 7};
+  const auto sequence = client_->CreateSequence({.policy = policy});
+  ASSERT_TRUE(sequence.ok());
+  const Policy& resolved = sequence->policy().policy;
+  EXPECT_EQ(std::make_tuple(resolved.group_reduce, resolved.cascade_tokens, resolved.cascades,
+                            resolved.periods, resolved.eager_fill, resolved.stride_tokens),
+            std::make_tuple(policy.group_reduce, 6, 2, policy.periods, false, 7));
+}
+
 TEST_F(ClientTest, SequencesAreInspectedAndCompressed) {
   auto sequence = client_->CreateSequence({});
   ASSERT_TRUE(sequence.ok());

@@ -34,6 +34,20 @@ TEST(PolicyTextTest, ARatioSaysWhichWayItCounts) {
             "l2norm: removes 25 % of a head's tokens, rounded down");
 }
 
+TEST(PolicyTextTest, ACascadeNamesItsRingsAndActsAsTokensCome) {
+  const Policy cascade{.preset = "cascade",
+                       .sink_tokens = 64,
+                       .cascade_tokens = 2048,
+                       .cascades = 2,
+                       .periods = std::vector<int64_t>{1, 2},
+                       .stride_tokens = 1024,
+                       .triggers = Triggers{}};
+  EXPECT_EQ(PolicyText(cascade), "cascade: sink_tokens 64, cascade_tokens 2,048, cascades 2, "
+                                 "stride_tokens 1,024, periods 1 2");
+  EXPECT_EQ(ActsText(cascade), "as tokens come; in prefill every 1,024 tokens");
+  EXPECT_EQ(ActsText({.triggers = Triggers{.pressure = true}}), "under memory pressure");
+}
+
 TEST(PolicyTextTest, TriggersAreNamed) {
   EXPECT_EQ(TriggersText({}), "on request only");
   EXPECT_EQ(TriggersText(Triggers{}), "on request only");

@@ -198,6 +198,20 @@ def test_parameters_of_h2o_travel_both_ways(sequence: sluice.KvSequence) -> None
     assert sequence.set_policy(policy).policy == policy
 
 
+def test_parameters_of_cascades_travel_both_ways(sequence: sluice.KvSequence) -> None:
+    policy = sluice.Policy(
+        "cascade",
+        sink_tokens=0,
+        group_reduce=sluice.GroupReduce.MEDIAN,
+        cascade_tokens=6,
+        cascades=2,
+        periods=(1, 3),
+        eager_fill=False,
+        stride_tokens=7,
+    )
+    assert sequence.set_policy(policy).policy == policy
+
+
 def test_parameters_of_window_presets_travel_both_ways(sequence: sluice.KvSequence) -> None:
     policy = sluice.Policy(
         "dynamickv",

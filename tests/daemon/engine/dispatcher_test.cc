@@ -81,6 +81,41 @@ TEST_F(DispatcherTest, ACallWithoutPiecesIsFinishedToo) {
   EXPECT_TRUE(dispatcher_.idle());
 }
 
+// A call whose last piece trails.
+class TrailingCall final : public Call {
+ public:
+  explicit TrailingCall(std::string* log) : log_(log) {}
+
+  bool Next(Operation& operation, int64_t& cost_bytes) override {
+    cost_bytes = kMiB;
+    if (++pieces_ == 1) operation = AttendArgs();
+    if (pieces_ == 2) operation = CascadeInsertArgs();
+    return pieces_ <= 2;
+  }
+  bool trails() const override { return pieces_ == 2; }
+  void Finished() override { *log_ += "F"; }
+  void Dropped() override { *log_ += "D"; }
+
+ private:
+  int pieces_ = 0;
+  std::string* const log_;
+};
+
+TEST_F(DispatcherTest, ACallIsFinishedBeforeThePieceThatTrailsHasPassed) {
+  dispatcher_.Add(0, std::make_unique<TrailingCall>(&log_));
+  dispatcher_.Pump();
+  EXPECT_EQ(backend_.under_way(Lane::kForeground), 2);
+  EXPECT_EQ(log_, "");
+  backend_.PassOne(Lane::kForeground);
+  dispatcher_.Pump();
+  EXPECT_EQ(log_, "F");
+  EXPECT_FALSE(dispatcher_.idle());
+  backend_.PassOne(Lane::kForeground);
+  dispatcher_.Pump();
+  EXPECT_EQ(log_, "F");
+  EXPECT_TRUE(dispatcher_.idle());
+}
+
 TEST_F(DispatcherTest, KnowsWhetherTheLaneHoldsSmallPiecesOnly) {
   EXPECT_FALSE(dispatcher_.HasOnly(kMiB));
   Add(0, 1, 1, kMiB);

@@ -128,12 +128,14 @@ TEST(ModelTest, LayersAreAlikeWithAsManyHeadsAndTheSameWindow) {
   EXPECT_EQ(firsts, (std::vector<int32_t>{0, 1, 0, 1, 4, 0}));
 }
 
-TEST(ModelTest, KeysThatAreToBeRotatedHereAreNotInThisVersion) {
+TEST(ModelTest, SaysWhetherKeysComeRotated) {
   ModelGeometry geometry = Good();
-  geometry.keys_rotated = false;
-  EXPECT_THAT(Model::Create(geometry, kSlabBytes), RefusedFor(Reason::kNotInVersion));
-  for (LayerGeometry& layer : geometry.layers) layer.rope_table = -1;
-  EXPECT_TRUE(Model::Create(geometry, kSlabBytes).ok());
+  for (const bool rotated : {false, true}) {
+    geometry.keys_rotated = rotated;
+    const auto model = Model::Create(geometry, kSlabBytes);
+    ASSERT_TRUE(model.ok());
+    EXPECT_EQ(model->shape(0).rope.arrives_rotated, rotated);
+  }
 }
 
 TEST(ModelTest, TheFingerprintIsOfEveryField) {

@@ -62,8 +62,10 @@ TEST(H2oTest, RefusesWhatMakesNoSense) {
   ExpectRefused(TryMassPreset(Split(0, 8), model).status(), "policy.parameters.heavy_tokens");
   ExpectRefused(TryMassPreset(Split(8, 0), model).status(), "policy.parameters.recent_tokens");
   PolicySpec spec = Split(8, 8);
-  spec.group_reduce = HeadReduce::kMax;
-  ExpectRefused(TryMassPreset(spec, model).status(), "policy.parameters.group_reduce");
+  for (const HeadReduce reduce : {HeadReduce::kMax, HeadReduce::kMedian}) {
+    spec.group_reduce = reduce;
+    ExpectRefused(TryMassPreset(spec, model).status(), "policy.parameters.group_reduce");
+  }
   spec = Split(8, 8);
   spec.budget_tokens = 16;
   ExpectRefused(TryMassPreset(spec, model).status(), "policy.parameters.budget_tokens");

@@ -34,7 +34,7 @@ TEST(RegistryTest, AnUnknownNameIsRefusedWithTheAllowedOnes) {
 }
 
 TEST(RegistryTest, AResolvedSpecResolvesToItself) {
-  std::vector<PolicySpec> specs(11);
+  std::vector<PolicySpec> specs(13);
   specs[0].preset = "full";
   specs[1].preset = "sink_window";
   specs[2].preset = "l2norm";
@@ -47,6 +47,8 @@ TEST(RegistryTest, AResolvedSpecResolvesToItself) {
   specs[8].preset = "dynamickv";
   specs[9].preset = "h2o";
   specs[10].preset = "tova";
+  specs[11].preset = "cascade";
+  specs[12].preset = "streaming_llm";
   const ModelFacts model = UniformModel(4, 2);
   for (const PolicySpec& spec : specs) {
     const auto once = MakePolicy(spec, model);
@@ -57,18 +59,19 @@ TEST(RegistryTest, AResolvedSpecResolvesToItself) {
   }
 }
 
-TEST(RegistryTest, OnlyPresetsThatScoreByAttentionNeedSomethingOfTheirClient) {
+TEST(RegistryTest, OnlyCascadesAndScoresByAttentionNeedSomethingOfTheirClient) {
   for (const PresetInfo& info : Presets()) {
     const auto policy = MakePolicy({.preset = std::string(info.name)}, UniformModel(4, 2));
     const PolicyNeeds& needs = (*policy)->needs();
     EXPECT_EQ(needs.observation_window_tokens, (*policy)->spec().window_tokens.value_or(0))
         << info.name;
     EXPECT_EQ((*policy)->scorer() == Scorer::kWindow, needs.observation_window_tokens > 0);
-    const bool accumulates = needs.accumulated_score.has_value();
-    EXPECT_EQ((*policy)->scorer() == Scorer::kAccumulated, accumulates) << info.name;
-    EXPECT_EQ(needs.q_of_every_row, accumulates) << info.name;
-    EXPECT_EQ(needs.allows_rollback && needs.adopts_prefix, !accumulates) << info.name;
-    EXPECT_FALSE(needs.k_v_q_in_one_call || needs.rope_table);
+    const bool cascades = needs.cascade.has_value();
+    const bool accumulates = (*policy)->scorer() == Scorer::kAccumulated;
+    EXPECT_TRUE(cascades || needs.accumulated_score.has_value() == accumulates) << info.name;
+    EXPECT_EQ(needs.q_of_every_row, accumulates || cascades) << info.name;
+    EXPECT_NE(needs.allows_rollback && needs.adopts_prefix, accumulates || cascades) << info.name;
+    EXPECT_EQ(needs.k_v_q_in_one_call && needs.rope_table, cascades) << info.name;
   }
 }
 

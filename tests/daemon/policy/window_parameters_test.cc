@@ -79,6 +79,7 @@ TEST_P(WindowParametersTest, RefusesWhatIsOutOfRange) {
   ExpectBad({.window_tokens = kMostWindowTokens + 1}, "window_tokens");
   ExpectBad({.budget_tokens = 0}, "budget_tokens");
   ExpectBad({.budget_tokens = 16, .window_tokens = 16}, "budget_tokens");
+  ExpectBad({.group_reduce = HeadReduce::kMedian}, "group_reduce");
   ExpectBad({.pool_width = 4}, "pool_width");
   ExpectBad({.pool_width = -1}, "pool_width");
   ExpectBad({.pool_width = kMostPoolWidth + 2}, "pool_width");
@@ -90,6 +91,11 @@ TEST_P(WindowParametersTest, RefusesWhatIsOutOfRange) {
 
 TEST_P(WindowParametersTest, RefusesTheParametersOfTheOthers) {
   const std::string& preset = GetParam();
+  ExpectBad({.cascade_tokens = 64}, "cascade_tokens");
+  ExpectBad({.cascades = 2}, "cascades");
+  ExpectBad({.periods = std::vector<int64_t>{1}}, "periods");
+  ExpectBad({.eager_fill = true}, "eager_fill");
+  ExpectBad({.stride_tokens = 8}, "stride_tokens");
   if (preset != "pyramidkv") ExpectBad({.beta = 20}, "beta");
   if (preset != "pyramidkv") ExpectBad({.low_end_tokens = 4}, "low_end_tokens");
   if (preset != "adakv") ExpectBad({.alpha = 0.5}, "alpha");

@@ -1,4 +1,5 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "absl/strings/str_cat.h"
 #include "daemon/engine/model.h"
 #include "daemon/policy/presets.h"
 #include "daemon/policy/registry.h"
@@ -203,6 +204,40 @@ TEST(ConvertTest, AGeometryKeepsEveryField) {
   EXPECT_EQ(geometry.rope_tables[0].pairing, RopePairing::kInterleaved);
   EXPECT_EQ(geometry.rope_tables[0].attention_factor, 1.0f);
   EXPECT_EQ(command.expected_fingerprint, "ab");
+}
+
+// Sent and resolved, it reads as it was sent, and so it does when it is resolved again.
+void ExpectCascadeComesBack(const std::string& preset, const std::string& parameters) {
+  const ModelFacts model{.layers = {{0, 1, 0}}, .page_size = 32};
+  v1::Policy sent =
+      Parse<v1::Policy>("preset: '" + preset + "' parameters { " + parameters + " triggers {} }");
+  for (int round = 0; round < 2; ++round) {
+    const auto policy = MakePolicy(ToPolicySpec(sent), model);
+    ASSERT_TRUE(policy.ok()) << policy.status();
+    v1::ResolvedPolicy resolved;
+    FromPolicy(**policy, &resolved);
+    EXPECT_EQ(resolved.parameters().DebugString(), sent.parameters().DebugString());
+    EXPECT_TRUE(resolved.needs().joint_key_value_query() && resolved.needs().rope_table());
+    EXPECT_FALSE(resolved.allows_rollback() || resolved.adopts_prefixes());
+    *sent.mutable_parameters() = resolved.parameters();
+  }
+}
+
+TEST(ConvertTest, ParametersOfCascadesComeBackAsTheyWere) {
+  for (const char* reduce : {"MEAN", "MAX", "SUM", "MEDIAN"}) {
+    ExpectCascadeComesBack("cascade", absl::StrCat("sink_tokens: 0 group_reduce: GROUP_REDUCE_",
+                                                   reduce,
+                                                   " decay: 0.5 cascade_tokens: 6 cascades: 2 "
+                                                   "periods { tokens: 1 tokens: 3 } "
+                                                   "eager_fill: false stride_tokens: 7"));
+  }
+  ExpectCascadeComesBack("streaming_llm", "sink_tokens: 2 recent_tokens: 3 stride_tokens: 9");
+}
+
+TEST(ConvertTest, EmptyPeriodsAreNotAbsentOnes) {
+  EXPECT_EQ(ToPolicySpec(Parse<v1::Policy>("parameters {}")).periods, std::nullopt);
+  EXPECT_EQ(ToPolicySpec(Parse<v1::Policy>("parameters { periods {} }")).periods,
+            std::vector<int64_t>{});
 }
 
 TEST(ConvertTest, LeaseOfASessionsSequenceIsAbsent) {

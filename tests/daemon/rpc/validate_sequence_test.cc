@@ -58,6 +58,10 @@ INSTANTIATE_TEST_SUITE_P(
                    "policy.parameters.head_budget"},
         BadRequest{"UnknownArithmetic", "model_id: MODEL policy { parameters { arithmetic: 5 } }",
                    "policy.parameters.arithmetic"},
+        BadRequest{"ManyPeriods",
+                   "model_id: MODEL policy { parameters { periods { "
+                   "tokens: [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8] } } }",
+                   "policy.parameters.periods.tokens"},
         BadRequest{"NegativeToken", "model_id: MODEL token_ids: [3, -4]", "token_ids[1]"},
         BadRequest{"LongKey", "model_id: MODEL extra_keys { key: '" + std::string(257, 'k') + "' }",
                    "extra_keys[0].key"},

@@ -248,7 +248,8 @@ TEST_P(CascadeConformanceTest, InsertChangesTheBody) {
   batch.AdvanceCascade(0, end, end, 0);
   const Row row = MakeRow(batch.pool(), batch.entries()[0], 1, end);
   const Span& newest = row.spans[row.span_count - 1];
-  ASSERT_NE(newest.page_ids, nullptr);
+  ASSERT_EQ(newest.block_list,
+            batch.world().Table<uint32_t>(batch.entries()[0].body_list_offset));
   const int64_t index = newest.first_slot + newest.slots - 1;
   const int32_t page_size = newest.format->page.page_size;
   EXPECT_EQ(PagePositions(batch.pool(), newest.format->slab,

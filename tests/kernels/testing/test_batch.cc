@@ -94,32 +94,19 @@ void TestBatch::AddCascade(const CascadeShape& shape, int64_t identity) {
 
 void TestBatch::AddCascadeBody(const CascadeShape& shape, ViewEntry* entry, int64_t identity) {
   const int32_t page_size = page_format().page_size;
-  const int32_t slots = shape.geometry.body_slots();
-  const auto row_pages = static_cast<uint32_t>(RoundUp(slots, page_size) / page_size);
-  const uint32_t pages = row_pages * static_cast<uint32_t>(rows_);
-  const uint64_t ids = sizeof(BodiesRecord) + static_cast<uint64_t>(rows_) * sizeof(BodyRow);
-  entry->bodies_offset = world_.TakeTable(static_cast<int64_t>(ids) + 4 * int64_t{pages});
-  *world_.Table<BodiesRecord>(entry->bodies_offset) = BodiesRecord{rows_, pages};
   const int32_t used = CascadeSlots(shape.geometry, shape.inserted_tokens);
   const int32_t reached =
       CascadeSlots(shape.geometry, entry->base_length + entry->token_count);
-  if (fill_.scores) {
-    entry->body_scores_offset =
-        world_.TakePoolBytes(int64_t{pages} * page_size * (1 + shape.score_sums) * 4);
-  }
+  AddBlocks(RoundUp(reached, page_size) / page_size, 1 + shape.score_sums,
+            &entry->body_list_offset, &entry->body_score_list_offset);
   for (int32_t r = 0; r < rows_; ++r) {
-    const uint32_t first = row_pages * static_cast<uint32_t>(r);
-    world_.Table<BodyRow>(entry->bodies_offset + sizeof(BodiesRecord))[r] = BodyRow{first, slots};
-    for (int32_t page = 0; page < static_cast<int32_t>(row_pages); ++page) {
-      uint32_t id = kNoPage;
-      if (page * page_size < reached) id = world_.TakePage(format_);
-      world_.Table<uint32_t>(entry->bodies_offset + ids)[first + static_cast<uint32_t>(page)] = id;
-      for (int32_t slot = page * page_size; slot < std::min((page + 1) * page_size, used); ++slot) {
-        if (slot % page_size == 0) reference::ClearPage(pool(), world_.format(format_), id);
-        reference::WriteSlot(
-            pool(), SlotPlace{&world_.format(format_), id, slot % page_size},
-            RandomContent(page_format(), fill_, slot, Random({seed_, identity, r, slot, 6})));
-      }
+    const Span body = CascadeBody(pool(), *entry, r);
+    for (int32_t slot = 0; slot < used; ++slot) {
+      const uint32_t page = body.Page(slot / page_size);
+      if (slot % page_size == 0) reference::ClearPage(pool(), world_.format(format_), page);
+      reference::WriteSlot(
+          pool(), SlotPlace{&world_.format(format_), page, slot % page_size},
+          RandomContent(page_format(), fill_, slot, Random({seed_, identity, r, slot, 6})));
     }
   }
 }
@@ -169,24 +156,34 @@ void TestBatch::AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t 
 
 void TestBatch::AddTail(int64_t tokens, int32_t score_floats, ViewEntry* entry) {
   const int32_t page_size = page_format().page_size;
-  const int64_t blocks = RoundUp(entry->tail_start + tokens, page_size) / page_size;
-  entry->block_list_offset = world_.TakeTable(4 * blocks);
-  if (fill_.scores) entry->score_list_offset = world_.TakeTable(8 * blocks);
-  for (int64_t block = 0; block < blocks; ++block) {
+  AddBlocks(RoundUp(entry->tail_start + tokens, page_size) / page_size, score_floats,
+            &entry->block_list_offset, &entry->score_list_offset);
+  if (entry->tail_start == 0) return;
+  for (int32_t r = 0; r < rows_; ++r) {
+    const uint64_t words = *world_.Table<uint32_t>(entry->block_list_offset) * uint64_t{4};
+    const uint32_t page = world_.Table<uint32_t>(words)[r];
+    reference::ClearPage(pool(), world_.format(format_), page);
+    for (int32_t slot = 0; slot < entry->tail_start; ++slot) {
+      reference::WriteSlot(pool(), SlotPlace{&world_.format(format_), page, slot},
+                           DeadContent(page_format()));
+    }
+  }
+}
+
+// Lists of blocks of fresh pages and, where there are scores, of their scores.
+void TestBatch::AddBlocks(int64_t count, int32_t score_floats, uint64_t* block_list,
+                          uint64_t* score_list) {
+  *block_list = world_.TakeTable(4 * count);
+  if (fill_.scores) *score_list = world_.TakeTable(8 * count);
+  for (int64_t block = 0; block < count; ++block) {
     const uint64_t words = world_.TakeTable(4 * int64_t{rows_});
-    world_.Table<uint32_t>(entry->block_list_offset)[block] = static_cast<uint32_t>(words / 4);
+    world_.Table<uint32_t>(*block_list)[block] = static_cast<uint32_t>(words / 4);
     for (int32_t r = 0; r < rows_; ++r) {
-      const uint32_t page = world_.TakePage(format_);
-      world_.Table<uint32_t>(words)[r] = page;
-      for (int32_t slot = 0; block == 0 && slot < entry->tail_start; ++slot) {
-        if (slot == 0) reference::ClearPage(pool(), world_.format(format_), page);
-        reference::WriteSlot(pool(), SlotPlace{&world_.format(format_), page, slot},
-                             DeadContent(page_format()));
-      }
+      world_.Table<uint32_t>(words)[r] = world_.TakePage(format_);
     }
     if (!fill_.scores) continue;
-    const uint64_t scores = world_.TakePoolBytes(int64_t{rows_} * page_size * score_floats * 4);
-    world_.Table<uint64_t>(entry->score_list_offset)[block] = scores;
+    world_.Table<uint64_t>(*score_list)[block] =
+        world_.TakePoolBytes(int64_t{rows_} * page_format().page_size * score_floats * 4);
   }
 }
 

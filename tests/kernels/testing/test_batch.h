@@ -93,6 +93,8 @@ class TestBatch {
 
  private:
   void AddBodies(const SequenceShape& shape, ViewEntry* entry, int64_t identity);
+  void AddBlocks(int64_t count, int32_t score_floats, uint64_t* block_list,
+                 uint64_t* score_list);
   void AddCascadeBody(const CascadeShape& shape, ViewEntry* entry, int64_t identity);
   // Blocks for `tokens` tokens, with `score_floats` floats a slot where scores are kept.
   void AddTail(int64_t tokens, int32_t score_floats, ViewEntry* entry);
