@@ -252,6 +252,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     "dynamickv": {"budget_tokens": 56, "r_max": 2.0},
     "h2o": {"heavy_tokens": 50, "recent_tokens": 50},
     "tova": {"budget_tokens": 100},
+    "cascade": {"sink_tokens": 4, "cascade_tokens": 100, "stride_tokens": 64},
+    "streaming_llm": {"sink_tokens": 4, "recent_tokens": 100},
 }
 
 

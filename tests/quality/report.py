@@ -10,7 +10,7 @@ from example import figures
 from plots import draw
 from progress import say
 from summary import Finished, checks_of, rows_of
-from table import table
+from table import compact, table
 from tasks import Task
 
 
@@ -27,6 +27,7 @@ def report(finished: Sequence[Finished], tasks: Sequence[Task]) -> bool:
     if comparisons:
         text += f"\n\n{comparison_table(comparisons)}"
     (folder / "quality.md").write_text(text + "\n")
+    (folder / "quality.txt").write_text(compact(rows, tasks) + "\n")
     pictures = draw(rows, tasks, folder)
     print(text)
     print("95 % intervals: bootstrap over samples (perplexity, differences), Wilson (share right)")

@@ -11,7 +11,7 @@ import pytest
 from made_cells import cell, finished
 from report import report
 from summary import Finished, rows_of
-from table import table
+from table import compact, table
 from tasks import SMOKE_SIZES, Task, tasks_of
 
 TASKS = tasks_of(SMOKE_SIZES)
@@ -77,6 +77,16 @@ def test_the_table_has_a_line_for_each_policy_and_budget() -> None:
     assert cells[4][cells[0].index("stream (perplexity a byte)")].startswith(
         f"{math.exp(0.25):.2f} ["
     )
+
+
+def test_the_compact_table_has_a_block_for_each_task() -> None:
+    blocks = compact(rows_of(made(0.5)), TASKS).split("\n\n")
+    assert [block.split()[0] for block in blocks] == [task.name for task in TASKS]
+    assert blocks[-1].splitlines() == [
+        "recall (share right); full: 0.50 0.09-0.91",
+        "        10 %",
+        "l2norm  0.25 0.03-0.80",
+    ]
 
 
 def test_pictures_name_the_policies_and_are_the_same_for_the_same_rows(folder: Path) -> None:

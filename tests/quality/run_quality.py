@@ -4,8 +4,9 @@
   SLUICED=build/default/daemon/sluiced .venv/bin/python tests/quality/run_quality.py [--help]
 
 Finished cells are kept in build/quality/cells.jsonl: a run that is cut short goes on where it was.
-Writes quality.json (the rows), quality_checks.json (the promises), quality.md and quality_*.svg
-into SLUICE_REPORT_DIR, or build/report without it. Exits with 1 when a promise is broken, 2 when
+Writes quality.json (the rows), quality_checks.json (the promises), quality_comparisons.json (what
+the papers say of pairs), quality.md, quality.txt and quality_*.svg into SLUICE_REPORT_DIR, or
+build/report without it. Exits with 1 when a promise is broken, 2 when
 it could not run, 130 when it was interrupted; what had been measured by then is reported.
 """
 

@@ -46,7 +46,7 @@ def smoke() -> Iterator[Smoke]:
 
 def test_every_preset_is_measured_on_every_task(smoke: Smoke) -> None:
     known = {"full", "sink_window", "l2norm", "snapkv", "pyramidkv", "adakv", "dynamickv"}
-    assert known | {"h2o", "tova"} <= set(smoke.presets)
+    assert known | {"h2o", "tova", "cascade", "streaming_llm"} <= set(smoke.presets)
     measured = {(cell.line.preset, cell.task.name) for cell, _ in smoke.finished}
     assert measured == {(preset, task.name) for preset in smoke.presets for task in TASKS}
 
