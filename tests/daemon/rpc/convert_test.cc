@@ -35,7 +35,8 @@ TEST(ConvertTest, EveryReasonHasItsNameOnTheWire) {
 }
 
 TEST(ConvertTest, AJobSaysWhatAttentionWentFromEachLayer) {
-  JobReport report{.preset = "h2o", .evicted_mass_share = 0.25};
+  JobReport report;
+  report.evicted_mass_share = 0.25;
   report.layers = {{0, 7, 0.5}, {2, 3, std::nullopt}};
   v1::JobReport wire;
   FromJobReport(report, &wire);
@@ -46,7 +47,7 @@ TEST(ConvertTest, AJobSaysWhatAttentionWentFromEachLayer) {
   EXPECT_EQ(wire.layers(1).evicted_slot_count(), 3);
   EXPECT_FALSE(wire.layers(1).has_evicted_mass_share());
   wire.Clear();
-  FromJobReport(JobReport{.preset = "l2norm"}, &wire);
+  FromJobReport(JobReport(), &wire);
   EXPECT_FALSE(wire.has_evicted_mass_share());
 }
 
