@@ -84,6 +84,7 @@ struct Job {
 
   // Of the pass under way, or of the counts.
   bool planned = false;  // the cache holds for it what it reads
+  Ticket planned_after = 0;  // the newest of the foreground then
   std::optional<BlockId> rings;  // the observation rows
   JobPass pass;
   std::vector<int64_t> slots;  // [rows] below the pass's snapshot

@@ -46,6 +46,7 @@ absl::Status Jobs::Plan(Job& job, int64_t snapshot) {
                           core_.cache.PlanJob(sequence.handle, snapshot,
                                               std::max(snapshot, job.read_tokens())));
   job.planned = true;
+  job.planned_after = core_.backend.Submitted(Lane::kForeground);
   // What it reads and gathers are the scores as they are now: no step may come between.
   job.due = job.due || core_.cached(sequence).scores().has_value();
   if (job.recipe.scorer == Scorer::kWindow) {
@@ -245,9 +246,7 @@ void Jobs::ChooseLane(Job& job, int64_t flops) {
       job.waited && flops <= kBatchSliceFlops ? Lane::kForeground : Lane::kBackground;
   // A copy on write of what it reads may still be under way: that of a step that
   // was undone.
-  if (job.lane == Lane::kBackground) {
-    core_.backend.After(Lane::kBackground, core_.backend.Submitted(Lane::kForeground));
-  }
+  if (job.lane == Lane::kBackground) core_.backend.After(Lane::kBackground, job.planned_after);
 }
 
 void Jobs::FinishBatch(Job& job) {

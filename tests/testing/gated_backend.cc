@@ -37,6 +37,11 @@ int64_t BackendGate::SubmittedOfKind(size_t kind) const {
   return kinds_[kind];
 }
 
+double BackendGate::BackgroundShare() const {
+  std::lock_guard lock(mu_);
+  return background_share_;
+}
+
 int64_t BackendGate::MostUnderWay(Lane lane) const {
   std::lock_guard lock(mu_);
   return lanes_[Index(lane)].most;
@@ -85,6 +90,11 @@ Ticket GatedBackend::Submitted(Lane lane) const {
 
 Ticket GatedBackend::Completed(Lane lane) const {
   return gate_->lanes_[Index(lane)].passed.load(std::memory_order_acquire);
+}
+
+void GatedBackend::SetBackgroundShare(double share) {
+  std::lock_guard lock(gate_->mu_);
+  gate_->background_share_ = share;
 }
 
 void GatedBackend::WaitIdle() {
