@@ -273,7 +273,7 @@ absl::Status DataCalls::TryAttendStep(struct Attend& command) {
 }
 
 bool DataCalls::WaitsForJob(SequenceState& sequence, const Caller& caller) {
-  if (sequence.job == nullptr || !sequence.job->due) return false;
+  if (sequence.job == nullptr || !sequence.job->holds_steps()) return false;
   // Who only looks on waits, but makes nothing more urgent.
   if (!caller.looks_on) sequence.job->waited = true;
   return true;

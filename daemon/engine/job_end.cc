@@ -24,6 +24,12 @@ int64_t Sum(const std::vector<Integer>& slots) {
 
 bool Jobs::TryCommit(Job& job) {
   if (job.sequence->step != nullptr || job.sequence->readers > 0) return false;
+  if (GathersScores(job)) return StartGather(job);
+  FinishPass(job);
+  return true;
+}
+
+void Jobs::FinishPass(Job& job) {
   const int64_t evicted = Sum(job.slots) - Sum(job.kept);
   job.evicted_slots += evicted;
   if (evicted > 0 || !job.pass.selects) {
@@ -31,14 +37,10 @@ bool Jobs::TryCommit(Job& job) {
   } else {
     ReleasePlan(job);
   }
-  if (!job.passes.has_value()) {
-    EndBuilt(job, absl::OkStatus());
-    return true;
-  }
+  if (!job.passes.has_value()) return EndBuilt(job, absl::OkStatus());
   job.passes->Passed(job.pass);
   job.stage = Job::Stage::kQueued;
   job.coming.emplace(core_);
-  return true;
 }
 
 void Jobs::Commit(Job& job) {

@@ -144,8 +144,10 @@ void Jobs::SubmitWindowScore(Job& job, const LayerShape& layer, int32_t first_ro
 // ---- counts
 
 void Jobs::StartCount(Job& job) {
-  if (absl::Status planned = Plan(job, job.facts.snapshot_tokens); !planned.ok()) {
-    return EndBuilt(job, std::move(planned));
+  if (!job.planned) {
+    if (absl::Status planned = Plan(job, job.facts.snapshot_tokens); !planned.ok()) {
+      return EndBuilt(job, std::move(planned));
+    }
   }
   job.batches = CutCounts(job.recipe, job.slots, core_.memory.workspace_bytes);
   if (job.batches.empty()) {
@@ -170,6 +172,11 @@ void Jobs::StartCount(Job& job) {
 void Jobs::SubmitCount(Job& job) {
   const JobBatch& batch = job.batches[job.next_batch];
   if (job.scored_rows == 0) FillBatch(job, batch, job.recipe.count_segments);
+  const auto* scores = reinterpret_cast<const float*>(core_.memory.workspace);
+  if (!job.score_offsets.empty()) {
+    scores += job.score_offsets[static_cast<size_t>(batch.first_row)];
+    job.scored_rows = batch.row_count;
+  }
   if (job.scored_rows < batch.row_count) return SubmitCountSlice(job);
   job.slice_rows = 0;
   int64_t ranked_slots = 0;
@@ -180,7 +187,7 @@ void Jobs::SubmitCount(Job& job) {
   ChooseLane(job, ranked_slots * kFlopsOfARank);
   SelectArgs select;
   select.rows = job.rows;
-  select.scores = reinterpret_cast<const float*>(core_.memory.workspace);
+  select.scores = scores;
   select.segments = job.segments.data();
   select.segment_count = static_cast<int32_t>(job.segments.size());
   select.combine = static_cast<RowCombine>(job.recipe.combine);

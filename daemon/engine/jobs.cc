@@ -91,12 +91,12 @@ void Jobs::Cancel(SequenceState& sequence) {
   end.status = absl::CancelledError("the sequence was freed or rolled back");
   const auto place = std::find_if(jobs_.begin(), jobs_.end(),
                                   [&](const auto& other) { return other.get() == job; });
-  if (job->stage == Job::Stage::kRunning) zombies_.push_back(std::move(*place));
+  if (job->runs()) zombies_.push_back(std::move(*place));
   std::unique_ptr<Job> keep = std::move(*place);
   jobs_.erase(place);
   End(*job, JobOutcome::kCancelled, std::move(end));
-  if (job->stage != Job::Stage::kRunning) FreeTables(*job);
-  if (running_ == job && job->stage != Job::Stage::kRunning) running_ = nullptr;
+  if (!job->runs()) FreeTables(*job);
+  if (running_ == job && !job->runs()) running_ = nullptr;
 }
 
 bool Jobs::DropPassedZombies() {
@@ -127,18 +127,28 @@ bool Jobs::Pump() {
   }
   // Built jobs commit in any order; building needs the workspace.
   for (auto job = jobs_.begin(); job != jobs_.end();) {
-    Job& ready = **job++;
-    if (ready.stage == Job::Stage::kReady) worked = TryCommit(ready) || worked;
+    Job& built = **job++;
+    if (built.stage == Job::Stage::kReady) {
+      worked = TryCommit(built) || worked;
+    } else if (built.stage == Job::Stage::kGathering &&
+               core_.backend.Completed(built.lane) >= built.ticket) {
+      FinishGatherSlice(built);
+      worked = true;
+    }
   }
   while (running_ == nullptr && !core_.dispatcher.copies_wait() && StartNext()) worked = true;
   return worked;
 }
 
-bool Jobs::MayPause(const Job& job) const {
-  if (job.waited || job.goes_first) return false;
+bool Jobs::AnotherIsWaitedFor() const {
   return std::any_of(jobs_.begin(), jobs_.end(), [](const std::unique_ptr<Job>& other) {
     return other->waited && other->stage == Job::Stage::kQueued;
   });
+}
+
+// Scores of its own are in the workspace, which the other one would take.
+bool Jobs::MayPause(const Job& job) const {
+  return !job.waited && !job.goes_first && !job.owns_scores && AnotherIsWaitedFor();
 }
 
 bool Jobs::FinishPausedFirst() {
@@ -207,17 +217,24 @@ bool Jobs::Start(Job& job) {
     EndBuilt(job, std::move(rows));
     return true;
   }
-  if (!job.recipe.count_segments.empty()) {
-    StartCount(job);
-    return true;
-  }
-  if (PagesOfWhole(job) > AvailablePages(job)) {
+  if (job.recipe.count_segments.empty() && PagesOfWhole(job) > AvailablePages(job)) {
     return WaitOrDivide(job);
   }
+  if (CopiesScores(job)) {
+    if (absl::Status started = StartCopy(job); !started.ok()) EndBuilt(job, std::move(started));
+  } else {
+    // What it selects by are the scores as they are now: no step may come between.
+    job.due = job.due || job.recipe.scorer == Scorer::kAccumulated;
+    StartRecipe(job);
+  }
+  return true;
+}
+
+void Jobs::StartRecipe(Job& job) {
+  if (!job.recipe.count_segments.empty()) return StartCount(job);
   if (absl::Status built = Build(job, WholePass(job)); !built.ok()) {
     EndBuilt(job, std::move(built));
   }
-  return true;
 }
 
 JobPass Jobs::WholePass(const Job& job) const {

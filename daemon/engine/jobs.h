@@ -92,6 +92,10 @@ class Jobs {
   int64_t PagesOfWhole(Job& job) const;
   bool StartPass(Job& job);
   bool WaitOrDivide(Job& job);
+  // Starts what the recipe says, once it has what it selects by.
+  void StartRecipe(Job& job);
+  // Whether a queued job is waited for.
+  bool AnotherIsWaitedFor() const;
   // True if a job that is waited for has to come between two batches of `job`.
   bool MayPause(const Job& job) const;
   // Lets the paused jobs go before all others. False if there is none.
@@ -132,11 +136,19 @@ class Jobs {
   absl::Status Build(Job& job, const JobPass& pass);
   absl::Status Reserve(Job& job);
   void ReserveMasks(Job& job) const;
+  // Copies the accumulated scores that a job which is not due selects by, a slice at a time.
+  bool CopiesScores(const Job& job) const;
+  absl::Status StartCopy(Job& job);
+  void SubmitCopySlice(Job& job);
+  void FinishCopySlice(Job& job);
   // What AllocateJobPages would grant at most, whatever the new body's scores take.
   int64_t AvailablePages(const Job& job) const;
-  // Gathers the scores of what stays, where there are some and the job commits.
+  // Gathers the scores of what stays, where there are some and the job commits, and then
+  // commits.
   bool GathersScores(const Job& job) const;
-  void SubmitGather(Job& job);
+  bool StartGather(Job& job);
+  void SubmitGatherSlice(Job& job);
+  void FinishGatherSlice(Job& job);
   absl::Status ReservePages(Job& job);
   int64_t PagesLeftAlone(const Job& job) const;
   absl::Status ReserveTables(Job& job);
@@ -147,6 +159,7 @@ class Jobs {
   void FinishBatch(Job& job);
   void EndBatches(Job& job);
   bool TryCommit(Job& job);
+  void FinishPass(Job& job);
   void Commit(Job& job);
   void EndBuilt(Job& job, absl::Status status);
   void CountFreed(const Job& job, JobEnd& end) const;

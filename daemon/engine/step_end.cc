@@ -121,6 +121,8 @@ void Steps::FinishUndo(StepState& step) {
     core_.cache.UndoStep(sequence.handle);
     if (MayHaveScored(step, i)) {
       SLUICE_CHECK(core_.cache.MarkLost(sequence.handle).ok()) << "sequence " << sequence.id;
+      sequence.prefill_end_due = sequence.every_due = false;
+      jobs_.Cancel(sequence);
       lost.push_back(sequence.id);
     }
     const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();

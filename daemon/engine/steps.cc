@@ -36,7 +36,7 @@ int64_t LayersToCome(const StepState& step) {
 }
 
 bool HasDueJob(const SequenceState& sequence) {
-  return sequence.job != nullptr && sequence.job->due;
+  return sequence.job != nullptr && sequence.job->holds_steps();
 }
 
 // As Core::FindWhole; names the field only for a refusal, there are many entries.
