@@ -53,7 +53,7 @@ struct Job {
   PolicyPtr policy;
   bool due = false;     // the sequence's next step waits for it
   bool waited = false;  // one waits now
-  // A step that came with the trigger will roll back to here: what lies beyond is
+  // The step that came with the trigger rolls back to here, or did: what lies beyond is
   // none of the job's.
   std::optional<int64_t> length_limit;
   bool goes_first = false;  // it goes by passes, or another lacks the pages that it holds
@@ -63,6 +63,7 @@ struct Job {
 
   Stage stage = Stage::kQueued;
   JobRecipe recipe;
+  int64_t decoded_tokens = 0;  // of the sequence's, which it took into account
   JobFacts facts;
   std::vector<RowFacts> row_facts;
   int64_t observed_rows = 0;  // of the window that the recipe scores by

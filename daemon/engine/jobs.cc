@@ -8,6 +8,7 @@
 #include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/engine/job_plan.h"
+#include "daemon/engine/observations.h"
 
 namespace sluice {
 
@@ -97,6 +98,37 @@ void Jobs::Cancel(SequenceState& sequence) {
   End(*job, JobOutcome::kCancelled, std::move(end));
   if (!job->runs()) FreeTables(*job);
   if (running_ == job && !job->runs()) running_ = nullptr;
+}
+
+void Jobs::EndAbove(SequenceState& sequence, int64_t length) {
+  Job* const job = sequence.job;
+  if (job == nullptr) return;
+  if (job->stage == Job::Stage::kQueued || length >= job->read_tokens()) {
+    return LimitTo(*job, length);
+  }
+  if (job->trigger == Trigger::kPrefillEnd) {
+    sequence.prefill_end_due = true;
+    --sequence.prefill_ends;
+  }
+  if (job->trigger == Trigger::kEvery) sequence.every_due = true;
+  sequence.decoded_tokens += job->decoded_tokens;
+  job->length_limit = length;
+  Cancel(sequence);
+  LookAtTriggers(sequence, length);
+  if (sequence.job != nullptr) LimitTo(*sequence.job, length);
+}
+
+// Rows and scores that steps change are those of the length at which it starts.
+void Jobs::LimitTo(Job& job, int64_t length) const {
+  const SequenceState& sequence = *job.sequence;
+  const bool moves_on = core_.cached(sequence).scores().has_value() ||
+                        (job.policy->scorer() == Scorer::kWindow &&
+                         KeepsObservations(sequence, Phase::kDecode));
+  if (moves_on) {
+    job.length_limit.reset();
+  } else if (job.length_limit.has_value()) {
+    job.length_limit = std::min(*job.length_limit, length);
+  }
 }
 
 bool Jobs::DropPassedZombies() {
@@ -198,7 +230,9 @@ void Jobs::MakeRecipe(Job& job, int64_t length) {
   job.counted = false;
   if (job.trigger == Trigger::kEvery || job.trigger == Trigger::kPrefillEnd) {
     const int64_t beyond = core_.cached(sequence).length() - length;
-    sequence.decoded_tokens = std::min(sequence.decoded_tokens, beyond);
+    const int64_t left = std::min(sequence.decoded_tokens, beyond);
+    job.decoded_tokens += sequence.decoded_tokens - left;
+    sequence.decoded_tokens = left;
   }
 }
 

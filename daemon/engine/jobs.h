@@ -61,6 +61,11 @@ class Jobs {
   // Ends the sequence's job, if there is one, without effect.
   void Cancel(SequenceState& sequence);
 
+  // A step begins at `length`, by a rollback if that is below the sequence's: ends a job
+  // that works on what lies beyond. What triggered it is looked at again, as if the
+  // sequence were rolled back already.
+  void EndAbove(SequenceState& sequence, int64_t length);
+
   // Says that a step waits for the sequence's job.
   void Hurry(SequenceState& sequence) {
     if (sequence.job != nullptr) sequence.job->waited = true;
@@ -81,6 +86,7 @@ class Jobs {
   bool Acts(SequenceState& sequence, Trigger trigger, int64_t length);
   void Queue(SequenceState& sequence, Trigger trigger, PolicyPtr policy, bool due,
              std::function<void(const JobEnd&)> answer);
+  void LimitTo(Job& job, int64_t length) const;
   bool DropPassedZombies();
   // Each: false if nothing moved.
   bool StartNext();

@@ -281,17 +281,6 @@ bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
   return !HasDueJob(sequence);
 }
 
-// A rollback to `length` ends a job that works on what lies beyond.
-void Steps::EndJobAbove(SequenceState& sequence, int64_t length) {
-  Job* const job = sequence.job;
-  if (job == nullptr) return;
-  job->length_limit.reset();
-  if (job->stage == Job::Stage::kQueued || length >= job->read_tokens()) return;
-  job->length_limit = length;  // its end looks at the triggers as if they were gone already
-  jobs_.Cancel(sequence);
-  if (sequence.job != nullptr) sequence.job->length_limit.reset();
-}
-
 void Steps::CountRollback(SequenceState& sequence, int64_t old_length) {
   const int64_t length = core_.cached(sequence).length();
   if (length == old_length) return;
@@ -311,7 +300,7 @@ void Steps::RollBackLeftOut(const Pending& pending,
     if (HasDueJob(sequence) && !pending.triggered[index]) continue;
     const int64_t old_length = core_.cached(sequence).length();
     const int64_t length = pending.command.entries[index].base_length;
-    EndJobAbove(sequence, length);
+    jobs_.EndAbove(sequence, length);
     const absl::Status rolled_back = core_.cache.Rollback(sequence.handle, length);
     SLUICE_CHECK(rolled_back.ok()) << rolled_back;
     const std::vector<BlockId>& blocks = core_.cached(sequence).blocks();
@@ -397,7 +386,7 @@ absl::Status Steps::Allocate(const BeginStep& command, const std::vector<size_t>
   std::vector<int64_t> old_lengths;
   for (const OpenEntry& entry : step.entries) {
     old_lengths.push_back(core_.cached(*entry.sequence).length());
-    if (tables_fit) EndJobAbove(*entry.sequence, entry.base_length);
+    if (tables_fit) jobs_.EndAbove(*entry.sequence, entry.base_length);
   }
   if (tables_fit) grant = core_.cache.BeginStep(RequestsOf(command, chosen, sequences), dropped);
   if (!grant.ok()) {

@@ -99,7 +99,6 @@ class Steps {
   absl::Status CheckLength(const StepEntry& entry, size_t index, const SequenceState& sequence);
   absl::Status CheckNotOpen(const std::vector<SequenceState*>& sequences);
   bool Prepare(Pending& pending, size_t index, SequenceState& sequence);
-  void EndJobAbove(SequenceState& sequence, int64_t length);
   void CountRollback(SequenceState& sequence, int64_t old_length);
   void RollBackLeftOut(const Pending& pending, const std::vector<SequenceState*>& sequences);
   absl::Status Allocate(const BeginStep& command, const std::vector<size_t>& chosen,
