@@ -221,6 +221,13 @@ bool Jobs::StartNext() {
   return true;
 }
 
+// Where a step came with the trigger it has said what it takes back.
+int64_t Jobs::LengthFor(const Job& job) {
+  const SequenceState& sequence = *job.sequence;
+  return job.length_limit.has_value() ? std::min(*job.length_limit, sequence.cached->length())
+                                      : sequence.settled_length();
+}
+
 void Jobs::MakeRecipe(Job& job, int64_t length) {
   SequenceState& sequence = *job.sequence;
   job.row_facts.clear();
@@ -237,8 +244,7 @@ void Jobs::MakeRecipe(Job& job, int64_t length) {
 }
 
 bool Jobs::Start(Job& job) {
-  const int64_t own_length = core_.cached(*job.sequence).length();
-  const int64_t length = std::min(job.length_limit.value_or(own_length), own_length);
+  const int64_t length = LengthFor(job);
   if (!job.counted || job.facts.length_tokens != length ||
       job.observed_rows != RowsFor(*job.sequence, job.recipe, length)) {
     MakeRecipe(job, length);

@@ -92,6 +92,8 @@ class Jobs {
   bool StartNext();
   bool MayStart(const Job& job) const;
   bool Start(Job& job);
+  // How long the sequence is as far as the job goes.
+  static int64_t LengthFor(const Job& job);
   void MakeRecipe(Job& job, int64_t length);
   // The pass over all that the recipe is to do, and the pages that it writes at most.
   JobPass WholePass(const Job& job) const;

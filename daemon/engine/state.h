@@ -46,6 +46,7 @@ struct SequenceState {
 
   PolicyPtr policy;
   int64_t draft_tokens = 0;
+  int64_t tokens_on_trial = 0;    // of its length, which its next step may take back
   int64_t shared_tokens = 0;  // positions below were the parent's when it was forked
 
   // Triggers (design: "Prefill and decode").
@@ -56,6 +57,9 @@ struct SequenceState {
   int64_t decoded_tokens = 0;      // since the last planned job, less rolled back
   int64_t most_slots = 0;          // Policy::MostSlots when the length was most_slots_length
   int64_t most_slots_length = 0;
+
+  // Without tokens that may be drafts yet to be rejected.
+  int64_t settled_length() const { return cached->length() - tokens_on_trial; }
 
   StepState* step = nullptr;       // the open one
   int64_t readers = 0;             // named attends and explains under way

@@ -95,6 +95,7 @@ void Steps::CountObservedRows(const StepState& step, const OpenEntry& entry) {
 
 void Steps::CountClosed(OpenEntry& entry) {
   SequenceState& sequence = *entry.sequence;
+  sequence.tokens_on_trial = std::min(entry.request.token_count, sequence.draft_tokens);
   if (entry.request.phase == Phase::kPrefill) {
     sequence.in_prefill = !entry.request.prefill_end;
     sequence.prefill_end_due = sequence.prefill_end_due || entry.request.prefill_end;

@@ -283,6 +283,7 @@ bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
 
 void Steps::CountRollback(SequenceState& sequence, int64_t old_length) {
   const int64_t length = core_.cached(sequence).length();
+  sequence.tokens_on_trial = 0;  // it has said which of them it keeps
   if (length == old_length) return;
   sequence.decoded_tokens -= std::min(sequence.decoded_tokens, old_length - length);
   sequence.shared_tokens = std::min(sequence.shared_tokens, length);
