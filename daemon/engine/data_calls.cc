@@ -170,10 +170,7 @@ absl::Status DataCalls::CheckOwnStep(const struct Append& command) const {
   const OpenEntry entry{sequence, *command.entry, command.entry->base_length};
   SLUICE_RETURN_IF_ERROR(
       CheckAppendLayers(command, model, {&entry, 1}, command.entry->token_count));
-  int64_t own_layers = 0;
-  for (int32_t layer = 0; layer < model.model->layer_count(); ++layer) {
-    own_layers += model.model->owns_cache(layer) ? 1 : 0;
-  }
+  const int64_t own_layers = model.model->own_layer_count();
   if (static_cast<int64_t>(command.layers.size()) != own_layers) {
     return RefuseField("layers", absl::StrCat("must name all ", own_layers,
                                               " layers that have their own cache, got ",

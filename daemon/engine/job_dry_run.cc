@@ -26,8 +26,8 @@ int64_t TailPagesAfter(const Sequence& state, int64_t snapshot) {
 int64_t RowBytes(const Core& core, const SequenceState& sequence) {
   const std::optional<BlockId> rings = core.cached(sequence).observations();
   if (!rings.has_value()) return 0;
-  const auto pages = static_cast<int64_t>(core.cache.BlockPages(*rings).size());
-  return pages * RoundUp(sequence.rings->layout.bytes, kObservationPageAlignment);
+  return static_cast<int64_t>(core.cache.BlockPages(*rings).size()) *
+         core.cache.PageBytes(*rings);
 }
 
 // Of the scores of a tail of so many blocks and a body of at most so many pages.

@@ -28,11 +28,7 @@ constexpr int32_t kShapesCutAtBegin = 2;
 // Layers that calls must bring before the step closes.
 int64_t LayersToCome(const StepState& step) {
   const Model& model = *step.model->model;
-  int64_t count = 0;
-  for (int32_t layer = 0; layer < model.layer_count(); ++layer) {
-    if (!step.append_only || model.owns_cache(layer)) ++count;
-  }
-  return count;
+  return step.append_only ? model.own_layer_count() : model.layer_count();
 }
 
 bool HasDueJob(const SequenceState& sequence) {

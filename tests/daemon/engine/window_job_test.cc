@@ -324,6 +324,21 @@ TEST_P(WindowJobTest, RowsOfAnotherWindowGoWithTheirPolicy) {
   EXPECT_EQ(world.driver->Info(sequence)->last_job->detail, "");
 }
 
+TEST_P(WindowJobTest, RowsOfManyWindowsShareTheirSlabs) {
+  WindowWorld world(GetParam());
+  std::vector<int64_t> free_bytes;
+  for (const int32_t window : {41, 42, 43, 44}) {
+    PolicySpec policy = WindowPolicySpec("snapkv");
+    policy.window_tokens = window;
+    policy.budget_tokens = 100;
+    TestSequence sequence = world.Create(policy);
+    const auto step = world.driver->Begin({Prefill(sequence, 16, false)});
+    ASSERT_TRUE(step.ok()) << step.status();
+    free_bytes.push_back(step->room.free_bytes);
+  }
+  EXPECT_EQ(free_bytes.front() - free_bytes.back(), 3 * world.model.block_bytes);
+}
+
 TEST_P(WindowJobTest, AWindowWhoseRowsFitNoSlabIsRefused) {
   WindowWorld world(GetParam());
   CreateSequence create;
