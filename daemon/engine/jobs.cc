@@ -87,6 +87,12 @@ JobFacts Jobs::FactsOf(const SequenceState& sequence, const Policy& policy, int6
 void Jobs::Cancel(SequenceState& sequence) {
   Job* job = sequence.job;
   if (job == nullptr) return;
+  // What its last operation reads of the rings no step may write in place.
+  if (job->rings.has_value() && job->stage == Job::Stage::kRunning) {
+    core_.cache.HoldBlock(*job->rings);
+  } else {
+    job->rings.reset();
+  }
   if (std::exchange(job->planned, false)) core_.cache.CancelJob(sequence.handle);
   JobEnd end;
   end.status = absl::CancelledError("the sequence was freed or rolled back");
@@ -135,6 +141,7 @@ bool Jobs::DropPassedZombies() {
   const auto dropped = std::erase_if(zombies_, [this](const std::unique_ptr<Job>& job) {
     if (core_.backend.Completed(job->lane) < job->ticket) return false;
     FreeTables(*job);
+    if (job->rings.has_value()) core_.cache.ReleaseBlock(*job->rings);
     if (running_ == job.get()) running_ = nullptr;
     return true;
   });
