@@ -227,6 +227,11 @@ void StepAttendCall::Finished() {
     steps_.CallFinished(step_);
     return command_.done(Undone());
   }
+  const bool is_last = command_.first_token + result_.rows == step_.view.total_tokens;
+  const Model& model = *step_.model->model;
+  if (is_last && model.owns_cache(command_.layer)) {
+    steps_.LayerFinished(step_, model.shape(command_.layer));
+  }
   core_.totals.attended_rows += result_.rows;
   core_.totals.non_finite_rows +=
       result_.non_finite_query_rows + result_.non_finite_key_value_rows;

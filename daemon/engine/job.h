@@ -87,6 +87,7 @@ struct Job {
   // copy of them, or is getting it.
   bool owns_scores = false;
   bool copying = false;
+  std::vector<ScoreCopy> copies;  // of scores that were computed ahead
 
   // Of the pass under way, or of the counts.
   bool planned = false;  // the cache holds for it what it reads

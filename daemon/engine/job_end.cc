@@ -126,6 +126,7 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   end.report.freed_later_bytes = end.freed_later_bytes;
   if (!end.status.ok()) end.report.detail = std::string(end.status.message());
   if (!job.dry_run) Count(job, end.report);
+  DropAhead(sequence);
   sequence.job = nullptr;
   job.sequence = nullptr;
   // Where it was cancelled another look at the triggers may need them.

@@ -157,6 +157,7 @@ bool Jobs::CancelledOnesRead() const {
 
 bool Jobs::Pump() {
   bool worked = DropPassedZombies();
+  worked = DropPassedAhead() || worked;
   if (running_ != nullptr && running_->sequence != nullptr) {
     Job& job = *running_;
     if (job.stage == Job::Stage::kRunning && core_.backend.Completed(job.lane) >= job.ticket) {

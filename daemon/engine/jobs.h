@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "daemon/engine/core.h"
 #include "daemon/engine/job.h"
+#include "daemon/engine/scores_ahead.h"
 
 namespace sluice {
 
@@ -66,6 +67,14 @@ class Jobs {
   // sequence were rolled back already.
   void EndAbove(SequenceState& sequence, int64_t length);
 
+  // A step is open: takes the memory to score some of its entries by the time it closes.
+  // One that finds none is scored by its job.
+  void PrepareAhead(const StepState& step);
+  // The step is through with a layer, and will not close by that.
+  void ScoreAhead(const StepState& step, const LayerShape& layer);
+  // Gives up what was computed, or is going to be.
+  void DropAhead(SequenceState& sequence);
+
   // Says that a step waits for the sequence's job.
   void Hurry(SequenceState& sequence) {
     if (sequence.job != nullptr) sequence.job->waited = true;
@@ -100,6 +109,12 @@ class Jobs {
   int64_t PagesOfWhole(Job& job) const;
   bool StartPass(Job& job);
   bool WaitOrDivide(Job& job);
+  bool PrepareAhead(SequenceState& sequence, int64_t token_count);
+  bool TakeAhead(ScoresAhead& ahead);
+  // Rows of the job whose scores were computed ahead, from its first.
+  int32_t RowsAhead(const Job& job) const;
+  void SubmitCopiesOfAhead(Job& job, int32_t row_count);
+  bool DropPassedAhead();
   // Starts what the recipe says, once it has what it selects by.
   void StartRecipe(Job& job);
   // Whether a queued job is waited for.
@@ -128,6 +143,9 @@ class Jobs {
   void SubmitScores(Job& job, int32_t first_row, int32_t row_count, float* scores);
   void SubmitAccumulated(Job& job, const LayerShape& layer, int32_t first_row, int32_t row_count,
                          float* scores);
+  // Without rows, length and scores.
+  WindowScoreArgs WindowArgs(const SequenceState& sequence, const WindowScore& rule,
+                             const LayerShape& layer, BlockId rings) const;
   void SubmitWindowScore(Job& job, const LayerShape& layer, int32_t first_row, int32_t row_count,
                          float* scores);
   void ChooseLane(Job& job, int64_t flops);
@@ -180,6 +198,7 @@ class Jobs {
   std::list<std::unique_ptr<Job>> jobs_;     // queued, running, paused and built ones
   std::list<std::unique_ptr<Job>> zombies_;  // cancelled with an operation under way
   Job* running_ = nullptr;
+  std::list<std::unique_ptr<ScoresAhead>> ahead_;
 };
 
 }  // namespace sluice

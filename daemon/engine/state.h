@@ -23,6 +23,7 @@
 namespace sluice {
 
 struct Job;
+struct ScoresAhead;
 struct StepState;
 
 struct ModelState {
@@ -65,6 +66,7 @@ struct SequenceState {
   int64_t readers = 0;             // named attends and explains under way
   int64_t waiting_calls = 0;       // BeginSteps, forks and the like that wait for it
   Job* job = nullptr;              // queued or running
+  ScoresAhead* ahead = nullptr;    // for the job that the open step's close triggers
   std::optional<JobReport> last_job;
   bool free_when_idle = false;     // freed by its client while a step was open or read
 

@@ -105,6 +105,7 @@ void Steps::CountClosed(OpenEntry& entry) {
   }
   // With drafts the triggers come after the next step's rollback.
   if (sequence.draft_tokens == 0 && !sequence.free_when_idle) jobs_.LookAtTriggers(sequence);
+  if (sequence.job == nullptr) jobs_.DropAhead(sequence);
   if (entry.request.phase == Phase::kDecode) DropSpentObservations(core_, sequence);
 }
 
@@ -119,6 +120,7 @@ void Steps::FinishUndo(StepState& step) {
   std::vector<uint64_t> lost;
   for (size_t i = 0; i < step.entries.size(); ++i) {
     SequenceState& sequence = *step.entries[i].sequence;
+    jobs_.DropAhead(sequence);
     core_.cache.UndoStep(sequence.handle);
     if (MayHaveScored(step, i)) {
       SLUICE_CHECK(core_.cache.MarkLost(sequence.handle).ok()) << "sequence " << sequence.id;

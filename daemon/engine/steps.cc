@@ -340,6 +340,7 @@ Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
   core_.leases.Set(step->id, core_.now() + core_.options.step_time_limit);
   StepState& open = *step;
   core_.steps[open.id] = std::move(step);
+  jobs_.PrepareAhead(open);
   const bool gave_up = command.cancelled != nullptr && command.cancelled->load();
   if (gave_up) {
     Undo(open);

@@ -32,6 +32,12 @@ void BackendGate::AwaitWaiting(Lane lane, int64_t count) {
   changed_.wait(lock, [&] { return static_cast<int64_t>(state.queue.size()) >= count; });
 }
 
+void BackendGate::AwaitIdle(Lane lane) {
+  std::unique_lock lock(mu_);
+  const LaneState& state = lanes_[Index(lane)];
+  changed_.wait(lock, [&] { return state.queue.empty() && !state.running; });
+}
+
 int64_t BackendGate::SubmittedOfKind(size_t kind) const {
   std::lock_guard lock(mu_);
   return kinds_[kind];

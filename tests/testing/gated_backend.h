@@ -27,6 +27,8 @@ class BackendGate {
 
   // Returns when `lane` holds at least `count` operations that have not passed.
   void AwaitWaiting(Lane lane, int64_t count);
+  // Returns when nothing is under way in `lane`.
+  void AwaitIdle(Lane lane);
   // Operations of a kind (index in Operation) that were submitted so far.
   int64_t SubmittedOfKind(size_t kind) const;
   // As SetBackgroundShare said last.
