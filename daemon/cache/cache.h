@@ -192,6 +192,19 @@ class Cache {
   // of it will be submitted.
   void CancelJob(SequenceId sequence);
 
+  // --- blocks that no sequence lists
+
+  // A block of pages that the caller alone holds, charged to the tenant; nothing where
+  // there is no room for it now.
+  std::optional<BlockId> TakeBlock(TenantId tenant, SizeClassId size_class, int64_t page_count,
+                                   std::vector<SlabId>* slabs_to_clear);
+
+  // A count of the caller's own on a block, whoever else gives it up.
+  void HoldBlock(BlockId block);
+
+  // Gives up a count of one of these two. REQUIRES: there is one.
+  void ReleaseBlock(BlockId block);
+
   // --- giving back
 
   // Drops queued counts, touching about `max_pages` pages; those without any left
@@ -346,6 +359,7 @@ class Cache {
   void GiveUp(SpareBlocks spare);
   std::optional<BodiesId> AddBodies(const Sequence& sequence, JobResult result);
   void EndJob(Sequence& sequence);
+  void DropCount(BlockId block);
   int64_t MissingForJob(const Sequence& sequence, int64_t page_count,
                         std::optional<SizeClassId> body_scores) const;
   // REQUIRES: it has observation rows.
@@ -358,6 +372,7 @@ class Cache {
   BodiesTable bodies_;
   ReclaimQueue reclaim_;
   absl::flat_hash_map<SequenceId, std::unique_ptr<Sequence>> sequences_;
+  std::vector<BlockId> held_;  // by callers, once a count
   uint64_t next_sequence_ = 1;
   uint64_t step_number_ = 0;
 };

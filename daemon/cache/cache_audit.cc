@@ -36,6 +36,10 @@ void CacheAudit::AddSequence(const Sequence& sequence) {
   if (wrong_.empty()) wrong_ = CheckTail(sequence);
 }
 
+void CacheAudit::AddHeld(const std::vector<BlockId>& blocks) {
+  for (const BlockId id : blocks) ++block_counts_[id.value];
+}
+
 void CacheAudit::AddQueued(const ReclaimQueue::Queued& queued) {
   for (const BlockId id : queued.blocks) ++block_counts_[id.value];
   for (const BodiesId id : queued.bodies) ++bodies_counts_[id.value];

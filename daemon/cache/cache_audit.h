@@ -26,6 +26,7 @@ class CacheAudit {
              const BodiesTable& bodies);
 
   void AddSequence(const Sequence& sequence);
+  void AddHeld(const std::vector<BlockId>& blocks);  // a count each
   void AddQueued(const ReclaimQueue::Queued& queued);
 
   // Empty if all agree, else what does not.

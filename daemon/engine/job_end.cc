@@ -27,6 +27,12 @@ int64_t Sum(const std::vector<Integer>& slots) {
 
 bool Jobs::TryCommit(Job& job) {
   if (job.sequence->step != nullptr || job.sequence->readers > 0) return false;
+  if (GathersScores(job)) return StartGather(job);
+  FinishPass(job);
+  return true;
+}
+
+void Jobs::FinishPass(Job& job) {
   const int64_t evicted = Sum(job.slots) - Sum(job.kept);
   job.evicted_slots += evicted;
   job.losses.Take(job.slots, job.kept);
@@ -35,14 +41,10 @@ bool Jobs::TryCommit(Job& job) {
   } else {
     ReleasePlan(job);
   }
-  if (!job.passes.has_value()) {
-    EndBuilt(job, absl::OkStatus());
-    return true;
-  }
+  if (!job.passes.has_value()) return EndBuilt(job, absl::OkStatus());
   job.passes->Passed(job.pass);
   job.stage = Job::Stage::kQueued;
   job.coming.emplace(core_);
-  return true;
 }
 
 void Jobs::Commit(Job& job) {
@@ -131,6 +133,7 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   end.report.freed_later_bytes = end.freed_later_bytes;
   if (!end.status.ok()) end.report.detail = std::string(end.status.message());
   if (!job.dry_run) Count(job, end.report);
+  DropAhead(sequence);
   sequence.job = nullptr;
   job.sequence = nullptr;
   // Where it was cancelled another look at the triggers may need them.
