@@ -77,7 +77,7 @@ class Cache {
   // From now on the sequence keeps a score for each of its slots: each step adds a page
   // of `size_class` for each of its new blocks, each commit one for the body. A fork
   // shares them; the first step of one of those that share copies them all.
-  // REQUIRES: it holds no tokens and keeps none; no step is open.
+  // REQUIRES: it holds no tokens, in a body neither, and keeps none; no step is open.
   void KeepScores(SequenceId sequence, SizeClassId size_class);
 
   // Gives up the sequence's scores, if it keeps any. REQUIRES: no step is open, no job
@@ -102,7 +102,7 @@ class Cache {
   // RESOURCE_EXHAUSTED (POOL_FULL) or (TENANT_QUOTA), with the missing bytes in the
   // message. Fields are `entries[i].<name>`.
   // REQUIRES: with room, no base_length below what a running job reads, nor below the
-  // length of a sequence that keeps scores; with kReuse, what the rollbacks drop is read
+  // length of a sequence that keeps scores or whose body the step writes; with kReuse, what the rollbacks drop is read
   // by the foreground lane only.
   absl::StatusOr<StepGrant> BeginStep(std::span<const StepEntryRequest> entries,
                                       DroppedPages dropped = DroppedPages::kReuse);
@@ -129,7 +129,7 @@ class Cache {
   // What of the tail a step moved into the body that it wrote in place.
   struct TailMove {
     int64_t first_position = 0;  // tokens below are in the body
-    int64_t body_slots = 0;      // that each row has then
+    int64_t body_slots = 0;      // that each row has then: the last of its blocks has some
     // Where the tokens from there on lie: all in blocks of the list's, from
     // slot `tail_start` of block `first_block` on.
     int64_t first_block = 0;

@@ -34,6 +34,7 @@ class CacheAudit {
 
  private:
   std::string CheckTail(const Sequence& sequence) const;
+  std::string CheckBody(const Sequence& sequence) const;
   std::string CheckScores(const Sequence& sequence) const;
   std::string CheckBlocks();
   std::string CheckBodies();
