@@ -41,6 +41,7 @@ class HeadCache:
     sinks: list[int] = field(default_factory=list)
     rings: list[list[Entry]] = field(default_factory=list)  # each oldest first
     seen: int = 0
+    fights: int = 0
     closest: float = np.inf  # difference of two scores that fought, relative to the larger
 
     def __post_init__(self) -> None:
@@ -72,6 +73,7 @@ class HeadCache:
 
     def _fight(self, ring: list[Entry], challenger: Entry) -> None:
         holder = ring[-1].score
+        self.fights += 1
         larger = max(abs(holder), abs(challenger.score))
         self.closest = min(self.closest, abs(holder - challenger.score) / max(larger, 1e-300))
         if challenger.score >= holder:
@@ -173,6 +175,9 @@ class CascadeModel:
 
     def closest_fight(self) -> float:
         return min(head.closest for layer in self.layers for head in layer.heads)
+
+    def fights(self) -> int:
+        return sum(head.fights for layer in self.layers for head in layer.heads)
 
     def copy(self) -> "CascadeModel":
         return copy.deepcopy(self)
