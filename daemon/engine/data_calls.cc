@@ -166,6 +166,11 @@ absl::Status DataCalls::CheckOwnStep(const struct Append& command) const {
     return RefuseField("first_token", absl::StrCat("must be 0 with an entry, got ",
                                                    command.first_token));
   }
+  if (sequence->policy->needs().q_of_every_row) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "layers",
+                  absl::StrCat("the policy of sequence ", sequence->id,
+                               " needs every query row: its tokens come with Attend"));
+  }
   const ModelState& model = *sequence->model;
   const OpenEntry entry{sequence, *command.entry, command.entry->base_length, std::nullopt};
   SLUICE_RETURN_IF_ERROR(
