@@ -348,7 +348,8 @@ struct ExplainSequence {
 
 struct Inspected {
   SequenceInfo info;
-  // A dry run of its policy; absent: it is lost or not idle, or the plan depends on scores.
+  // A dry run of its policy; absent: it is lost or not idle, the policy has no jobs, or the
+  // plan depends on scores.
   std::optional<Compressed> plan;
   std::vector<JobReport> evictions;  // SequenceState::evictions
 };
