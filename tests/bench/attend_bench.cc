@@ -263,8 +263,8 @@ class AttendBench {
     const double flops = 4.0 * kDim * seen * layer_.q_heads;
     Print("prefill", flops / Median(seconds) / 1e9, "GFLOP/s",
           Field("goal", 120) + Field("ms", Median(seconds) * 1e3) +
-              Field("queries", kChunkQueries) + Field("keys", kChunkKeys) + Field("gflop_causal", flops / 1e9) +
-              Field("threads", threads_));
+              Field("queries", kChunkQueries) + Field("keys", kChunkKeys) +
+              Field("gflop_causal", flops / 1e9) + Field("threads", threads_));
   }
 
  private:
