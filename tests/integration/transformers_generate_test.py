@@ -242,15 +242,26 @@ def test_rows_are_repeated_selected_and_cropped(daemon: Daemon, llama: Pair) -> 
     assert [sequence.get().length for sequence in cache.sequences] == [21] * 4
 
 
-@pytest.mark.parametrize("preset", ["sink_window", "l2norm"])
+# Each with parameters that keep at most 104 of 400 tokens in every head cache.
+POLICIES: dict[str, dict[str, Any]] = {
+    "sink_window": {"sink_tokens": 4, "recent_tokens": 100},
+    "l2norm": {"ratio": sluice.Ratio(0.25), "prune_after_tokens": 0, "skip_layers": ()},
+    "snapkv": {"budget_tokens": 100},
+    "pyramidkv": {"budget_tokens": 50},
+    "adakv": {"budget_tokens": 52, "alpha": 1.0},
+    "dynamickv": {"budget_tokens": 56, "r_max": 2.0},
+    "h2o": {"heavy_tokens": 50, "recent_tokens": 50},
+    "tova": {"budget_tokens": 100},
+    "cascade": {"sink_tokens": 4, "cascade_tokens": 100, "stride_tokens": 64},
+    "streaming_llm": {"sink_tokens": 4, "recent_tokens": 100},
+}
+
+
+@pytest.mark.parametrize("preset", POLICIES)
 def test_policies_by_name_and_with_parameters(daemon: Daemon, trained: Pair, preset: str) -> None:
     cache = SluiceCache(trained.daemon, daemon.address, preset)
     assert cache.policy.policy.preset == preset
-    parameters = {
-        "sink_window": {"sink_tokens": 4, "recent_tokens": 100},
-        "l2norm": {"ratio": sluice.Ratio(0.25), "prune_after_tokens": 0, "skip_layers": ()},
-    }
-    policy = sluice.Policy(preset, **parameters[preset])
+    policy = sluice.Policy(preset, **POLICIES[preset])
     cache = SluiceCache(trained.daemon, daemon.address, policy)
     found, _ = texts(trained, cache, {"input_ids": torch.tensor([text_prompt(400)])})
     info = cache.sequences[0].get()

@@ -1,8 +1,9 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """The cells of a run: one sample of one task under one policy with one budget."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 
 import sluice
 from policies import PolicyLine, described
@@ -72,6 +73,13 @@ def cells_of(
         for line in lines
         for budget in (budgets if line.sized else (1.0,))
     ]
+
+
+def groups_of(cells: Iterable[Cell], most: int) -> Iterator[list[Cell]]:
+    """Neighbours of one task and seed, which read the same tokens, at most so many together."""
+    for _, same in groupby(cells, lambda cell: (cell.task.key, cell.seed)):
+        whole = list(same)
+        yield from (whole[at : at + most] for at in range(0, len(whole), most))
 
 
 def record_to_json(record: Record) -> dict[str, object]:

@@ -2,10 +2,11 @@
 """Which cells a run has, and what tells them apart."""
 
 import json
+from typing import Any
 
 import pytest
 import sluice
-from cells import cells_of, record_from_json, record_to_json
+from cells import cells_of, groups_of, record_from_json, record_to_json
 from made_cells import MODEL_HASH, cell, line, record, task
 from policies import LINES, PolicyLine, described, lines_for
 from tasks import SMOKE_SIZES, tasks_of
@@ -32,11 +33,40 @@ def test_a_record_survives_the_file() -> None:
         assert record_from_json(json.loads(json.dumps(record_to_json(made)))) == made
 
 
+def kept_tokens(given: dict[str, Any]) -> int:
+    """Of a sequence that is long enough, at most."""
+    counted = ("budget_tokens", "sink_tokens", "recent_tokens", "heavy_tokens", "cascade_tokens")
+    return sum(given.get(name, 0) for name in counted)
+
+
 @pytest.mark.parametrize("name", [one.name for one in LINES if one.sized])
-def test_the_smallest_budget_is_one_token_in_all(name: str) -> None:
+def test_a_budget_is_all_that_is_kept(name: str) -> None:
+    for tokens in (10, 15, 32, 255, 256, 1029, 1536):
+        assert kept_tokens(line(name).parameters(tokens)) == tokens, tokens
+
+
+@pytest.mark.parametrize("name", [one.name for one in LINES if one.sized])
+def test_the_smallest_budget_is_as_much_as_the_daemon_takes(name: str) -> None:
     given = line(name).parameters(1)
-    kept = given.get("budget_tokens", given.get("sink_tokens", 0) + given.get("recent_tokens", 0))
-    assert kept == 1
+    least = {"streaming_llm": 2, "cascade_4": 4, "cascade_8": 8, "h2o": 2}
+    least |= dict.fromkeys(("snapkv", "pyramidkv", "adakv", "dynamickv"), 2)
+    assert kept_tokens(given) == least.get(name, 1)
+    assert given.get("window_tokens", 0) < kept_tokens(given)
+
+
+def test_windows_are_the_same_for_all_and_at_most_half_of_the_budget() -> None:
+    for name in ("snapkv", "pyramidkv", "adakv", "dynamickv"):
+        parameters = line(name).parameters
+        windows = {tokens: parameters(tokens)["window_tokens"] for tokens in (2, 10, 64, 500)}
+        assert windows == {2: 1, 10: 5, 64: 32, 500: 32}
+
+
+def test_rings_are_of_one_size_whatever_the_budget() -> None:
+    for cascades in (1, 4, 8):
+        for tokens in (1, 10, 15, 100, 1029):
+            given = line(f"cascade_{cascades}").parameters(tokens)
+            assert given["cascades"] == cascades
+            assert given["cascade_tokens"] % cascades == 0 < given["cascade_tokens"]
 
 
 def test_a_budget_is_a_share_of_what_the_policy_acts_on() -> None:
@@ -77,10 +107,18 @@ def test_a_preset_without_a_line_gets_one_with_budget_tokens() -> None:
     assert policy == sluice.Policy("another", budget_tokens=17, triggers=TRIGGERS)
 
 
-def test_an_observation_window_takes_at_most_half_of_the_budget() -> None:
-    (found,) = lines_for([resolved("another", window_tokens=32)])
-    windows = {tokens: found.parameters(tokens)["window_tokens"] for tokens in (2, 10, 64, 500)}
-    assert windows == {2: 1, 10: 5, 64: 32, 500: 32}
+def test_a_preset_without_a_line_that_observes_gets_the_window_of_all() -> None:
+    (found,) = lines_for([resolved("another", window_tokens=8)])
+    assert found.parameters(500) == line("snapkv").parameters(500)
+
+
+def test_neighbours_of_one_text_go_together() -> None:
+    tasks = [task("recall"), task("stream")]
+    cells = cells_of([line("full"), line("l2norm")], [0.1, 0.5, 1.0], tasks, 2)
+    groups = list(groups_of(cells, 3))
+    assert [one for group in groups for one in group] == cells
+    assert [len(group) for group in groups] == [3, 1] * 4
+    assert all(len({(one.task.key, one.seed) for one in group}) == 1 for group in groups)
 
 
 def test_a_policy_is_described_by_all_that_is_set() -> None:

@@ -11,7 +11,7 @@ import pytest
 from made_cells import cell, finished
 from report import report
 from summary import Finished, rows_of
-from table import table
+from table import compact, table
 from tasks import SMOKE_SIZES, Task, tasks_of
 
 TASKS = tasks_of(SMOKE_SIZES)
@@ -54,6 +54,16 @@ def test_a_broken_promise_is_named(folder: Path, capsys: pytest.CaptureFixture) 
     assert [one["name"] for one in checks if not one["ok"]] == ["l2norm_whole_budget_equals_full"]
 
 
+def test_what_the_papers_say_is_reported_and_breaks_nothing(folder: Path) -> None:
+    values = {("full", 1.0): 1.0, ("dynamickv", 0.1): 0.0, ("pyramidkv", 0.1): 1.0}
+    known = [finished(cell(*at, "recall", 0), value) for at, value in values.items()]
+    assert report(known, TASKS[-1:])
+    (pooled, at_budget, _) = json.loads((folder / "quality_comparisons.json").read_text())
+    assert (pooled["better"], pooled["worse"], pooled["holds"]) == ("dynamickv", "pyramidkv", False)
+    assert at_budget["budget"] == 0.1
+    assert "| dynamickv over pyramidkv |" in (folder / "quality.md").read_text()
+
+
 def test_the_table_has_a_line_for_each_policy_and_budget() -> None:
     lines = table(rows_of(made(0.5)), TASKS).splitlines()
     cells = [[part.strip() for part in line.strip("|").split("|")] for line in lines]
@@ -67,6 +77,16 @@ def test_the_table_has_a_line_for_each_policy_and_budget() -> None:
     assert cells[4][cells[0].index("stream (perplexity a byte)")].startswith(
         f"{math.exp(0.25):.2f} ["
     )
+
+
+def test_the_compact_table_has_a_block_for_each_task() -> None:
+    blocks = compact(rows_of(made(0.5)), TASKS).split("\n\n")
+    assert [block.split()[0] for block in blocks] == [task.name for task in TASKS]
+    assert blocks[-1].splitlines() == [
+        "recall (share right); full: 0.50 0.09-0.91",
+        "        10 %",
+        "l2norm  0.25 0.03-0.80",
+    ]
 
 
 def test_pictures_name_the_policies_and_are_the_same_for_the_same_rows(folder: Path) -> None:

@@ -1,6 +1,7 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """A run that was cut short measures the rest alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from made_cells import MODEL_HASH, line, record, task
 from run_quality import finished_of, measure_all
 
 CELLS = cells_of([line("full"), line("l2norm")], [0.1, 1.0], [task("recall")], 3)
+SEEDS_CELLS = len(CELLS) // 3
 
 
 class ScriptedMeasuring:
-    """Counts what it is asked to measure and is interrupted at a chosen cell."""
+    """Counts what it is asked to measure and is interrupted before a chosen cell, with whatever
+    goes in step with it."""
 
     model_hash = MODEL_HASH
 
@@ -21,11 +24,12 @@ class ScriptedMeasuring:
         self.measured: list[Cell] = []
         self._interrupted_at = interrupted_at
 
-    def measure(self, cell: Cell) -> Record:
-        if len(self.measured) == self._interrupted_at:
+    def measure(self, cells: Sequence[Cell]) -> list[Record]:
+        finished = len(self.measured)
+        if self._interrupted_at is not None and self._interrupted_at < finished + len(cells):
             raise KeyboardInterrupt
-        self.measured.append(cell)
-        return record(cell, 0.5)
+        self.measured += cells
+        return [record(cell, 0.5) for cell in cells]
 
 
 def run(path: Path, measuring: ScriptedMeasuring) -> tuple[bool, int]:
@@ -37,8 +41,8 @@ def run(path: Path, measuring: ScriptedMeasuring) -> tuple[bool, int]:
 
 def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path) -> None:
     measuring = ScriptedMeasuring(interrupted_at=4)
-    assert run(tmp_path / "cells.jsonl", measuring) == (False, 4)
-    assert measuring.measured == CELLS[:4]
+    assert run(tmp_path / "cells.jsonl", measuring) == (False, SEEDS_CELLS)
+    assert measuring.measured == CELLS[:SEEDS_CELLS]
 
 
 def test_the_next_run_measures_the_rest_alone(tmp_path: Path) -> None:
@@ -46,7 +50,7 @@ def test_the_next_run_measures_the_rest_alone(tmp_path: Path) -> None:
     run(path, ScriptedMeasuring(interrupted_at=4))
     second = ScriptedMeasuring()
     assert run(path, second) == (True, len(CELLS))
-    assert second.measured == CELLS[4:]
+    assert second.measured == CELLS[SEEDS_CELLS:]
 
 
 def test_a_finished_run_measures_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

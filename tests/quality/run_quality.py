@@ -4,8 +4,9 @@
   SLUICED=build/default/daemon/sluiced .venv/bin/python tests/quality/run_quality.py [--help]
 
 Finished cells are kept in build/quality/cells.jsonl: a run that is cut short goes on where it was.
-Writes quality.json (the rows), quality_checks.json (the promises), quality.md and quality_*.svg
-into SLUICE_REPORT_DIR, or build/report without it. Exits with 1 when a promise is broken, 2 when
+Writes quality.json (the rows), quality_checks.json (the promises), quality_comparisons.json (what
+the papers say of pairs), quality.md, quality.txt and quality_*.svg into SLUICE_REPORT_DIR, or
+build/report without it. Exits with 1 when a promise is broken, 2 when
 it could not run, 130 when it was interrupted; what had been measured by then is reported.
 """
 
@@ -18,9 +19,9 @@ from typing import TypeVar
 import example  # noqa: F401 - sets the number of BLAS threads before numpy is imported
 import sluice
 from cell_store import CellStore, StoreError
-from cells import Cell, cells_of
-from example.daemon import REPOSITORY, Daemon, DaemonError, find_binary
-from measuring import POOL_BYTES, Measuring, file_hash
+from cells import Cell, cells_of, groups_of
+from example.daemon import REPOSITORY, DaemonError, find_binary
+from measuring import SEQUENCES_A_STEP, Measuring, client_of, file_hash, started_daemon
 from policies import PolicyLine, lines_for
 from progress import Progress, duration, say
 from report import report
@@ -44,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     binary = find_binary()
     with (
         CellStore(options.store, file_hash(binary), any_daemon=options.any_daemon) as store,
-        Daemon(binary, flags=[f"--pool_bytes={POOL_BYTES}"]) as daemon,
-        sluice.Client(daemon.address) as client,
+        started_daemon(binary) as daemon,
+        client_of(daemon) as client,
     ):
         if store.of_other_daemons:
             say(f"{store.of_other_daemons} cells of other builds not used (see --any-daemon)")
@@ -125,9 +126,10 @@ def measure_all(measuring: Measuring, store: CellStore, cells: Sequence[Cell]) -
     say(f"{len(cells)} cells, {len(cells) - len(left)} of them finished already in {store.path}")
     progress = Progress(len(left))
     try:
-        for cell in left:
-            store.add(measuring.measure(cell))
-            progress.advance(f"{cell.task.name}, {cell.line.name} at {percent(cell.budget)}")
+        for group in groups_of(left, SEQUENCES_A_STEP):
+            for cell, record in zip(group, measuring.measure(group), strict=True):
+                store.add(record)
+                progress.advance(f"{cell.task.name}, {cell.line.name} at {percent(cell.budget)}")
     except KeyboardInterrupt:
         say("interrupted; run it again to go on")
         return False

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import sluice
-from cells import cells_of
-from example.daemon import Daemon
-from measuring import POOL_BYTES, Measuring
+from cells import cells_of, groups_of
+from measuring import SEQUENCES_A_STEP, Measuring, client_of, started_daemon
 from policies import lines_for
 from summary import Finished, checks_of, is_equal
 from tasks import SMOKE_SIZES, Measure, tasks_of
@@ -31,19 +29,24 @@ class Smoke:
 
 @pytest.fixture(scope="module")
 def smoke() -> Iterator[Smoke]:
-    with Daemon(flags=[f"--pool_bytes={POOL_BYTES}"]) as daemon:
-        with sluice.Client(daemon.address) as client:
+    with started_daemon() as daemon:
+        with client_of(daemon) as client:
             presets = client.capabilities().presets
             measuring = Measuring(client)
             cells = cells_of(lines_for(presets), BUDGETS, TASKS, 1)
-            finished = [(cell, measuring.measure(cell)) for cell in cells]
+            finished = [
+                one
+                for group in groups_of(cells, SEQUENCES_A_STEP)
+                for one in zip(group, measuring.measure(group), strict=True)
+            ]
             measuring.close()
         yield Smoke([preset.policy.preset for preset in presets], finished)
         assert daemon.stop() == 0, daemon.log_tail()
 
 
 def test_every_preset_is_measured_on_every_task(smoke: Smoke) -> None:
-    assert {"full", "sink_window", "l2norm"} <= set(smoke.presets)
+    known = {"full", "sink_window", "l2norm", "snapkv", "pyramidkv", "adakv", "dynamickv"}
+    assert known | {"h2o", "tova", "cascade", "streaming_llm"} <= set(smoke.presets)
     measured = {(cell.line.preset, cell.task.name) for cell, _ in smoke.finished}
     assert measured == {(preset, task.name) for preset in smoke.presets for task in TASKS}
 

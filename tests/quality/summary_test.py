@@ -6,11 +6,10 @@ import math
 
 import pytest
 from cells import Record
-from comparisons import Comparison, comparisons_of
 from example.figures import Figure
 from intervals import wilson
 from made_cells import cell, finished, record
-from summary import LOGIT_TOLERANCE, Finished, Row, checks_of, is_equal, rows_of
+from summary import LOGIT_TOLERANCE, Row, checks_of, is_equal, rows_of
 
 
 def row(rows: list[Row], policy: str, budget: float, task: str) -> Row:
@@ -95,22 +94,3 @@ def test_a_promise_without_a_cell_to_show_it_is_broken() -> None:
         "full_logit_difference": True,
         "l2norm_whole_budget_equals_full": False,
     }
-
-
-def test_pairs_are_compared_on_the_same_texts() -> None:
-    known: list[Finished] = []
-    for seed in range(4):
-        for budget, better, worse in ((0.1, 0.5, 0.25), (0.5, 1.0, 0.75), (1.0, 1.0, 0.0)):
-            known.append(finished(cell("l2norm", budget, seed=seed), better + seed))
-            known.append(finished(cell("sink_window", budget, seed=seed), worse + seed))
-    pair = Comparison("l2norm", "sink_window", ("recall", "stream"))
-    values = {figure.name: figure.value for figure in comparisons_of(known, [pair])}
-    name = "l2norm_over_sink_window_recall"
-    assert values == {name: 0.25, f"{name}_low": 0.25, f"{name}_high": 0.25}
-
-
-def test_less_perplexity_is_better() -> None:
-    known = [finished(cell("l2norm", 0.1, "stream"), 2.0)]
-    known.append(finished(cell("sink_window", 0.1, "stream"), 1.5))
-    pair = Comparison("l2norm", "sink_window", ("stream",))
-    assert comparisons_of(known, [pair])[0].value == -0.5

@@ -1,5 +1,5 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
-"""The rows of the report as a table to read."""
+"""The rows of the report as tables to read."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,9 +21,40 @@ def table(rows: Iterable[Row], tasks: Sequence[Task]) -> str:
         if shown:
             cells = [_cell(found.get(task.name)) for task in tasks]
             lines.append([policy, percent(budget), _kept(shown), _held(shown), *cells])
+    return ruled(lines)
+
+
+def compact(rows: Iterable[Row], tasks: Sequence[Task]) -> str:
+    """Text: a block for each task, a line for each policy, a column for each budget that evicts.
+    A cell is a value and its interval; the heading has that of `full`."""
+    known = list(rows)
+    of_tasks = [[row for row in known if row.task == task.name] for task in tasks]
+    return "\n\n".join(map(_block, of_tasks, tasks))
+
+
+def _block(rows: Sequence[Row], task: Task) -> str:
+    full = [row for row in rows if row.policy == "full"]
+    sized = [row for row in rows if row.policy not in ("full", "in_process") and row.budget < 1]
+    budgets = sorted({row.budget for row in sized})
+    found = {(row.policy, row.budget): row for row in sized}
+    lines = [["", *map(percent, budgets)]]
+    for policy in dict.fromkeys(row.policy for row in sized):
+        lines.append([policy, *(_short(found.get((policy, budget))) for budget in budgets)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
-    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in ruled)
+    of_full = f"; full: {_short(full[0])}" if full else ""
+    shown = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    return "\n".join([f"{_heading(task)}{of_full}", *shown])
+
+
+def _short(row: Row | None) -> str:
+    return "" if row is None else f"{row.value:.2f} {row.low:.2f}-{row.high:.2f}"
+
+
+def ruled(lines: Sequence[Sequence[str]]) -> str:
+    """Markdown of lines of cells, the heading first."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = [lines[0], ["-" * width for width in widths], *lines[1:]]
+    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in shown)
 
 
 def percent(share: float) -> str:
