@@ -38,6 +38,11 @@ class Backend {
   virtual Ticket Submitted(Lane lane) const = 0;
   virtual Ticket Completed(Lane lane) const = 0;
 
+  // Of the time that the backend works, the background lane gets at least `share`
+  // while it has work: in [0, 1), 0 (as it starts): what the foreground leaves. Measured
+  // by time over some milliseconds. Backends that run operations as they come ignore it.
+  virtual void SetBackgroundShare(double /*share*/) {}
+
   // While set, Submit wakes none of the backend's own threads: the caller means to
   // Help. Clearing it wakes them for what is left. Backends without such threads
   // ignore it.

@@ -238,6 +238,15 @@ struct SelectArgs {
   int32_t* counts = nullptr;   // [segment_count, row_count of the RowSet]; rows outside a segment: 0; null: not wanted
 };
 
+// Adds up the scores of rows: of all their slots, and of those that a mask keeps. What is
+// not finite adds nothing.
+struct SumScoresArgs {
+  RowSet rows;
+  const float* scores = nullptr;    // [row_offsets[row_count]]
+  const uint32_t* masks = nullptr;  // as Select wrote them
+  double* sums = nullptr;           // [row_count, 2]: all, kept
+};
+
 // Copies the kept slots of rows, in order, into fresh pages with side arrays.
 //
 // A destination page whose content would be exactly one full source page,
@@ -320,6 +329,6 @@ struct ImportArgs {
 using Operation = std::variant<AppendArgs, AttendArgs, KeyNormScoreArgs, SelectArgs, CompactArgs,
                                MoveScoresArgs, CopyScoresArgs, CopyPagesArgs, ExportArgs, ImportArgs,
                                ObserveArgs, CarryObservationsArgs, WindowScoreArgs,
-                               CascadeInsertArgs>;
+                               CascadeInsertArgs, SumScoresArgs>;
 
 }  // namespace sluice

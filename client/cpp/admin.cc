@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/convert_common.h"
+#include "client/cpp/convert_policy.h"
 #include "client/cpp/convert_sequence.h"
 #include "client/cpp/errors.h"
 #include "client/cpp/transport.h"
@@ -133,6 +134,9 @@ absl::StatusOr<SequenceInspection> Admin::InspectSequence(uint64_t sequence_id) 
   out.model_name = response.model_name();
   out.state = client::FromWire(response.sequence());
   if (response.has_plan()) out.plan = client::FromWire(response.plan());
+  for (const v1::JobReport& eviction : response.evictions()) {
+    out.evictions.push_back(client::FromWire(eviction));
+  }
   auto json = ToJson(response);
   if (!json.ok()) return json.status();
   out.json = *std::move(json);

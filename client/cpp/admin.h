@@ -84,6 +84,7 @@ struct SequenceInspection {
   std::string model_name = {};
   SequenceState state = {};
   std::optional<CompressResult> plan = {};  // what its policy would keep now; none: not to be told
+  std::vector<JobReport> evictions = {};    // the last jobs that evicted, oldest first
   std::string json = {};                    // the whole answer as proto3 JSON
 };
 

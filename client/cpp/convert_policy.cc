@@ -174,6 +174,12 @@ JobReport FromWire(const v1::JobReport& report) {
   if (report.has_evicted_mass_share()) out.evicted_mass_share = report.evicted_mass_share();
   out.freed_later_bytes = report.freed_later_bytes();
   out.detail = report.detail();
+  for (const v1::JobReport::LayerLoss& layer : report.layers()) {
+    out.layers.push_back({layer.layer(), layer.evicted_slot_count(), std::nullopt});
+    if (layer.has_evicted_mass_share()) {
+      out.layers.back().evicted_mass_share = layer.evicted_mass_share();
+    }
+  }
   return out;
 }
 

@@ -90,7 +90,14 @@ struct ResolvedPolicy {
   bool adopts_prefixes = false;
 };
 
-// What a job on a sequence did.
+// What a job took from the head caches of a layer.
+struct LayerLoss {
+  int32_t layer = 0;
+  int64_t evicted_slot_count = 0;
+  std::optional<double> evicted_mass_share = {};
+};
+
+// What a job on a sequence did. Meaning: sluice.v1.JobReport.
 struct JobReport {
   enum class Trigger { kNone = 0, kPrefillEnd = 1, kEvery = 2, kPressure = 3, kRequest = 4 };
   enum class Outcome {
@@ -114,6 +121,7 @@ struct JobReport {
   std::optional<double> evicted_mass_share = {};
   int64_t freed_later_bytes = 0;  // once others that share the pages let go
   std::string detail = {};        // why it was skipped or cancelled
+  std::vector<LayerLoss> layers = {};  // empty: nothing was committed
 };
 
 }  // namespace sluice::client

@@ -19,9 +19,11 @@ namespace {
 struct LayerLine {
   std::string name;
   std::vector<int64_t> kept = {};               // [kv heads]
-  std::optional<std::vector<int64_t>> planned;  // [kv heads]
+  std::optional<std::vector<int64_t>> planned = {};  // [kv heads]
   bool has_budget = false;
   int64_t held_bytes = 0;
+  std::optional<int64_t> evicted_slots = {};  // by the last job
+  std::optional<double> evicted_mass_share = {};
 };
 
 int64_t Sum(const std::vector<int64_t>& values) {
@@ -41,11 +43,20 @@ bool IsSkipped(const Policy& policy, int32_t layer) {
          std::count(policy.skip_layers->begin(), policy.skip_layers->end(), layer) > 0;
 }
 
+void AddLoss(const SequenceState& state, int32_t layer, LayerLine& line) {
+  if (!state.last_job) return;
+  for (const LayerLoss& loss : state.last_job->layers) {
+    if (loss.layer != layer) continue;
+    line.evicted_slots = loss.evicted_slot_count;
+    line.evicted_mass_share = loss.evicted_mass_share;
+  }
+}
+
 std::vector<LayerLine> LinesOf(const SequenceInspection& inspection) {
   const Policy& policy = inspection.state.policy.policy;
   std::vector<LayerLine> lines;
   for (const LayerUsage& usage : inspection.state.layers) {
-    LayerLine line = {.name = absl::StrCat(usage.layer), .kept = usage.kept_tokens, .planned = {}};
+    LayerLine line = {.name = absl::StrCat(usage.layer), .kept = usage.kept_tokens};
     line.has_budget = policy.preset != "full" && !IsSkipped(policy, usage.layer);
     line.held_bytes = Sum(usage.held_bytes);
     if (inspection.plan) {
@@ -53,13 +64,18 @@ std::vector<LayerLine> LinesOf(const SequenceInspection& inspection) {
         if (kept.layer == usage.layer) line.planned = kept.kept_tokens;
       }
     }
+    AddLoss(inspection.state, usage.layer, line);
     lines.push_back(std::move(line));
   }
   return lines;
 }
 
-LayerLine Together(const std::vector<LayerLine>& lines) {
+LayerLine Together(const std::vector<LayerLine>& lines, const SequenceState& state) {
   LayerLine all = {.name = "all", .planned = std::vector<int64_t>()};
+  if (state.last_job && !state.last_job->layers.empty()) {
+    all.evicted_slots = state.last_job->evicted_slot_count;
+    all.evicted_mass_share = state.last_job->evicted_mass_share;
+  }
   for (const LayerLine& line : lines) {
     all.kept.insert(all.kept.end(), line.kept.begin(), line.kept.end());
     all.held_bytes += line.held_bytes;
@@ -88,6 +104,10 @@ std::string MeanText(const std::vector<int64_t>& values) {
   return absl::StrFormat("%.1f", static_cast<double>(Sum(values)) / count);
 }
 
+std::string MassText(const std::optional<double>& share) {
+  return share ? absl::StrFormat("%.2f %%", 100 * *share) : "-";
+}
+
 std::string TableLine(const LayerLine& line, int64_t length) {
   const auto heads = static_cast<int64_t>(line.kept.size());
   return absl::StrCat(FitRight(line.name, 5), FitRight(FormatCount(heads), 10),
@@ -95,7 +115,9 @@ std::string TableLine(const LayerLine& line, int64_t length) {
                       FitRight(MeanText(line.kept), 12), FitRight(FormatCount(Most(line.kept)), 12),
                       FitRight(FormatShare(Sum(line.kept), heads * length), 10),
                       FitRight(BudgetText(line), 16), FitRight(EvictText(line), 13),
-                      FitRight(FormatBytes(line.held_bytes), 12), "\n");
+                      FitRight(FormatBytes(line.held_bytes), 12),
+                      FitRight(line.evicted_slots ? FormatCount(*line.evicted_slots) : "-", 12),
+                      FitRight(MassText(line.evicted_mass_share), 11), "\n");
 }
 
 std::string Table(const SequenceInspection& inspection) {
@@ -104,11 +126,32 @@ std::string Table(const SequenceInspection& inspection) {
   std::string table =
       absl::StrCat(FitRight("layer", 5), FitRight("kv heads", 10), FitRight("min kept", 12),
                    FitRight("mean kept", 12), FitRight("max kept", 12), FitRight("share", 10),
-                   FitRight("budget", 16), FitRight("would evict", 13), FitRight("held", 12), "\n");
+                   FitRight("budget", 16), FitRight("would evict", 13), FitRight("held", 12),
+                   FitRight("evicted", 12), FitRight("mass lost", 11), "\n");
   for (const LayerLine& line : lines) absl::StrAppend(&table, TableLine(line, length));
-  return absl::StrCat(table, TableLine(Together(lines), length),
+  return absl::StrCat(table, TableLine(Together(lines, inspection.state), length),
                       "kept and budget: tokens a kv head; share: of the length; ",
-                      "would evict: slots, if its policy ran now\n");
+                      "would evict: slots, if its policy ran now;\n",
+                      "evicted and mass lost: slots, and their share of the scores, ",
+                      "by the last job\n");
+}
+
+// The jobs that evicted, one a line; nothing where there is none.
+std::string Evictions(const std::vector<JobReport>& evictions) {
+  if (evictions.empty()) return "";
+  std::string table =
+      absl::StrCat("\nevictions, oldest first\n", FitRight("at token", 11), FitRight("kept", 13),
+                   FitRight("evicted", 13), FitRight("mass lost", 11), FitRight("freed", 12),
+                   "  policy, started by\n");
+  for (const JobReport& job : evictions) {
+    absl::StrAppend(&table, FitRight(FormatCount(job.snapshot_tokens), 11),
+                    FitRight(FormatCount(job.kept_slot_count), 13),
+                    FitRight(FormatCount(job.evicted_slot_count), 13),
+                    FitRight(MassText(job.evicted_mass_share), 11),
+                    FitRight(FormatBytes(job.freed_bytes), 12), "  ", Printable(job.preset), ", ",
+                    TriggerText(job.trigger), "\n");
+  }
+  return table;
 }
 
 std::string StateText(const SequenceState& state) {
@@ -140,9 +183,8 @@ std::string JobReportText(const JobReport& job) {
                                         FormatShare(job.evicted_slot_count, slots), ")")),
       NamedLine("  freed", FreedText(job.freed_bytes, job.freed_later_bytes)));
   if (job.evicted_mass_share) {
-    absl::StrAppend(&text,
-                    NamedLine("  attention mass",
-                              absl::StrFormat("%.2f %% evicted", 100 * *job.evicted_mass_share)));
+    absl::StrAppend(&text, NamedLine("  attention mass",
+                                     absl::StrCat(MassText(job.evicted_mass_share), " evicted")));
   }
   if (!job.detail.empty()) absl::StrAppend(&text, NamedLine("  why", Printable(job.detail)));
   return text;
@@ -174,7 +216,7 @@ std::string ExplainReport(const SequenceInspection& inspection) {
       NamedLine("  acts", ActsText(state.policy.policy)),
       NamedLine("  if it ran now", PlanText(inspection)),
       state.last_job ? JobReportText(*state.last_job) : NamedLine("last job", "none yet"), "\n",
-      Table(inspection));
+      Table(inspection), Evictions(inspection.evictions));
 }
 
 }  // namespace sluice::client

@@ -237,13 +237,43 @@ void Cache::EndJob(Sequence& sequence) {
   if (job.fresh_scores && pool_.is_reserved(*job.fresh_scores)) {
     reclaim_.DropReservedPages({*job.fresh_scores});
   }
-  for (const BlockId block : job.held_blocks) {
-    if (blocks_[block].references > 1) {
-      --blocks_[block].references;
-    } else {
-      reclaim_.DropBlocks({block});
-    }
+  for (const BlockId block : job.held_blocks) DropCount(block);
+}
+
+void Cache::DropCount(BlockId block) {
+  if (blocks_[block].references > 1) {
+    --blocks_[block].references;
+  } else {
+    reclaim_.DropBlocks({block});
   }
+}
+
+// --- blocks that no sequence lists
+
+std::optional<BlockId> Cache::TakeBlock(TenantId tenant, SizeClassId size_class,
+                                        int64_t page_count,
+                                        std::vector<SlabId>* slabs_to_clear) {
+  StepDemand demand;
+  demand.Add(size_class, tenant, page_count);
+  if (demand.MissingIn(pool_, tenants_).any()) return std::nullopt;
+  const BlockId id = AddBlock(size_class, tenant, page_count);
+  StepGrant grant;
+  TakePages(id, 0, &grant);
+  *slabs_to_clear = std::move(grant.slabs_to_clear);
+  held_.push_back(id);
+  return id;
+}
+
+void Cache::HoldBlock(BlockId block) {
+  ++blocks_[block].references;
+  held_.push_back(block);
+}
+
+void Cache::ReleaseBlock(BlockId block) {
+  const auto held = std::find(held_.begin(), held_.end(), block);
+  SLUICE_CHECK(held != held_.end()) << "block " << block.value << " is not held";
+  held_.erase(held);
+  DropCount(block);
 }
 
 // --- giving back
@@ -387,6 +417,7 @@ Sequence& Cache::MustGet(SequenceId sequence) const {
 std::string Cache::CheckInvariants() const {
   CacheAudit audit(pool_, tenants_, blocks_, bodies_);
   for (const auto& [id, sequence] : sequences_) audit.AddSequence(*sequence);
+  audit.AddHeld(held_);
   audit.AddQueued(reclaim_.ListQueued());
   return audit.Finish();
 }

@@ -77,7 +77,7 @@ class Cache {
   // From now on the sequence keeps a score for each of its slots: each step adds a page
   // of `size_class` for each of its new blocks, each commit one for the body. A fork
   // shares them; the first step of one of those that share copies them all.
-  // REQUIRES: it holds no tokens and keeps none; no step is open.
+  // REQUIRES: it holds no tokens, in a body neither, and keeps none; no step is open.
   void KeepScores(SequenceId sequence, SizeClassId size_class);
 
   // Gives up the sequence's scores, if it keeps any. REQUIRES: no step is open, no job
@@ -102,7 +102,7 @@ class Cache {
   // RESOURCE_EXHAUSTED (POOL_FULL) or (TENANT_QUOTA), with the missing bytes in the
   // message. Fields are `entries[i].<name>`.
   // REQUIRES: with room, no base_length below what a running job reads, nor below the
-  // length of a sequence that keeps scores; with kReuse, what the rollbacks drop is read
+  // length of a sequence that keeps scores or whose body the step writes; with kReuse, what the rollbacks drop is read
   // by the foreground lane only.
   absl::StatusOr<StepGrant> BeginStep(std::span<const StepEntryRequest> entries,
                                       DroppedPages dropped = DroppedPages::kReuse);
@@ -129,7 +129,7 @@ class Cache {
   // What of the tail a step moved into the body that it wrote in place.
   struct TailMove {
     int64_t first_position = 0;  // tokens below are in the body
-    int64_t body_slots = 0;      // that each row has then
+    int64_t body_slots = 0;      // that each row has then: the last of its blocks has some
     // Where the tokens from there on lie: all in blocks of the list's, from
     // slot `tail_start` of block `first_block` on.
     int64_t first_block = 0;
@@ -191,6 +191,19 @@ class Cache {
   // Ends the job without effect. REQUIRES: a job was planned; no further operation
   // of it will be submitted.
   void CancelJob(SequenceId sequence);
+
+  // --- blocks that no sequence lists
+
+  // A block of pages that the caller alone holds, charged to the tenant; nothing where
+  // there is no room for it now.
+  std::optional<BlockId> TakeBlock(TenantId tenant, SizeClassId size_class, int64_t page_count,
+                                   std::vector<SlabId>* slabs_to_clear);
+
+  // A count of the caller's own on a block, whoever else gives it up.
+  void HoldBlock(BlockId block);
+
+  // Gives up a count of one of these two. REQUIRES: there is one.
+  void ReleaseBlock(BlockId block);
 
   // --- giving back
 
@@ -346,6 +359,7 @@ class Cache {
   void GiveUp(SpareBlocks spare);
   std::optional<BodiesId> AddBodies(const Sequence& sequence, JobResult result);
   void EndJob(Sequence& sequence);
+  void DropCount(BlockId block);
   int64_t MissingForJob(const Sequence& sequence, int64_t page_count,
                         std::optional<SizeClassId> body_scores) const;
   // REQUIRES: it has observation rows.
@@ -358,6 +372,7 @@ class Cache {
   BodiesTable bodies_;
   ReclaimQueue reclaim_;
   absl::flat_hash_map<SequenceId, std::unique_ptr<Sequence>> sequences_;
+  std::vector<BlockId> held_;  // by callers, once a count
   uint64_t next_sequence_ = 1;
   uint64_t step_number_ = 0;
 };

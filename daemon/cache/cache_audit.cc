@@ -36,6 +36,10 @@ void CacheAudit::AddSequence(const Sequence& sequence) {
   if (wrong_.empty()) wrong_ = CheckTail(sequence);
 }
 
+void CacheAudit::AddHeld(const std::vector<BlockId>& blocks) {
+  for (const BlockId id : blocks) ++block_counts_[id.value];
+}
+
 void CacheAudit::AddQueued(const ReclaimQueue::Queued& queued) {
   for (const BlockId id : queued.blocks) ++block_counts_[id.value];
   for (const BodiesId id : queued.bodies) ++bodies_counts_[id.value];
@@ -68,6 +72,20 @@ std::string CacheAudit::CheckTail(const Sequence& sequence) const {
       sequence.tail_first_position() > sequence.length()) {
     return absl::StrCat("sequence ", sequence.id().value, " has a tail from slot ",
                         sequence.tail_start(), ", position ", sequence.tail_first_position());
+  }
+  return CheckBody(sequence);
+}
+
+std::string CacheAudit::CheckBody(const Sequence& sequence) const {
+  const auto blocks = static_cast<int64_t>(sequence.body_blocks().size());
+  const int64_t wanted = CeilDivide(sequence.body_slots(), sequence.geometry().page_size);
+  // An open step has those that it will reach.
+  if (sequence.step_open() ? blocks < wanted : blocks != wanted) {
+    return absl::StrCat("sequence ", sequence.id().value, " has ", blocks,
+                        " blocks of a body for ", sequence.body_slots(), " slots");
+  }
+  if (blocks > 0 && sequence.bodies()) {
+    return absl::StrCat("sequence ", sequence.id().value, " has a job's body and one in place");
   }
   return CheckScores(sequence);
 }

@@ -26,6 +26,7 @@ class CacheAudit {
              const BodiesTable& bodies);
 
   void AddSequence(const Sequence& sequence);
+  void AddHeld(const std::vector<BlockId>& blocks);  // a count each
   void AddQueued(const ReclaimQueue::Queued& queued);
 
   // Empty if all agree, else what does not.
@@ -33,6 +34,7 @@ class CacheAudit {
 
  private:
   std::string CheckTail(const Sequence& sequence) const;
+  std::string CheckBody(const Sequence& sequence) const;
   std::string CheckScores(const Sequence& sequence) const;
   std::string CheckBlocks();
   std::string CheckBodies();

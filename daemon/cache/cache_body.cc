@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/base/check.h"
+#include "daemon/base/checked_math.h"
 #include "daemon/cache/cache.h"
 
 namespace sluice {
@@ -18,8 +19,13 @@ void Cache::PlanBody(const StepPlan& plan, EntryPlan* entry) const {
   entry->new_body_blocks = 0;
   if (entry->body == nullptr) return;
   const std::vector<BlockId>& blocks = entry->sequence->body_blocks();
+  size_t next = 0;
   for (const int32_t page : entry->body->pages) {
     const auto index = static_cast<size_t>(page);
+    SLUICE_CHECK(index >= next && index <= std::max(next, blocks.size()))
+        << "sequence " << entry->sequence->id().value << ": a step writes page " << page
+        << " of a body of " << blocks.size() << " out of turn";
+    next = index + 1;
     if (index >= blocks.size()) {
       ++entry->new_body_blocks;
     } else if (MustCopyIn(plan, blocks[index])) {
@@ -89,6 +95,10 @@ void Cache::MoveIntoBody(SequenceId sequence, const TailMove& move) {
   Sequence& target = MustGet(sequence);
   SLUICE_CHECK(!target.step_open() && !target.job() && !target.bodies())
       << "sequence " << sequence.value << " cannot move its tail into its body";
+  const auto body_blocks = static_cast<int64_t>(target.body_blocks().size());
+  SLUICE_CHECK(body_blocks == CeilDivide(move.body_slots, target.geometry().page_size))
+      << "sequence " << sequence.value << ": a body of " << move.body_slots << " slots in "
+      << body_blocks << " blocks";
   target.body_slots_ = move.body_slots;
   target.tail_first_position_ = move.first_position;
   target.tail_start_ = move.first_position == target.length_ ? 0 : move.tail_start;

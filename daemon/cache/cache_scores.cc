@@ -14,7 +14,7 @@ namespace sluice {
 void Cache::KeepScores(SequenceId sequence, SizeClassId size_class) {
   Sequence& target = MustGet(sequence);
   SLUICE_CHECK(!target.scores() && !target.step_open() && target.blocks().empty() &&
-               !target.bodies())
+               !target.bodies() && target.body_blocks().empty())
       << "sequence " << sequence.value << " cannot begin to keep scores";
   target.scores_ = AddBlock(size_class, target.tenant(), 0);
 }

@@ -211,6 +211,10 @@ ExplainCall::ExplainCall(Core& core, Steps& steps, SequenceState& sequence,
       positions_(static_cast<size_t>(slots)),
       row_offsets_{0, RoundUp(slots, 32)} {
   if (sequence_.policy->scorer() == Scorer::kKeyNorm) key_norms_.resize(positions_.size());
+  if (sequence_.policy->scorer() == Scorer::kAccumulated &&
+      core_.cached(sequence_).scores().has_value()) {
+    gathered_.resize(positions_.size());
+  }
   ++sequence_.readers;
   auto* const entry = static_cast<ViewEntry*>(core_.tables.At(entry_range_));
   *entry = core_.EntryOf(sequence_);
@@ -218,9 +222,7 @@ ExplainCall::ExplainCall(Core& core, Steps& steps, SequenceState& sequence,
   WriteCascade(core_, sequence_, reinterpret_cast<std::byte*>(entry + 1), *entry);
 }
 
-bool ExplainCall::Next(Operation& operation, int64_t& cost_bytes) {
-  if (submitted_ || positions_.empty()) return false;
-  submitted_ = true;
+ExportArgs ExplainCall::Read() {
   ExportArgs read;
   read.rows.entry = static_cast<const ViewEntry*>(core_.tables.At(entry_range_));
   read.rows.first_row = sequence_.model->model->shape(command_.layer).first_row + command_.kv_head;
@@ -229,8 +231,32 @@ bool ExplainCall::Next(Operation& operation, int64_t& cost_bytes) {
   read.slots = static_cast<int64_t>(positions_.size());
   read.positions = positions_.data();
   if (!key_norms_.empty()) read.key_norms = key_norms_.data();
-  operation = read;
-  cost_bytes = read.slots * static_cast<int64_t>(sizeof(int32_t));
+  return read;
+}
+
+// As a job reads them.
+MoveScoresArgs ExplainCall::Gather() {
+  MoveScoresArgs gather;
+  gather.rows = Read().rows;
+  gather.destination_offsets = row_offsets_;
+  gather.destination = gathered_.data();
+  if (sequence_.policy->spec().normalise == ScoreNormalise::kMean) {
+    gather.seen_below = length_;
+    gather.window = sequence_.model->model->shape(command_.layer).window;
+  }
+  return gather;
+}
+
+bool ExplainCall::Next(Operation& operation, int64_t& cost_bytes) {
+  // Another policy may have come in between, and gathers none.
+  if (submitted_ == 1 && !core_.cached(sequence_).scores().has_value()) gathered_.clear();
+  if (submitted_ == (gathered_.empty() ? 1 : 2) || positions_.empty()) return false;
+  if (submitted_++ == 0) {
+    operation = Read();
+  } else {
+    operation = Gather();
+  }
+  cost_bytes = static_cast<int64_t>(positions_.size() * sizeof(int32_t));
   return true;
 }
 
@@ -239,6 +265,7 @@ void ExplainCall::Finished() {
   explained.kept_positions.assign(positions_.begin(), positions_.end());
   explained.body_tokens = body_slots_;
   explained.length = length_;
+  explained.scores = std::move(gathered_);
   for (const float norm : key_norms_) explained.scores.push_back(-norm);
   core_.tables.Free(entry_range_);
   steps_.ReaderFinished(sequence_);

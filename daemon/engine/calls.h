@@ -123,6 +123,9 @@ class ExplainCall final : public Call {
   void Dropped() override {}
 
  private:
+  ExportArgs Read();
+  MoveScoresArgs Gather();
+
   Core& core_;
   Steps& steps_;
   SequenceState& sequence_;
@@ -132,8 +135,9 @@ class ExplainCall final : public Call {
   const int64_t length_;  // as the positions are: it may change until the end
   std::vector<int32_t> positions_;
   std::vector<float> key_norms_;  // [positions], or empty: the policy scores by something else
+  std::vector<float> gathered_;   // [positions], or empty: the sequence gathers no scores
   int64_t row_offsets_[2];
-  bool submitted_ = false;
+  int32_t submitted_ = 0;  // operations
 };
 
 // ABORTED: what a call of a step that was undone is told.

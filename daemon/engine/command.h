@@ -127,6 +127,13 @@ struct FreeSequences {
 
 enum class JobOutcome : uint8_t { kCommitted, kNothingToEvict, kCancelled, kSkipped, kDryRun, kRunning };
 
+// What a job took from the head caches of a layer.
+struct LayerLoss {
+  int32_t layer = 0;
+  int64_t evicted_slots = 0;
+  std::optional<double> evicted_mass_share = std::nullopt;  // as JobReport's
+};
+
 struct JobReport {
   std::string preset;
   Trigger trigger = Trigger::kRequest;
@@ -139,6 +146,10 @@ struct JobReport {
   absl::Duration duration;
   // Why it was skipped or cancelled, or that it had fewer observation rows than wanted.
   std::string detail;
+  // Of the scores of all slots below the snapshot, the share that the evicted ones had;
+  // absent: the scores are not attention, or nothing was committed.
+  std::optional<double> evicted_mass_share = std::nullopt;
+  std::vector<LayerLoss> layers = {};  // those that own a cache; empty: nothing was committed
 };
 
 struct RowUsage {
@@ -337,8 +348,10 @@ struct ExplainSequence {
 
 struct Inspected {
   SequenceInfo info;
-  // A dry run of its policy; absent: it is lost or not idle, or the plan depends on scores.
+  // A dry run of its policy; absent: it is lost or not idle, the policy has no jobs, or the
+  // plan depends on scores.
   std::optional<Compressed> plan;
+  std::vector<JobReport> evictions;  // SequenceState::evictions
 };
 
 struct InspectSequence {
@@ -367,6 +380,8 @@ struct EngineTotals {
   int64_t evicted_slots = 0;
   int64_t kept_slots = 0;
   int64_t job_freed_bytes = 0;
+  int64_t measured_jobs = 0;             // that told what share of attention mass they evicted
+  double evicted_mass_share_sum = 0.0;   // of these
   int64_t jobs_by_trigger[4][6] = {};  // indexed by Trigger, then JobOutcome
 
   int64_t JobsThatEnded(JobOutcome outcome) const {

@@ -166,14 +166,16 @@ absl::Status DataCalls::CheckOwnStep(const struct Append& command) const {
     return RefuseField("first_token", absl::StrCat("must be 0 with an entry, got ",
                                                    command.first_token));
   }
+  if (sequence->policy->needs().q_of_every_row) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "layers",
+                  absl::StrCat("the policy of sequence ", sequence->id,
+                               " needs every query row: its tokens come with Attend"));
+  }
   const ModelState& model = *sequence->model;
   const OpenEntry entry{sequence, *command.entry, command.entry->base_length, std::nullopt};
   SLUICE_RETURN_IF_ERROR(
       CheckAppendLayers(command, model, {&entry, 1}, command.entry->token_count));
-  int64_t own_layers = 0;
-  for (int32_t layer = 0; layer < model.model->layer_count(); ++layer) {
-    own_layers += model.model->owns_cache(layer) ? 1 : 0;
-  }
+  const int64_t own_layers = model.model->own_layer_count();
   if (static_cast<int64_t>(command.layers.size()) != own_layers) {
     return RefuseField("layers", absl::StrCat("must name all ", own_layers,
                                               " layers that have their own cache, got ",
@@ -273,7 +275,7 @@ absl::Status DataCalls::TryAttendStep(struct Attend& command) {
 }
 
 bool DataCalls::WaitsForJob(SequenceState& sequence, const Caller& caller) {
-  if (sequence.job == nullptr || !sequence.job->due) return false;
+  if (sequence.job == nullptr || !sequence.job->holds_steps()) return false;
   // Who only looks on waits, but makes nothing more urgent.
   if (!caller.looks_on) sequence.job->waited = true;
   return true;

@@ -133,10 +133,13 @@ void Dispatcher::SubmitPieceOf(Tenant& tenant) {
     in_flight_bytes_ += cost_bytes;
     // What it was preferred to.
     if (was_fresh && !tenant.started.empty()) tenant.fresh_bytes += cost_bytes;
-    tenant.started.push_back(call);
-    if (call->trails()) call.reset();
-    in_flight_.push_back({ticket, cost_bytes, std::move(call)});
-    return;
+    if (!call->trails()) {
+      tenant.started.push_back(call);
+      in_flight_.push_back({ticket, cost_bytes, std::move(call)});
+      return;
+    }
+    // It was the last: asking for another could wait until it has passed.
+    in_flight_.push_back({ticket, cost_bytes, nullptr});
   }
   --waiting_;
   // Nothing of it is in flight any more: FinishPassed will not see it again.

@@ -20,8 +20,8 @@ class Call {
   // (or the like of it in arithmetic). False: there are no more.
   virtual bool Next(Operation& operation, int64_t& cost_bytes) = 0;
 
-  // Whether Finished need not wait for the piece that Next wrote last. What that piece
-  // points to outlives the call.
+  // Whether Finished need not wait for the piece that Next wrote last, which is then the
+  // call's last. What that piece points to outlives the call.
   virtual bool trails() const { return false; }
 
   // Every piece has passed, but those that trail. Called once, last.

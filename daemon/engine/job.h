@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "daemon/engine/coming_memory.h"
+#include "daemon/engine/job_losses.h"
 #include "daemon/engine/job_passes.h"
 #include "daemon/engine/state.h"
 
@@ -40,19 +41,20 @@ struct HeldBytes {
 // The background work of a policy on one sequence (design: "Jobs").
 //
 // Queued, then planned (snapshot, recipe, pages), then run batch by batch,
-// then committed between two steps. Where its budgets depend on scores, it scores all
+// then committed between two steps, with the accumulated scores as they are by then:
+// these are gathered first. Where its budgets depend on scores, it scores all
 // rows and counts before it asks for pages. Where its pages are not to be had it does
 // so pass by pass, and is queued between two. Everything its operations read or
 // write that is not a page lives here until they have passed.
 struct Job {
-  enum class Stage : uint8_t { kQueued, kRunning, kPaused, kReady };
+  enum class Stage : uint8_t { kQueued, kRunning, kPaused, kReady, kGathering };
 
   SequenceState* sequence = nullptr;  // null once cancelled
   Trigger trigger = Trigger::kRequest;
   PolicyPtr policy;
   bool due = false;     // the sequence's next step waits for it
   bool waited = false;  // one waits now
-  // A step that came with the trigger will roll back to here: what lies beyond is
+  // The step that came with the trigger rolls back to here, or did: what lies beyond is
   // none of the job's.
   std::optional<int64_t> length_limit;
   bool goes_first = false;  // it goes by passes, or another lacks the pages that it holds
@@ -62,11 +64,13 @@ struct Job {
 
   Stage stage = Stage::kQueued;
   JobRecipe recipe;
+  int64_t decoded_tokens = 0;  // of the sequence's, which it took into account
   JobFacts facts;
   std::vector<RowFacts> row_facts;
   int64_t observed_rows = 0;  // of the window that the recipe scores by
   int64_t had_slots = 0;      // below the snapshot when it was planned
   int64_t evicted_slots = 0;  // by what was committed
+  JobLosses losses;
 
   std::optional<ComingMemory> coming;  // since its pages were missing, or its last pass
   std::optional<JobPasses> passes;     // where it did not fit
@@ -81,9 +85,15 @@ struct Job {
   std::vector<int32_t> row_counts;  // [count segments, rows of the model]
   // [rows + 1] where the workspace has the scores of all rows; empty: it has not.
   std::vector<int64_t> score_offsets;
+  // Of a job that is not due and selects by accumulated scores: the workspace has its own
+  // copy of them, or is getting it.
+  bool owns_scores = false;
+  bool copying = false;
+  std::vector<ScoreCopy> copies;  // of scores that were computed ahead
 
   // Of the pass under way, or of the counts.
   bool planned = false;  // the cache holds for it what it reads
+  Ticket planned_after = 0;  // the newest of the foreground then
   std::optional<BlockId> rings;  // the observation rows
   JobPass pass;
   std::vector<int64_t> slots;  // [rows] below the pass's snapshot
@@ -102,12 +112,12 @@ struct Job {
   std::vector<int32_t> kept;                 // [rows]
 
   // Of a sequence that keeps scores: the masks of all rows, by which those of what stays
-  // are gathered into the new body's page once all batches are through.
+  // are gathered into the new body's page when it commits.
   std::vector<int64_t> mask_offsets;        // [rows + 1], in slots
   std::vector<uint32_t> masks;              // [mask_offsets[rows] / 32]
   float* body_scores = nullptr;
   std::vector<int64_t> score_destinations;  // [rows + 1], in slots
-  bool gathering = false;
+  int32_t gathered_rows = 0;  // slices under way included
 
   // Of the batch under way.
   RowSet rows;
@@ -117,10 +127,18 @@ struct Job {
   std::vector<int64_t> batch_destinations;   // [batch rows + 1], from the batch's first page
   std::vector<int32_t> counts;               // [segments, rows]
 
+  // Whether the sequence's next step waits: for its end, or until it has scores that the
+  // step would change.
+  bool holds_steps() const { return due || copying || stage == Stage::kGathering; }
+
+  // Whether an operation of it may be under way.
+  bool runs() const { return stage == Stage::kRunning || stage == Stage::kGathering; }
+
   // Positions below this are read, or were and are its own. REQUIRES: it is not queued.
   int64_t read_tokens() const {
-    return recipe.scorer == Scorer::kWindow && stage != Stage::kReady ? facts.length_tokens
-                                                                      : facts.snapshot_tokens;
+    const bool is_built = stage == Stage::kReady || stage == Stage::kGathering;
+    return recipe.scorer == Scorer::kWindow && !is_built ? facts.length_tokens
+                                                         : facts.snapshot_tokens;
   }
 };
 

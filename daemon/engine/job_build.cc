@@ -46,8 +46,7 @@ absl::Status Jobs::Plan(Job& job, int64_t snapshot) {
                           core_.cache.PlanJob(sequence.handle, snapshot,
                                               std::max(snapshot, job.read_tokens())));
   job.planned = true;
-  // What it reads and gathers are the scores as they are now: no step may come between.
-  job.due = job.due || core_.cached(sequence).scores().has_value();
+  job.planned_after = core_.backend.Submitted(Lane::kForeground);
   if (job.recipe.scorer == Scorer::kWindow) {
     job.rings = core_.cache.HoldObservations(sequence.handle);
     if (absl::Status rows = CheckRows(job.recipe, job.rings.has_value() ? job.observed_rows : 0);
@@ -78,6 +77,7 @@ void Jobs::ReleasePlan(Job& job) {
   if (job.planned) core_.cache.CancelJob(job.sequence->handle);
   job.planned = false;
   job.score_offsets.clear();
+  job.owns_scores = false;
   FreeTables(job);
 }
 
@@ -110,6 +110,7 @@ absl::Status Jobs::Reserve(Job& job) {
   SLUICE_RETURN_IF_ERROR(ReserveTables(job));
   SLUICE_RETURN_IF_ERROR(ReservePages(job));
   ReserveMasks(job);
+  job.losses.StartPass(job.recipe, job.slots.size());
   job.reused.assign(job.destination_pages.size(), kNoPage);
   job.kept.assign(job.slots.begin(), job.slots.end());
   const auto [first, end] = RowsOf(job.recipe, job.pass);
@@ -214,6 +215,9 @@ const uint32_t* Jobs::SubmitSelection(Job& job) {
   select.masks = masks;
   select.counts = job.counts.data();
   core_.backend.Submit(job.lane, select);
+  if (job.losses.measures()) {
+    core_.backend.Submit(job.lane, job.losses.SumsOf(job.rows, scores, masks));
+  }
   return masks;
 }
 
@@ -239,20 +243,19 @@ void Jobs::SubmitBatch(Job& job) {
   job.ticket = core_.backend.Submit(job.lane, compact);
 }
 
-// A waited job takes the foreground lane, but not for longer than a slice.
+// A waited job takes the foreground lane, but not for longer than a slice; so does one
+// that a waited one cannot come before.
 void Jobs::ChooseLane(Job& job, int64_t flops) {
-  job.lane =
-      job.waited && flops <= kBatchSliceFlops ? Lane::kForeground : Lane::kBackground;
+  const bool hurries = job.waited || (job.owns_scores && AnotherIsWaitedFor());
+  job.lane = hurries && flops <= kBatchSliceFlops ? Lane::kForeground : Lane::kBackground;
   // A copy on write of what it reads may still be under way: that of a step that
   // was undone.
-  if (job.lane == Lane::kBackground) {
-    core_.backend.After(Lane::kBackground, core_.backend.Submitted(Lane::kForeground));
-  }
+  if (job.lane == Lane::kBackground) core_.backend.After(Lane::kBackground, job.planned_after);
 }
 
 void Jobs::FinishBatch(Job& job) {
+  if (job.copying) return FinishCopySlice(job);
   if (job.counting) return FinishCount(job);
-  if (std::exchange(job.gathering, false)) return EndBatches(job);
   const JobBatch& batch = job.batches[job.next_batch];
   for (size_t segment = 0; job.pass.selects && segment < job.segments.size(); ++segment) {
     for (int32_t row = 0; row < batch.row_count; ++row) {
@@ -260,9 +263,7 @@ void Jobs::FinishBatch(Job& job) {
           job.counts[segment * static_cast<size_t>(batch.row_count) + static_cast<size_t>(row)];
     }
   }
-  if (++job.next_batch == job.batches.size() && GathersScores(job)) {
-    SubmitGather(job);
-  } else if (job.next_batch == job.batches.size()) {
+  if (++job.next_batch == job.batches.size()) {
     EndBatches(job);
   } else if (MayPause(job)) {
     job.stage = Job::Stage::kPaused;

@@ -26,8 +26,8 @@ int64_t TailPagesAfter(const Sequence& state, int64_t snapshot) {
 int64_t RowBytes(const Core& core, const SequenceState& sequence) {
   const std::optional<BlockId> rings = core.cached(sequence).observations();
   if (!rings.has_value()) return 0;
-  const auto pages = static_cast<int64_t>(core.cache.BlockPages(*rings).size());
-  return pages * RoundUp(sequence.rings->layout.bytes, kObservationPageAlignment);
+  return static_cast<int64_t>(core.cache.BlockPages(*rings).size()) *
+         core.cache.PageBytes(*rings);
 }
 
 // Of the scores of a tail of so many blocks and a body of at most so many pages.
@@ -45,7 +45,8 @@ int64_t ScoreBytes(Core& core, const SequenceState& sequence, int64_t tail_block
 JobEnd Jobs::Estimate(const SequenceState& sequence, const JobFacts& facts,
                       const JobRecipe& recipe) const {
   const Sequence& state = core_.cached(sequence);
-  const int64_t hot_tail = facts.length_tokens - facts.snapshot_tokens;
+  const int64_t hot_tail = state.length() - facts.snapshot_tokens;
+  const int64_t beyond = state.length() - facts.length_tokens;
   const int64_t page_size = state.geometry().page_size;
   const int64_t tail_pages = TailPagesAfter(state, facts.snapshot_tokens);
   JobEnd end;
@@ -55,7 +56,7 @@ JobEnd Jobs::Estimate(const SequenceState& sequence, const JobFacts& facts,
   int64_t body_pages = 0;
   for (const RecipeSegment& segment : recipe.segments) {
     for (int32_t row = segment.first_row; row < segment.first_row + segment.row_count; ++row) {
-      const int64_t slots = facts.rows[static_cast<size_t>(row)].slots - hot_tail;
+      const int64_t slots = facts.rows[static_cast<size_t>(row)].slots + beyond - hot_tail;
       const int64_t kept = std::min({slots, segment.k, recipe.at_most});
       end.kept_tokens.push_back(kept + hot_tail);
       end.report.kept_slots += kept;
@@ -80,7 +81,7 @@ JobEnd Jobs::Estimate(const SequenceState& sequence, const JobFacts& facts,
 
 std::optional<JobEnd> Jobs::Foresee(const SequenceState& sequence, const Policy& policy) const {
   std::vector<RowFacts> rows;
-  const JobFacts facts = FactsOf(sequence, policy, core_.cached(sequence).length(), rows);
+  const JobFacts facts = FactsOf(sequence, policy, sequence.settled_length(), rows);
   const JobRecipe recipe = policy.Plan(facts);
   const int64_t observed_rows = RowsFor(sequence, recipe, facts.length_tokens);
   absl::Status checked;

@@ -15,6 +15,9 @@
 namespace sluice {
 namespace {
 
+// Of a sequence's jobs that evicted, what is told of the newest so many.
+constexpr size_t kKnownEvictions = 16;
+
 template <class Integer>
 int64_t Sum(const std::vector<Integer>& slots) {
   return std::accumulate(slots.begin(), slots.end(), int64_t{0});
@@ -24,21 +27,24 @@ int64_t Sum(const std::vector<Integer>& slots) {
 
 bool Jobs::TryCommit(Job& job) {
   if (job.sequence->step != nullptr || job.sequence->readers > 0) return false;
+  if (GathersScores(job)) return StartGather(job);
+  FinishPass(job);
+  return true;
+}
+
+void Jobs::FinishPass(Job& job) {
   const int64_t evicted = Sum(job.slots) - Sum(job.kept);
   job.evicted_slots += evicted;
+  job.losses.Take(job.slots, job.kept);
   if (evicted > 0 || !job.pass.selects) {
     Commit(job);
   } else {
     ReleasePlan(job);
   }
-  if (!job.passes.has_value()) {
-    EndBuilt(job, absl::OkStatus());
-    return true;
-  }
+  if (!job.passes.has_value()) return EndBuilt(job, absl::OkStatus());
   job.passes->Passed(job.pass);
   job.stage = Job::Stage::kQueued;
   job.coming.emplace(core_);
-  return true;
 }
 
 void Jobs::Commit(Job& job) {
@@ -114,6 +120,9 @@ JobReport Jobs::ReportOf(const Job& job, JobOutcome outcome) const {
     report.evicted_slots = job.evicted_slots;
     report.detail = FewRows(job.recipe, job.observed_rows);
   }
+  if (outcome == JobOutcome::kCommitted) {
+    job.losses.Report(*job.sequence->model->model, report);
+  }
   return report;
 }
 
@@ -124,6 +133,7 @@ void Jobs::End(Job& job, JobOutcome outcome, JobEnd end) {
   end.report.freed_later_bytes = end.freed_later_bytes;
   if (!end.status.ok()) end.report.detail = std::string(end.status.message());
   if (!job.dry_run) Count(job, end.report);
+  DropAhead(sequence);
   sequence.job = nullptr;
   job.sequence = nullptr;
   // Where it was cancelled another look at the triggers may need them.
@@ -145,8 +155,15 @@ void Jobs::Count(const Job& job, const JobReport& report) {
     totals->kept_slots += report.kept_slots;
     totals->evicted_slots += report.evicted_slots;
     totals->job_freed_bytes += report.freed_bytes;
+    totals->measured_jobs += report.evicted_mass_share.has_value() ? 1 : 0;
+    totals->evicted_mass_share_sum += report.evicted_mass_share.value_or(0.0);
   }
   job.sequence->last_job = report;
+  if (report.outcome != JobOutcome::kCommitted) return;
+  std::vector<JobReport>& evictions = job.sequence->evictions;
+  if (evictions.size() == kKnownEvictions) evictions.erase(evictions.begin());
+  evictions.push_back(report);
+  evictions.back().layers.clear();
 }
 
 void Jobs::FreeTables(Job& job) {

@@ -107,25 +107,29 @@ void Jobs::SubmitScores(Job& job, int32_t first_row, int32_t row_count, float* s
   }
 }
 
-void Jobs::SubmitWindowScore(Job& job, const LayerShape& layer, int32_t first_row,
-                             int32_t row_count, float* scores) {
-  const SequenceState& sequence = *job.sequence;
-  const WindowScore& rule = job.recipe.window_score;
-  const int64_t* offsets = job.row_offsets.data() + (first_row - job.rows.first_row);
-  const size_t place = job.layer_offsets.size();
-  for (int32_t row = 0; row <= row_count; ++row) {
-    job.layer_offsets.push_back(offsets[row] - offsets[0]);
-  }
+WindowScoreArgs Jobs::WindowArgs(const SequenceState& sequence, const WindowScore& rule,
+                                 const LayerShape& layer, BlockId rings) const {
   WindowScoreArgs args;
-  args.rows = {&job.entry, first_row, row_count, job.layer_offsets.data() + place};
   args.layer = &layer;
-  args.length = job.facts.length_tokens;
-  args.observation = ObservationRing(core_, sequence, *job.rings, layer.layer);
+  args.observation = ObservationRing(core_, sequence, rings, layer.layer);
   args.layout = sequence.rings->layout;
   args.window = std::min(rule.window_tokens, args.layout.capacity);
   args.reduce = ReduceOf(rule.reduce);
   args.pool = PoolOf(rule.pool);
   args.pool_width = rule.pool_width;
+  return args;
+}
+
+void Jobs::SubmitWindowScore(Job& job, const LayerShape& layer, int32_t first_row,
+                             int32_t row_count, float* scores) {
+  const int64_t* offsets = job.row_offsets.data() + (first_row - job.rows.first_row);
+  const size_t place = job.layer_offsets.size();
+  for (int32_t row = 0; row <= row_count; ++row) {
+    job.layer_offsets.push_back(offsets[row] - offsets[0]);
+  }
+  WindowScoreArgs args = WindowArgs(*job.sequence, job.recipe.window_score, layer, *job.rings);
+  args.rows = {&job.entry, first_row, row_count, job.layer_offsets.data() + place};
+  args.length = job.facts.length_tokens;
   args.scores = scores + offsets[0];
   job.ticket = core_.backend.Submit(job.lane, args);
 }
@@ -133,8 +137,10 @@ void Jobs::SubmitWindowScore(Job& job, const LayerShape& layer, int32_t first_ro
 // ---- counts
 
 void Jobs::StartCount(Job& job) {
-  if (absl::Status planned = Plan(job, job.facts.snapshot_tokens); !planned.ok()) {
-    return EndBuilt(job, std::move(planned));
+  if (!job.planned) {
+    if (absl::Status planned = Plan(job, job.facts.snapshot_tokens); !planned.ok()) {
+      return EndBuilt(job, std::move(planned));
+    }
   }
   job.batches = CutCounts(job.recipe, job.slots, core_.memory.workspace_bytes);
   if (job.batches.empty()) {
@@ -159,6 +165,11 @@ void Jobs::StartCount(Job& job) {
 void Jobs::SubmitCount(Job& job) {
   const JobBatch& batch = job.batches[job.next_batch];
   if (job.scored_rows == 0) FillBatch(job, batch, job.recipe.count_segments);
+  const auto* scores = reinterpret_cast<const float*>(core_.memory.workspace);
+  if (!job.score_offsets.empty()) {
+    scores += job.score_offsets[static_cast<size_t>(batch.first_row)];
+    job.scored_rows = batch.row_count;
+  }
   if (job.scored_rows < batch.row_count) return SubmitCountSlice(job);
   job.slice_rows = 0;
   int64_t ranked_slots = 0;
@@ -169,7 +180,7 @@ void Jobs::SubmitCount(Job& job) {
   ChooseLane(job, ranked_slots * kFlopsOfARank);
   SelectArgs select;
   select.rows = job.rows;
-  select.scores = reinterpret_cast<const float*>(core_.memory.workspace);
+  select.scores = scores;
   select.segments = job.segments.data();
   select.segment_count = static_cast<int32_t>(job.segments.size());
   select.combine = static_cast<RowCombine>(job.recipe.combine);
@@ -183,7 +194,8 @@ void Jobs::SubmitCountSlice(Job& job) {
   const JobBatch& batch = job.batches[job.next_batch];
   const int32_t first = job.scored_rows;
   int64_t flops = 0;
-  job.slice_rows = 0;
+  job.slice_rows = first == 0 ? RowsAhead(job) : 0;
+  if (job.slice_rows > 0) return SubmitCopiesOfAhead(job, job.slice_rows);
   while (first + job.slice_rows < batch.row_count && job.slice_rows < kMostScoredRows) {
     const int64_t more =
         SumOfRows(job.score_flops, batch.first_row + first + job.slice_rows, 1);
@@ -227,6 +239,7 @@ void Jobs::TakeCounts(Job& job) {
 
 // The counts are there: the policy turns them into what the job does.
 void Jobs::EndCount(Job& job) {
+  DropAhead(*job.sequence);
   job.counting = false;
   job.counted = true;
   job.stage = Job::Stage::kQueued;

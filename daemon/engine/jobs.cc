@@ -8,6 +8,7 @@
 #include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/engine/job_plan.h"
+#include "daemon/engine/observations.h"
 
 namespace sluice {
 
@@ -86,23 +87,61 @@ JobFacts Jobs::FactsOf(const SequenceState& sequence, const Policy& policy, int6
 void Jobs::Cancel(SequenceState& sequence) {
   Job* job = sequence.job;
   if (job == nullptr) return;
+  // What its last operation reads of the rings no step may write in place.
+  if (job->rings.has_value() && job->stage == Job::Stage::kRunning) {
+    core_.cache.HoldBlock(*job->rings);
+  } else {
+    job->rings.reset();
+  }
   if (std::exchange(job->planned, false)) core_.cache.CancelJob(sequence.handle);
   JobEnd end;
   end.status = absl::CancelledError("the sequence was freed or rolled back");
   const auto place = std::find_if(jobs_.begin(), jobs_.end(),
                                   [&](const auto& other) { return other.get() == job; });
-  if (job->stage == Job::Stage::kRunning) zombies_.push_back(std::move(*place));
+  if (job->runs()) zombies_.push_back(std::move(*place));
   std::unique_ptr<Job> keep = std::move(*place);
   jobs_.erase(place);
   End(*job, JobOutcome::kCancelled, std::move(end));
-  if (job->stage != Job::Stage::kRunning) FreeTables(*job);
-  if (running_ == job && job->stage != Job::Stage::kRunning) running_ = nullptr;
+  if (!job->runs()) FreeTables(*job);
+  if (running_ == job && !job->runs()) running_ = nullptr;
+}
+
+void Jobs::EndAbove(SequenceState& sequence, int64_t length) {
+  Job* const job = sequence.job;
+  if (job == nullptr) return;
+  if (job->stage == Job::Stage::kQueued || length >= job->read_tokens()) {
+    return LimitTo(*job, length);
+  }
+  if (job->trigger == Trigger::kPrefillEnd) {
+    sequence.prefill_end_due = true;
+    --sequence.prefill_ends;
+  }
+  if (job->trigger == Trigger::kEvery) sequence.every_due = true;
+  sequence.decoded_tokens += job->decoded_tokens;
+  job->length_limit = length;
+  Cancel(sequence);
+  LookAtTriggers(sequence, length);
+  if (sequence.job != nullptr) LimitTo(*sequence.job, length);
+}
+
+// Rows and scores that steps change are those of the length at which it starts.
+void Jobs::LimitTo(Job& job, int64_t length) const {
+  const SequenceState& sequence = *job.sequence;
+  const bool moves_on = core_.cached(sequence).scores().has_value() ||
+                        (job.policy->scorer() == Scorer::kWindow &&
+                         KeepsObservations(sequence, Phase::kDecode));
+  if (moves_on) {
+    job.length_limit.reset();
+  } else if (job.length_limit.has_value()) {
+    job.length_limit = std::min(*job.length_limit, length);
+  }
 }
 
 bool Jobs::DropPassedZombies() {
   const auto dropped = std::erase_if(zombies_, [this](const std::unique_ptr<Job>& job) {
     if (core_.backend.Completed(job->lane) < job->ticket) return false;
     FreeTables(*job);
+    if (job->rings.has_value()) core_.cache.ReleaseBlock(*job->rings);
     if (running_ == job.get()) running_ = nullptr;
     return true;
   });
@@ -118,6 +157,7 @@ bool Jobs::CancelledOnesRead() const {
 
 bool Jobs::Pump() {
   bool worked = DropPassedZombies();
+  worked = DropPassedAhead() || worked;
   if (running_ != nullptr && running_->sequence != nullptr) {
     Job& job = *running_;
     if (job.stage == Job::Stage::kRunning && core_.backend.Completed(job.lane) >= job.ticket) {
@@ -127,18 +167,28 @@ bool Jobs::Pump() {
   }
   // Built jobs commit in any order; building needs the workspace.
   for (auto job = jobs_.begin(); job != jobs_.end();) {
-    Job& ready = **job++;
-    if (ready.stage == Job::Stage::kReady) worked = TryCommit(ready) || worked;
+    Job& built = **job++;
+    if (built.stage == Job::Stage::kReady) {
+      worked = TryCommit(built) || worked;
+    } else if (built.stage == Job::Stage::kGathering &&
+               core_.backend.Completed(built.lane) >= built.ticket) {
+      FinishGatherSlice(built);
+      worked = true;
+    }
   }
   while (running_ == nullptr && !core_.dispatcher.copies_wait() && StartNext()) worked = true;
   return worked;
 }
 
-bool Jobs::MayPause(const Job& job) const {
-  if (job.waited || job.goes_first) return false;
+bool Jobs::AnotherIsWaitedFor() const {
   return std::any_of(jobs_.begin(), jobs_.end(), [](const std::unique_ptr<Job>& other) {
     return other->waited && other->stage == Job::Stage::kQueued;
   });
+}
+
+// Scores of its own are in the workspace, which the other one would take.
+bool Jobs::MayPause(const Job& job) const {
+  return !job.waited && !job.goes_first && !job.owns_scores && AnotherIsWaitedFor();
 }
 
 bool Jobs::FinishPausedFirst() {
@@ -179,6 +229,13 @@ bool Jobs::StartNext() {
   return true;
 }
 
+// Where a step came with the trigger it has said what it takes back.
+int64_t Jobs::LengthFor(const Job& job) {
+  const SequenceState& sequence = *job.sequence;
+  return job.length_limit.has_value() ? std::min(*job.length_limit, sequence.cached->length())
+                                      : sequence.settled_length();
+}
+
 void Jobs::MakeRecipe(Job& job, int64_t length) {
   SequenceState& sequence = *job.sequence;
   job.row_facts.clear();
@@ -188,13 +245,14 @@ void Jobs::MakeRecipe(Job& job, int64_t length) {
   job.counted = false;
   if (job.trigger == Trigger::kEvery || job.trigger == Trigger::kPrefillEnd) {
     const int64_t beyond = core_.cached(sequence).length() - length;
-    sequence.decoded_tokens = std::min(sequence.decoded_tokens, beyond);
+    const int64_t left = std::min(sequence.decoded_tokens, beyond);
+    job.decoded_tokens += sequence.decoded_tokens - left;
+    sequence.decoded_tokens = left;
   }
 }
 
 bool Jobs::Start(Job& job) {
-  const int64_t own_length = core_.cached(*job.sequence).length();
-  const int64_t length = std::min(job.length_limit.value_or(own_length), own_length);
+  const int64_t length = LengthFor(job);
   if (!job.counted || job.facts.length_tokens != length ||
       job.observed_rows != RowsFor(*job.sequence, job.recipe, length)) {
     MakeRecipe(job, length);
@@ -207,17 +265,24 @@ bool Jobs::Start(Job& job) {
     EndBuilt(job, std::move(rows));
     return true;
   }
-  if (!job.recipe.count_segments.empty()) {
-    StartCount(job);
-    return true;
-  }
-  if (PagesOfWhole(job) > AvailablePages(job)) {
+  if (job.recipe.count_segments.empty() && PagesOfWhole(job) > AvailablePages(job)) {
     return WaitOrDivide(job);
   }
+  if (CopiesScores(job)) {
+    if (absl::Status started = StartCopy(job); !started.ok()) EndBuilt(job, std::move(started));
+  } else {
+    // What it selects by are the scores as they are now: no step may come between.
+    job.due = job.due || job.recipe.scorer == Scorer::kAccumulated;
+    StartRecipe(job);
+  }
+  return true;
+}
+
+void Jobs::StartRecipe(Job& job) {
+  if (!job.recipe.count_segments.empty()) return StartCount(job);
   if (absl::Status built = Build(job, WholePass(job)); !built.ok()) {
     EndBuilt(job, std::move(built));
   }
-  return true;
 }
 
 JobPass Jobs::WholePass(const Job& job) const {

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "daemon/engine/core.h"
 #include "daemon/engine/job.h"
+#include "daemon/engine/scores_ahead.h"
 
 namespace sluice {
 
@@ -61,6 +62,19 @@ class Jobs {
   // Ends the sequence's job, if there is one, without effect.
   void Cancel(SequenceState& sequence);
 
+  // A step begins at `length`, by a rollback if that is below the sequence's: ends a job
+  // that works on what lies beyond. What triggered it is looked at again, as if the
+  // sequence were rolled back already.
+  void EndAbove(SequenceState& sequence, int64_t length);
+
+  // A step is open: takes the memory to score some of its entries by the time it closes.
+  // One that finds none is scored by its job.
+  void PrepareAhead(const StepState& step);
+  // The step is through with a layer, and will not close by that.
+  void ScoreAhead(const StepState& step, const LayerShape& layer);
+  // Gives up what was computed, or is going to be.
+  void DropAhead(SequenceState& sequence);
+
   // Says that a step waits for the sequence's job.
   void Hurry(SequenceState& sequence) {
     if (sequence.job != nullptr) sequence.job->waited = true;
@@ -81,17 +95,30 @@ class Jobs {
   bool Acts(SequenceState& sequence, Trigger trigger, int64_t length);
   void Queue(SequenceState& sequence, Trigger trigger, PolicyPtr policy, bool due,
              std::function<void(const JobEnd&)> answer);
+  void LimitTo(Job& job, int64_t length) const;
   bool DropPassedZombies();
   // Each: false if nothing moved.
   bool StartNext();
   bool MayStart(const Job& job) const;
   bool Start(Job& job);
+  // How long the sequence is as far as the job goes.
+  static int64_t LengthFor(const Job& job);
   void MakeRecipe(Job& job, int64_t length);
   // The pass over all that the recipe is to do, and the pages that it writes at most.
   JobPass WholePass(const Job& job) const;
   int64_t PagesOfWhole(Job& job) const;
   bool StartPass(Job& job);
   bool WaitOrDivide(Job& job);
+  bool PrepareAhead(SequenceState& sequence, int64_t token_count);
+  bool TakeAhead(ScoresAhead& ahead);
+  // Rows of the job whose scores were computed ahead, from its first.
+  int32_t RowsAhead(const Job& job) const;
+  void SubmitCopiesOfAhead(Job& job, int32_t row_count);
+  bool DropPassedAhead();
+  // Starts what the recipe says, once it has what it selects by.
+  void StartRecipe(Job& job);
+  // Whether a queued job is waited for.
+  bool AnotherIsWaitedFor() const;
   // True if a job that is waited for has to come between two batches of `job`.
   bool MayPause(const Job& job) const;
   // Lets the paused jobs go before all others. False if there is none.
@@ -116,6 +143,9 @@ class Jobs {
   void SubmitScores(Job& job, int32_t first_row, int32_t row_count, float* scores);
   void SubmitAccumulated(Job& job, const LayerShape& layer, int32_t first_row, int32_t row_count,
                          float* scores);
+  // Without rows, length and scores.
+  WindowScoreArgs WindowArgs(const SequenceState& sequence, const WindowScore& rule,
+                             const LayerShape& layer, BlockId rings) const;
   void SubmitWindowScore(Job& job, const LayerShape& layer, int32_t first_row, int32_t row_count,
                          float* scores);
   void ChooseLane(Job& job, int64_t flops);
@@ -132,11 +162,19 @@ class Jobs {
   absl::Status Build(Job& job, const JobPass& pass);
   absl::Status Reserve(Job& job);
   void ReserveMasks(Job& job) const;
+  // Copies the accumulated scores that a job which is not due selects by, a slice at a time.
+  bool CopiesScores(const Job& job) const;
+  absl::Status StartCopy(Job& job);
+  void SubmitCopySlice(Job& job);
+  void FinishCopySlice(Job& job);
   // What AllocateJobPages would grant at most, whatever the new body's scores take.
   int64_t AvailablePages(const Job& job) const;
-  // Gathers the scores of what stays, where there are some and the job commits.
+  // Gathers the scores of what stays, where there are some and the job commits, and then
+  // commits.
   bool GathersScores(const Job& job) const;
-  void SubmitGather(Job& job);
+  bool StartGather(Job& job);
+  void SubmitGatherSlice(Job& job);
+  void FinishGatherSlice(Job& job);
   absl::Status ReservePages(Job& job);
   int64_t PagesLeftAlone(const Job& job) const;
   absl::Status ReserveTables(Job& job);
@@ -147,6 +185,7 @@ class Jobs {
   void FinishBatch(Job& job);
   void EndBatches(Job& job);
   bool TryCommit(Job& job);
+  void FinishPass(Job& job);
   void Commit(Job& job);
   void EndBuilt(Job& job, absl::Status status);
   void CountFreed(const Job& job, JobEnd& end) const;
@@ -159,6 +198,7 @@ class Jobs {
   std::list<std::unique_ptr<Job>> jobs_;     // queued, running, paused and built ones
   std::list<std::unique_ptr<Job>> zombies_;  // cancelled with an operation under way
   Job* running_ = nullptr;
+  std::list<std::unique_ptr<ScoresAhead>> ahead_;
 };
 
 }  // namespace sluice

@@ -245,6 +245,7 @@ absl::StatusOr<Model> Model::Create(ModelGeometry geometry, int64_t slab_bytes) 
                              : first_rows[static_cast<size_t>(layer.source_layer)]);
     model.shapes_.push_back(ShapeOf(model.geometry_, layer, first_rows.back()));
     model.shapes_.back().layer = static_cast<int32_t>(first_rows.size()) - 1;
+    model.own_layers_below_.push_back(model.own_layer_count() + (own ? 1 : 0));
     if (own) model.row_count_ += layer.kv_heads;
   }
   model.first_alike_ = FirstAlike(model.geometry_.layers);

@@ -68,6 +68,9 @@ class Model {
   bool owns_cache(int32_t layer) const {
     return geometry_.layers[static_cast<size_t>(layer)].source_layer < 0;
   }
+  // Layers that own a cache: all, and those before `layer`.
+  int32_t own_layer_count() const { return own_layers_below_.back(); }
+  int32_t own_index(int32_t layer) const { return own_layers_below_[static_cast<size_t>(layer)]; }
   const SpanFormat& format() const { return format_; }
   int64_t page_bytes() const { return format_.slab.page_bytes; }
   // Bytes of a block: page_size_tokens tokens over all rows.
@@ -81,6 +84,7 @@ class Model {
   int32_t row_count_ = 0;
   std::vector<LayerShape> shapes_;  // [layers]; point into geometry_
   std::vector<int32_t> first_alike_;  // [layers]
+  std::vector<int32_t> own_layers_below_ = {0};  // [layers + 1]
   SpanFormat format_;
 };
 

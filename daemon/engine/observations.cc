@@ -6,26 +6,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/base/checked_math.h"
 #include "daemon/base/reason.h"
 #include "daemon/engine/core.h"
+#include "daemon/engine/pool_pages.h"
 #include "daemon/engine/state.h"
 
 namespace sluice {
 namespace {
-
-// The layers of a model that own a cache, below `layer`.
-int32_t OwnersBelow(const Model& model, int32_t layer) {
-  int32_t owners = 0;
-  for (int32_t i = 0; i < layer; ++i) owners += model.owns_cache(i) ? 1 : 0;
-  return owners;
-}
-
-std::byte* RingAt(const Core& core, const SequenceState& sequence, BlockId rings, int32_t page) {
-  const uint32_t id = core.cache.BlockPages(rings)[static_cast<size_t>(page)].value;
-  const int64_t page_bytes = RoundUp(sequence.rings->layout.bytes, kObservationPageAlignment);
-  return SlabOf(core.memory.pool, id) + PageIndex(id) * page_bytes;
-}
 
 bool ActsInDecode(const Policy& policy) {
   return policy.triggers().every_tokens.has_value() || policy.triggers().pressure;
@@ -42,11 +29,11 @@ void WriteRingList(Core& core, SequenceState& sequence) {
   const Model& model = *sequence.model->model;
   const BlockId rings = *core.cached(sequence).observations();
   auto* offsets = static_cast<uint64_t*>(core.tables.At(sequence.ring_list));
-  int32_t page = 0;
+  size_t page = 0;
   for (int32_t layer = 0; layer < model.layer_count(); ++layer) {
     offsets[layer] = kNoOffset;
     if (!model.owns_cache(layer)) continue;
-    offsets[layer] = static_cast<uint64_t>(RingAt(core, sequence, rings, page++) -
+    offsets[layer] = static_cast<uint64_t>(PageAt(core, rings, page++) -
                                            core.memory.pool.pool);
   }
   sequence.ring_list_written = true;
@@ -64,22 +51,21 @@ absl::StatusOr<ObservationRings> MakeObservationRings(Core& core, const ModelSta
     rings.layout = MakeObservationLayout(static_cast<int32_t>(capacity), geometry.query_heads,
                                          geometry.k_dim, geometry.dtype);
   }
-  const int64_t page_bytes = RoundUp(rings.layout.bytes, kObservationPageAlignment);
-  if (page_bytes == 0 || page_bytes > slab_bytes) {
+  if (rings.layout.bytes == 0 || rings.layout.bytes > slab_bytes) {
     return RefuseField("policy.window_tokens",
                        absl::StrCat("the queries of ", capacity,
                                     " tokens, draft_tokens included, do not fit a slab of ",
                                     slab_bytes, " bytes"));
   }
-  const int64_t pages = std::min(slab_bytes / page_bytes, kMaxPagesPerSlab);
-  rings.pages.size_class = core.cache.AddSizeClass(pages, page_bytes, /*page_size=*/1);
-  rings.pages.count = OwnersBelow(*model.model, model.model->layer_count());
+  rings.pages.size_class =
+      PagesOf(core, RoundUpToFewSizes(rings.layout.bytes, slab_bytes)).size_class;
+  rings.pages.count = model.model->own_layer_count();
   return rings;
 }
 
 std::byte* ObservationRing(const Core& core, const SequenceState& sequence, BlockId rings,
                            int32_t layer) {
-  return RingAt(core, sequence, rings, OwnersBelow(*sequence.model->model, layer));
+  return PageAt(core, rings, static_cast<size_t>(sequence.model->model->own_index(layer)));
 }
 
 int64_t ObservedRows(const SequenceState& sequence, int64_t length, int64_t window) {
@@ -112,9 +98,9 @@ void OpenRings(Core& core, SequenceState& sequence, const StepEntryGrant& grant)
     const BlockId source = grant.observations_source.value_or(rings);
     const bool has_source = !fresh || grant.observations_source.has_value();
     std::vector<RingCarry> carries;
-    for (int32_t page = 0; page < sequence.rings->pages.count; ++page) {
-      carries.push_back({has_source ? RingAt(core, sequence, source, page) : nullptr,
-                         RingAt(core, sequence, rings, page)});
+    for (size_t page = 0; page < core.cache.BlockPages(rings).size(); ++page) {
+      carries.push_back({has_source ? PageAt(core, source, page) : nullptr,
+                         PageAt(core, rings, page)});
     }
     core.dispatcher.SubmitCarry(std::move(carries), sequence.rings->layout, grant.base_length);
   }

@@ -17,11 +17,9 @@ struct SequenceState;
 struct StepState;
 
 // Where the observation rows of sequences lie (design: "Observation rows"): one ring a
-// layer that owns a cache, in pool pages of a class of their own.
+// layer that owns a cache, in pool pages of few sizes.
 //
 // Functions of the engine thread.
-
-inline constexpr int64_t kObservationPageAlignment = 128;
 
 // What a sequence under a policy with a window keeps.
 struct ObservationRings {

@@ -40,7 +40,7 @@ Pressure::Pressure(Core& core, Jobs& jobs)
 bool Pressure::Pump(absl::Duration now) {
   const PoolBytes pool = core_.cache.pool_bytes();
   const int64_t used = pool.reserved + pool.in_use;
-  active_ = used > (active_ ? low_bytes_ : high_bytes_);
+  SetActive(used > (active_ ? low_bytes_ : high_bytes_));
   if (!under_way_.empty()) ForgetEnded();
   if (!active_) {
     barren_.clear();
@@ -58,6 +58,12 @@ bool Pressure::Pump(absl::Duration now) {
   if (static_cast<int64_t>(candidates.size()) < kMostLookedAt) return Rest(now);
   for (const SequenceState* sequence : candidates) barren_.insert(sequence->id);
   return true;
+}
+
+void Pressure::SetActive(bool active) {
+  if (active == active_) return;
+  active_ = active;
+  core_.backend.SetBackgroundShare(active ? kBackgroundShare : 0);
 }
 
 bool Pressure::Rest(absl::Duration now) {

@@ -27,6 +27,8 @@ namespace sluice {
 class Pressure {
  public:
   static constexpr absl::Duration kRest = absl::Milliseconds(100);
+  // What the background lane gets of the backend's time meanwhile.
+  static constexpr double kBackgroundShare = 0.25;
   static constexpr int64_t kMostJobs = 4;           // of its own at a time
   static constexpr int64_t kMostCutsOfCall = 64;    // of one Reclaim
   static constexpr int64_t kMostLookedAt = 128;     // sequences a turn
@@ -59,6 +61,7 @@ class Pressure {
     PoolCut cut;
   };
 
+  void SetActive(bool active);
   void ForgetEnded();
   bool MayPlan() const;
   int64_t WantedBytes() const;

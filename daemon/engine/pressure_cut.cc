@@ -13,7 +13,7 @@ namespace sluice {
 PressureCut::PressureCut(const Core& core, const Jobs& jobs, SequenceState& sequence)
     : core_(core),
       sequence_(sequence),
-      facts_(jobs.FactsOf(sequence, *sequence.policy, sequence.cached->length(), rows_)),
+      facts_(jobs.FactsOf(sequence, *sequence.policy, sequence.settled_length(), rows_)),
       page_size_(sequence.cached->geometry().page_size),
       page_bytes_(sequence.model->model->page_bytes()) {
   const int64_t hot_tokens = facts_.length_tokens - facts_.snapshot_tokens;

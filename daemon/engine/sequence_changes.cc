@@ -187,6 +187,7 @@ absl::Status Sequences::ForkOne(const ForkSequences& command, SequenceState& par
   child->readers = 0;
   child->waiting_calls = 0;
   child->last_job.reset();
+  child->evictions.clear();
   child->shared_tokens = core_.cached(parent).length();
   if (command.session != 0) {
     child->session = command.session;

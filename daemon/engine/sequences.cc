@@ -380,8 +380,11 @@ void Sequences::Inspect(InspectSequence command) {
   Inspected inspected;
   inspected.info = InfoOf(sequence);
   inspected.info.bytes_alone = core_.cache.BytesAlone(sequence.handle);
-  // What a job would do now can be told only of what none is about to change.
-  if (!inspected.info.lost && sequence.step == nullptr && sequence.job == nullptr) {
+  inspected.evictions = sequence.evictions;
+  // What a job would do now can be told only of what none is about to change; a cascade
+  // has none.
+  if (!inspected.info.lost && sequence.step == nullptr && sequence.job == nullptr &&
+      sequence.cascade == nullptr) {
     const std::optional<JobEnd> end = jobs_.Foresee(sequence, *sequence.policy);
     if (end.has_value()) {
       inspected.plan = Compressed{sequence.model->model, end->kept_tokens, end->freed_now_bytes,

@@ -24,6 +24,7 @@
 namespace sluice {
 
 struct Job;
+struct ScoresAhead;
 struct StepState;
 
 struct ModelState {
@@ -49,6 +50,7 @@ struct SequenceState {
   PolicyPtr policy;
   std::shared_ptr<const CascadeGeometry> cascade;  // where the policy is one
   int64_t draft_tokens = 0;
+  int64_t tokens_on_trial = 0;    // of its length, which its next step may take back
   int64_t shared_tokens = 0;  // positions below were the parent's when it was forked
 
   // Triggers (design: "Prefill and decode").
@@ -60,11 +62,16 @@ struct SequenceState {
   int64_t most_slots = 0;          // Policy::MostSlots when the length was most_slots_length
   int64_t most_slots_length = 0;
 
+  // Without tokens that may be drafts yet to be rejected.
+  int64_t settled_length() const { return cached->length() - tokens_on_trial; }
+
   StepState* step = nullptr;       // the open one
   int64_t readers = 0;             // named attends and explains under way
   int64_t waiting_calls = 0;       // BeginSteps, forks and the like that wait for it
   Job* job = nullptr;              // queued or running
+  ScoresAhead* ahead = nullptr;    // for the job that the open step's close triggers
   std::optional<JobReport> last_job;
+  std::vector<JobReport> evictions;  // the last that evicted, oldest first; without layers
   bool free_when_idle = false;     // freed by its client while a step was open or read
 
   Tables::BlockList list;

@@ -155,6 +155,10 @@ void StepAttendCall::Finished() {
     steps_.CallFinished(step_);
     return command_.done(StepUndone());
   }
+  const bool is_last = command_.first_token + result_.rows == step_.view.total_tokens;
+  if (is_last && step_.model->model->owns_cache(command_.layer)) {
+    steps_.LayerFinished(step_, shape_);
+  }
   core_.totals.attended_rows += result_.rows;
   core_.totals.non_finite_rows +=
       result_.non_finite_query_rows + result_.non_finite_key_value_rows;

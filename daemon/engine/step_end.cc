@@ -98,6 +98,7 @@ void Steps::CountObservedRows(const StepState& step, const OpenEntry& entry) {
 
 void Steps::CountClosed(OpenEntry& entry) {
   SequenceState& sequence = *entry.sequence;
+  sequence.tokens_on_trial = std::min(entry.request.token_count, sequence.draft_tokens);
   if (entry.request.phase == Phase::kPrefill) {
     sequence.in_prefill = !entry.request.prefill_end;
     sequence.prefill_end_due = sequence.prefill_end_due || entry.request.prefill_end;
@@ -107,6 +108,7 @@ void Steps::CountClosed(OpenEntry& entry) {
   }
   // With drafts the triggers come after the next step's rollback.
   if (sequence.draft_tokens == 0 && !sequence.free_when_idle) jobs_.LookAtTriggers(sequence);
+  if (sequence.job == nullptr) jobs_.DropAhead(sequence);
   if (entry.request.phase == Phase::kDecode) DropSpentObservations(core_, sequence);
 }
 
@@ -123,9 +125,12 @@ void Steps::FinishUndo(StepState& step) {
   std::vector<uint64_t> lost;
   for (size_t i = 0; i < step.entries.size(); ++i) {
     SequenceState& sequence = *step.entries[i].sequence;
+    jobs_.DropAhead(sequence);
     core_.cache.UndoStep(sequence.handle);
     if (MayHaveScored(step, i)) {
       SLUICE_CHECK(core_.cache.MarkLost(sequence.handle).ok()) << "sequence " << sequence.id;
+      sequence.prefill_end_due = sequence.every_due = false;
+      jobs_.Cancel(sequence);
       lost.push_back(sequence.id);
     }
     if (sequence.cascade != nullptr) continue;

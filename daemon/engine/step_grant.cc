@@ -77,7 +77,7 @@ absl::Status Steps::Allocate(const Pending& pending, const std::vector<size_t>& 
   std::vector<int64_t> old_lengths;
   for (const OpenEntry& entry : step.entries) {
     old_lengths.push_back(core_.cached(*entry.sequence).length());
-    if (tables_fit) EndJobAbove(*entry.sequence, entry.base_length);
+    if (tables_fit) jobs_.EndAbove(*entry.sequence, entry.base_length);
   }
   if (tables_fit) grant = core_.cache.BeginStep(RequestsOf(pending, chosen, sequences), dropped);
   if (!grant.ok()) {

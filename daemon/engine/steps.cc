@@ -25,15 +25,11 @@ std::string Field(size_t index, absl::string_view name) {
 // Layers that calls must bring before the step closes.
 int64_t LayersToCome(const StepState& step) {
   const Model& model = *step.model->model;
-  int64_t count = 0;
-  for (int32_t layer = 0; layer < model.layer_count(); ++layer) {
-    if (!step.append_only || model.owns_cache(layer)) ++count;
-  }
-  return count;
+  return step.append_only ? model.own_layer_count() : model.layer_count();
 }
 
 bool HasDueJob(const SequenceState& sequence) {
-  return sequence.job != nullptr && sequence.job->due;
+  return sequence.job != nullptr && sequence.job->holds_steps();
 }
 
 // As Core::FindWhole; names the field only for a refusal, there are many entries.
@@ -279,19 +275,9 @@ bool Steps::Prepare(Pending& pending, size_t index, SequenceState& sequence) {
   return !HasDueJob(sequence);
 }
 
-// A rollback to `length` ends a job that works on what lies beyond.
-void Steps::EndJobAbove(SequenceState& sequence, int64_t length) {
-  Job* const job = sequence.job;
-  if (job == nullptr) return;
-  job->length_limit.reset();
-  if (job->stage == Job::Stage::kQueued || length >= job->read_tokens()) return;
-  job->length_limit = length;  // its end looks at the triggers as if they were gone already
-  jobs_.Cancel(sequence);
-  if (sequence.job != nullptr) sequence.job->length_limit.reset();
-}
-
 void Steps::CountRollback(SequenceState& sequence, int64_t old_length) {
   const int64_t length = core_.cached(sequence).length();
+  sequence.tokens_on_trial = 0;  // it has said which of them it keeps
   if (length == old_length) return;
   sequence.decoded_tokens -= std::min(sequence.decoded_tokens, old_length - length);
   sequence.shared_tokens = std::min(sequence.shared_tokens, length);
@@ -309,7 +295,7 @@ void Steps::RollBackLeftOut(const Pending& pending,
     if (HasDueJob(sequence) && !pending.triggered[index]) continue;
     const int64_t old_length = core_.cached(sequence).length();
     const int64_t length = pending.command.entries[index].base_length;
-    EndJobAbove(sequence, length);
+    jobs_.EndAbove(sequence, length);
     const absl::Status rolled_back = core_.cache.Rollback(sequence.handle, length);
     SLUICE_CHECK(rolled_back.ok()) << rolled_back;
     if (length == old_length) continue;
@@ -353,6 +339,7 @@ Outcome Steps::Open(Pending& pending, const std::vector<size_t>& chosen,
   core_.leases.Set(step->id, core_.now() + core_.options.step_time_limit);
   StepState& open = *step;
   core_.steps[open.id] = std::move(step);
+  jobs_.PrepareAhead(open);
   const bool gave_up = command.cancelled != nullptr && command.cancelled->load();
   if (gave_up) {
     Undo(open);

@@ -37,6 +37,12 @@ class Steps {
   // limit, as its end does.
   void AddCall(StepState& step, std::unique_ptr<Call> call);
 
+  // The running call has attended to all tokens of a layer.
+  void LayerFinished(const StepState& step, const LayerShape& layer) {
+    const bool closes = step.layers_left == 0 && step.waiting_calls.empty();
+    if (!step.undoing && !closes) jobs_.ScoreAhead(step, layer);
+  }
+
   // The running call of the step has passed. True if that closed the step, which
   // is then gone. Undoes the step if it was to be undone.
   bool CallFinished(StepState& step);
@@ -103,7 +109,6 @@ class Steps {
   absl::Status CheckLength(const StepEntry& entry, size_t index, const SequenceState& sequence);
   absl::Status CheckNotOpen(const std::vector<SequenceState*>& sequences);
   bool Prepare(Pending& pending, size_t index, SequenceState& sequence);
-  void EndJobAbove(SequenceState& sequence, int64_t length);
   void CountRollback(SequenceState& sequence, int64_t old_length);
   void RollBackLeftOut(const Pending& pending, const std::vector<SequenceState*>& sequences);
   absl::Status Allocate(const Pending& pending, const std::vector<size_t>& chosen,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/time/clock.h"
+#include "daemon/rpc/convert_policy.h"
 #include "daemon/rpc/convert_sequence.h"
 
 namespace sluice {
@@ -88,6 +89,9 @@ void FillResponse(Inspected&& inspected, const ServiceContext& service,
   response->set_model_name(inspected.info.model->geometry().name);
   FillResponse(std::move(inspected.info), response->mutable_sequence());
   if (inspected.plan) FillResponse(*std::move(inspected.plan), response->mutable_plan());
+  for (const JobReport& eviction : inspected.evictions) {
+    FromJobReport(eviction, response->add_evictions());
+  }
 }
 
 void FillResponse(std::vector<SessionInfo>&& sessions, const PageRequest& page,

@@ -168,6 +168,13 @@ void FromJobReport(const JobReport& report, v1::JobReport* to) {
   to->set_freed_later_bytes(report.freed_later_bytes);
   to->set_detail(report.detail);
   FromDuration(report.duration, to->mutable_duration());
+  if (report.evicted_mass_share) to->set_evicted_mass_share(*report.evicted_mass_share);
+  for (const LayerLoss& layer : report.layers) {
+    v1::JobReport::LayerLoss* loss = to->add_layers();
+    loss->set_layer(layer.layer);
+    loss->set_evicted_slot_count(layer.evicted_slots);
+    if (layer.evicted_mass_share) loss->set_evicted_mass_share(*layer.evicted_mass_share);
+  }
 }
 
 }  // namespace sluice

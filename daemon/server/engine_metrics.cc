@@ -92,6 +92,16 @@ void AddJobs(const PresetTotals& by_preset, MetricBuilder& builder) {
     builder.Value(D(totals.kept_slots), {{"policy", preset}, {"fate", "kept"}})
         .Value(D(totals.evicted_slots), {{"policy", preset}, {"fate", "evicted"}});
   }
+  builder.Counter("sluice_job_evicted_mass_share_sum",
+                  "Shares of attention mass that jobs evicted, added up, by policy.");
+  for (const auto& [preset, totals] : by_preset) {
+    builder.Value(totals.evicted_mass_share_sum, {{"policy", preset}});
+  }
+  builder.Counter("sluice_job_evicted_mass_share_count",
+                  "Jobs that told what share of attention mass they evicted, by policy.");
+  for (const auto& [preset, totals] : by_preset) {
+    builder.Value(D(totals.measured_jobs), {{"policy", preset}});
+  }
   builder.Counter("sluice_job_freed_bytes_total", "Bytes that jobs gave back, by policy.");
   for (const auto& [preset, totals] : by_preset) {
     builder.Value(D(totals.job_freed_bytes), {{"policy", preset}});

@@ -21,7 +21,9 @@ set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 find_program(SLUICE_CCACHE ccache)
 mark_as_advanced(SLUICE_CCACHE)
 if(SLUICE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SLUICE_CCACHE})
+  # Otherwise it takes nothing that was compiled with precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${SLUICE_CCACHE})
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${SLUICE_CCACHE})
 endif()
 

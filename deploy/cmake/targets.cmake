@@ -80,12 +80,34 @@ function(sluice_set_test_properties name labels timeout env)
   endif()
 endfunction()
 
+# Compiles the headers that most tests include once for all of them. What is linked with
+# gRPC has other definitions.
+function(sluice_precompile target)
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/tests/(client|daemon/rpc|daemon/server|fuzz)")
+    return()
+  endif()
+  if(NOT TARGET sluice_test_headers)
+    file(WRITE ${PROJECT_BINARY_DIR}/test_headers.cc "")
+    add_executable(sluice_test_headers ${PROJECT_BINARY_DIR}/test_headers.cc)
+    target_link_libraries(sluice_test_headers PRIVATE GTest::gmock_main absl::statusor)
+    target_compile_options(sluice_test_headers PRIVATE -O0)
+    sluice_set_warnings(sluice_test_headers)
+    target_include_directories(sluice_test_headers PRIVATE ${PROJECT_SOURCE_DIR})
+    target_precompile_headers(sluice_test_headers PRIVATE
+      <algorithm> <cstdint> <functional> <memory> <optional> <random> <span> <string> <thread>
+      <vector> <absl/container/flat_hash_map.h> <absl/status/statusor.h> <absl/strings/cord.h>
+      <absl/strings/str_cat.h> <absl/time/time.h> <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM sluice_test_headers)
+endfunction()
+
 # sluice_test(<name> SRCS .. [DEPS ..] [LABELS ..] [TIMEOUT seconds] [ENV NAME=value ..]
 #             [OPTIMIZED])
 #
 # A GoogleTest binary (with GoogleMock and a main) and one ctest entry for it. Its own
-# sources are compiled without optimisation, which takes half the time and is most of a
-# build; OPTIMIZED is for tests that compute much themselves.
+# sources are compiled without optimisation, and with the headers of most tests compiled
+# once, since they are most of a build; OPTIMIZED is for tests that compute much
+# themselves.
 function(sluice_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "OPTIMIZED" "TIMEOUT" "SRCS;DEPS;LABELS;ENV")
   if(arg_UNPARSED_ARGUMENTS)
@@ -94,6 +116,7 @@ function(sluice_test name)
   sluice_executable(${name} SRCS ${arg_SRCS} DEPS ${arg_DEPS} GTest::gmock_main Threads::Threads)
   if(NOT arg_OPTIMIZED)
     target_compile_options(${name} PRIVATE -O0)
+    sluice_precompile(${name})
   endif()
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")

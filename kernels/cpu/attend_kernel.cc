@@ -16,30 +16,38 @@
 HWY_BEFORE_NAMESPACE();
 namespace sluice::cpu::HWY_NAMESPACE {
 
+// logits[r, 64] for all rows of a unit. `next` is prefetched by the first block.
 template <Dtype kDtype, bool kTurns>
-HWY_INLINE void BlockLogits(const PackedRows& queries, int32_t k_dim, const AttendTile& tile,
-                            const AttendTile& next, const KeyTurn& turn, float* logits) {
+HWY_INLINE void UnitLogits(const PackedRows& queries, int32_t k_dim, const AttendTile& tile,
+                           const AttendTile& next, float* logits) {
   for (int index = 0; index < BlockCount(queries.rows); ++index) {
     const RowBlock block = BlockAt(queries.rows, index);
     const float* q = queries.q + int64_t{block.first} * k_dim;
     float* out = logits + block.first * kTileSlots;
-    WithRows(block.count, [&](auto rows) HWY_ATTR {
-      TileLogits<kDtype, decltype(rows)::value, kTurns>(q, k_dim, tile, index == 0 ? next : tile,
-                                                        turn, out);
-    });
+    const AttendTile& ahead = index == 0 ? next : tile;
+    if constexpr (kTurns) {
+      const TileTurn& turn = *queries.turn;
+      TurnToTile(q, block.count, turn, tile.first / kTileSlots, turn.turned);
+      WithRows(block.count, [&](auto rows) HWY_ATTR {
+        TurnedLogits<kDtype, decltype(rows)::value>(turn.turned, turn.tables->key_turns(), k_dim,
+                                                    tile, ahead, out);
+      });
+    } else {
+      WithRows(block.count, [&](auto rows) HWY_ATTR {
+        TileLogits<kDtype, decltype(rows)::value>(q, k_dim, tile, ahead, out);
+      });
+    }
   }
 }
 
-// logits[r, 64] for all rows of a unit. `next` is prefetched by the first block.
 template <Dtype kDtype>
-HWY_INLINE void UnitLogits(const PackedRows& queries, int32_t k_dim, const AttendTile& tile,
-                           const AttendTile& next, float* logits) {
+HWY_INLINE void AnyLogits(const PackedRows& queries, int32_t k_dim, const AttendTile& tile,
+                          const AttendTile& next, float* logits) {
   if (queries.turn == nullptr) {
-    return BlockLogits<kDtype, false>(queries, k_dim, tile, next, KeyTurn(), logits);
+    UnitLogits<kDtype, false>(queries, k_dim, tile, next, logits);
+  } else {
+    UnitLogits<kDtype, true>(queries, k_dim, tile, next, logits);
   }
-  const RopeRows& tables = *queries.turn->tables;
-  BlockLogits<kDtype, true>(TurnToTile(queries, tile), k_dim, tile, next,
-                            {tables.key_cosines(), tables.key_sines()}, logits);
 }
 
 template <Dtype kDtype>
@@ -56,43 +64,51 @@ HWY_INLINE void UnitValues(const float* weights, const float* scales, int rows_i
   }
 }
 
-// Keeps a tile's weights and bases for the mass.
-HWY_INLINE void KeepWeights(const float* HWY_RESTRICT values, const float* HWY_RESTRICT bases,
-                            int rows, int64_t tile, const WeightRows& weights) {
+// Where the logits of a tile are made weights: where they are kept, or in scratch.
+HWY_INLINE float* TileWeights(const WeightRows& weights, int rows, int64_t tile) {
+  if (weights.kept == nullptr || weights.past_caches) return weights.logits;
+  return weights.kept + tile * rows * kTileSlots;
+}
+
+// Asks for the lines that the weights of a tile will be written to.
+HWY_INLINE void PrefetchWeights(const float* weights, int rows) {
+  for (int i = 0; i < rows * kTileSlots; i += 16) __builtin_prefetch(weights + i, 1, 3);
+}
+
+// Writes a tile's weights past the caches.
+HWY_INLINE void StreamWeights(const float* HWY_RESTRICT values, int rows,
+                              float* HWY_RESTRICT kept) {
   const DF d;
-  float* kept = weights.kept + tile * rows * kTileSlots;
   for (int i = 0; i < rows * kTileSlots; i += kLanes) {
-    const VF value = hn::LoadU(d, values + i);
-    if (weights.past_caches) {
-      hn::Stream(value, d, kept + i);
-    } else {
-      hn::StoreU(value, d, kept + i);
-    }
+    hn::Stream(hn::LoadU(d, values + i), d, kept + i);
   }
-  for (int row = 0; row < rows; ++row) weights.bases[tile * kMaxKeptRows + row] = bases[row];
 }
 
 template <Dtype kDtype>
 HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
                             const WeightRows& weights, const AttendState& state) {
   HWY_ALIGN float scales[kMaxUnitRows];
-  HWY_ALIGN float bases[kMaxUnitRows];
-  float* logits = weights.logits;
+  HWY_ALIGN float scratch_bases[kMaxUnitRows];
+  const int rows = queries.rows;
   AttendTile tile = range.reader->At(range.first_tile, range.begin, range.end);
   for (int64_t index = range.first_tile; index < range.last_tile; ++index) {
     const bool last = index + 1 == range.last_tile;
-    range.reader->PrefetchTable(index, 6);
+    const int64_t number = index - range.first_tile;
+    range.reader->PrefetchTable(index);
     const AttendTile next = !last ? range.reader->At(index + 1, range.begin, range.end)
                                   : (range.after != nullptr && range.after->end > 0 ? *range.after : tile);
-    UnitLogits<kDtype>(queries, range.format->k_dim, tile, next, logits);
-    for (int row = 0; row < queries.rows; ++row) {
+    float* logits = TileWeights(weights, rows, number);
+    float* bases = weights.kept == nullptr ? scratch_bases : weights.bases + number * kMaxKeptRows;
+    if (logits != weights.logits && !last) PrefetchWeights(logits + rows * kTileSlots, rows);
+    AnyLogits<kDtype>(queries, range.format->k_dim, tile, next, logits);
+    for (int row = 0; row < rows; ++row) {
       float* row_logits = logits + row * kTileSlots;
       FinishLogits(queries, row, tile, row_logits);
       scales[row] = SoftmaxRow(row_logits, state.max + row, state.sum + row, bases + row);
     }
-    UnitValues<kDtype>(logits, scales, queries.rows, range.format->v_dim, tile, next, state.out);
-    if (weights.kept != nullptr) {
-      KeepWeights(logits, bases, queries.rows, index - range.first_tile, weights);
+    UnitValues<kDtype>(logits, scales, rows, range.format->v_dim, tile, next, state.out);
+    if (weights.past_caches) {
+      StreamWeights(logits, rows, weights.kept + number * rows * kTileSlots);
     }
     tile = next;
   }
@@ -173,6 +189,14 @@ HWY_INLINE bool WidenRow(const void* row, int32_t dims, float factor, float* HWY
   return hn::AllTrue(di, finite);
 }
 
+// A packed row of a block of `rows`: where its dim at a lane position goes.
+HWY_INLINE int64_t PackedPlace(int32_t lane, int row, int rows, bool turns) {
+  if (!turns) return int64_t{lane} * rows + row;
+  const int32_t pair = lane / 2;
+  const int64_t line = int64_t{pair / kTurnPairs} * rows + row;
+  return (line * 2 + lane % 2) * kTurnPairs + pair % kTurnPairs;
+}
+
 void PackQueriesImpl(const PackArgs& args) {
   HWY_ALIGN float wide[256];
   for (int index = 0; index < BlockCount(args.row_count); ++index) {
@@ -185,30 +209,29 @@ void PackQueriesImpl(const PackArgs& args) {
                                                   args.factor, wide);
       });
       args.finite[block.first + row] = finite;
-      float* out = packed + row;
-      for (int32_t lane = 0; lane < args.dims; ++lane, out += block.count) {
-        *out = finite ? wide[args.lane_dims[lane]] : 0.0f;
+      for (int32_t lane = 0; lane < args.dims; ++lane) {
+        packed[PackedPlace(lane, row, block.count, args.turns)] =
+            finite ? wide[args.lane_dims[lane]] : 0.0f;
       }
     }
   }
 }
 
 void TurnQueriesImpl(const float* packed, const QueryTurn* turns, int32_t rows, float* out) {
-  const auto same = [turns](int a, int b) { return turns[a].cosines == turns[b].cosines; };
+  const DP d;
+  const VP one = hn::Set(d, 1.0f);
   for (int index = 0; index < BlockCount(rows); ++index) {
     const RowBlock block = BlockAt(rows, index);
-    const int last = block.first + block.count - 1;
-    const int64_t offset = int64_t{block.first} * 2 * turns[0].pairs;
-    // Rows are ordered by token: the ends tell about all.
-    if (same(block.first, last)) {
-      WithRows(block.count, [&](auto count) HWY_ATTR {
-        TurnBlock<decltype(count)::value>(packed + offset, turns[block.first], 1.0f,
-                                          out + offset);
-      });
-      continue;
-    }
-    for (int row = 0; row < block.count; ++row) {
-      TurnRow(packed + offset + row, block.count, turns[block.first + row], out + offset + row);
+    int64_t place = int64_t{block.first} * 2 * turns[0].pairs;
+    for (int32_t pair = 0; pair < turns[0].pairs; pair += kTurnPairs) {
+      for (int row = block.first; row < block.first + block.count; ++row) {
+        for (int i = 0; i < kTurnPairs; i += kPairLanes) {
+          const Angle<VP> angle =
+              LoadAngles(turns[row].cosines + pair + i, turns[row].sines + pair + i, one);
+          StorePairs(LoadPairs(packed + place + i).Turned(angle), out + place + i);
+        }
+        place += 2 * kTurnPairs;
+      }
     }
   }
 }
@@ -234,17 +257,6 @@ void StoreOutputImpl(const float* values, float factor, int32_t v_dim, Dtype dty
   }
 }
 
-// sums += weight * f(values * scale), over a tile's slots.
-HWY_INLINE void AddRow(const float* HWY_RESTRICT values, VF scale, VF weight, bool squared,
-                       float* HWY_RESTRICT sums) {
-  const DF d;
-  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
-    VF p = hn::Mul(hn::LoadU(d, values + slot), scale);
-    if (squared) p = hn::Mul(p, p);
-    hn::StoreU(hn::MulAdd(p, weight, hn::LoadU(d, sums + slot)), d, sums + slot);
-  }
-}
-
 // sums[0 .. 64) += factors[r] * f(values[r, slot]) for every `stride`-th row from `first`.
 HWY_INLINE void AddRows(const MassTile& tile, const float* HWY_RESTRICT factors, int first,
                         int stride, float* HWY_RESTRICT sums) {
@@ -260,6 +272,11 @@ HWY_INLINE void AddRows(const MassTile& tile, const float* HWY_RESTRICT factors,
   }
 }
 
+// The first row that counts in sum `sum`.
+HWY_INLINE int FirstRowOfSum(const MassTile& tile, int sum) {
+  return (sum + tile.sum_count - tile.first_row % tile.sum_count) % tile.sum_count;
+}
+
 void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
   const DF d;
   // sum += weight * f(value * scale) = f(value) * (weight * f(scale)).
@@ -272,27 +289,37 @@ void AddMassImpl(const MassTile& tile, float* HWY_RESTRICT sums) {
   }
   if (tile.sum_count == 1) return AddRows(tile, factors, 0, 1, sums);
   for (int i = 0; i < tile.sum_count; ++i, sums += kTileSlots) {
-    const int first = (i + tile.sum_count - tile.first_row % tile.sum_count) % tile.sum_count;
-    AddRows(tile, factors, first, tile.sum_count, sums);
+    AddRows(tile, factors, FirstRowOfSum(tile, i), tile.sum_count, sums);
+  }
+}
+
+// sums[0 .. 64) += weights[r] * f(p[r, slot]) for every sum_count-th row from `first`.
+HWY_INLINE void AddProbabilities(const float* HWY_RESTRICT logits, const MassTile& mass, int first,
+                                 float* HWY_RESTRICT sums) {
+  const DF d;
+  for (int slot = 0; slot < kTileSlots; slot += kLanes) {
+    VF sum = hn::LoadU(d, sums + slot);
+    for (int row = first; row < mass.rows; row += mass.sum_count) {
+      if (mass.weights[row] == 0.0f) continue;
+      const VF x = hn::LoadU(d, logits + row * kTileSlots + slot);
+      VF p = Exp2(hn::Sub(x, hn::Set(d, mass.log_sums[row])));
+      if (mass.squared) p = hn::Mul(p, p);
+      sum = hn::MulAdd(p, hn::Set(d, mass.weights[row]), sum);
+    }
+    hn::StoreU(sum, d, sums + slot);
   }
 }
 
 void AddMassOfKeysImpl(const PackedRows& queries, const PageFormat& format,
                        const AttendTile& tile, const MassTile& mass, float* logits, float* sums) {
-  const DF d;
   WithDtype(format.dtype, [&](auto dtype) HWY_ATTR {
-    UnitLogits<decltype(dtype)::value>(queries, format.k_dim, tile, tile, logits);
+    AnyLogits<decltype(dtype)::value>(queries, format.k_dim, tile, tile, logits);
   });
   for (int row = 0; row < queries.rows; ++row) {
-    if (mass.weights[row] == 0.0f) continue;
-    float* row_logits = logits + row * kTileSlots;
-    FinishLogits(queries, row, tile, row_logits);
-    const VF log_sum = hn::Set(d, mass.log_sums[row]);
-    for (int slot = 0; slot < kTileSlots; slot += kLanes) {
-      hn::StoreU(Exp2(hn::Sub(hn::LoadU(d, row_logits + slot), log_sum)), d, row_logits + slot);
-    }
-    AddRow(row_logits, hn::Set(d, 1.0f), hn::Set(d, mass.weights[row]), mass.squared,
-           sums + (mass.first_row + row) % mass.sum_count * kTileSlots);
+    if (mass.weights[row] != 0.0f) FinishLogits(queries, row, tile, logits + row * kTileSlots);
+  }
+  for (int i = 0; i < mass.sum_count; ++i) {
+    AddProbabilities(logits, mass, FirstRowOfSum(mass, i), sums + i * kTileSlots);
   }
 }
 

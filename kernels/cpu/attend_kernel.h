@@ -38,8 +38,12 @@ struct TileTurn {
   // The rows were turned for the keys of a span whose tile of this number, counted
   // as in SpanChunks, stands at position 0.
   int64_t first_tile = 0;
-  float* turned = nullptr;  // scratch, [rows, k_dim]
+  float* turned = nullptr;  // scratch, [4, 8, k_dim]: a block of rows for the groups of a tile
 };
+
+// Pairs of a row that lie side by side where rows turn: a block of rows is
+// [k_dim / 16, rows, 2, 8], and [k_dim, rows] otherwise.
+inline constexpr int kTurnPairs = 8;
 
 // Query rows in the order in which the kernel reads them.
 struct PackedRows {
@@ -84,13 +88,14 @@ struct PackArgs {
   const int16_t* lane_dims = nullptr;  // [dims]: LaneDim of each lane position
   Dtype dtype = Dtype::kF32;
   float factor = 1.0f;
+  bool turns = false;  // the order is that of rows that turn
   float* packed = nullptr;
   bool* finite = nullptr;  // [row_count]
 };
 void PackQueries(const PackArgs& args);
 
-// Turns row i of packed rows by turns[i]: out may not be `packed`. Rows that name
-// the same angles are turned together.
+// Turns row i of packed rows, in the order of rows that turn, by turns[i]. `out` may
+// be `packed`.
 void TurnQueries(const float* packed, const QueryTurn* turns, int32_t rows, float* out);
 
 // Attends over the tiles of one chunk, from the empty state.

@@ -8,17 +8,6 @@
 #include "kernels/cpu/attend_kernel.h"
 
 namespace sluice::cpu {
-
-TilePlace PlaceOf(const AttendRow& row, int64_t number) {
-  if (row.row().span_count <= 2) {  // nearly all rows: without divisions
-    const int64_t first_span_tiles = row.chunks(0).count * row.chunk_tiles();
-    if (row.row().span_count < 2 || number < first_span_tiles) return {0, number};
-    return {1, number - first_span_tiles};
-  }
-  const int32_t span = row.SpanOf(static_cast<int32_t>(number / row.chunk_tiles()));
-  return {span, number - row.FirstChunk(span) * row.chunk_tiles()};
-}
-
 namespace {
 
 // Pages have a power of two of groups: 1, 2 or 4.
@@ -28,68 +17,70 @@ int32_t PageShift(const PageFormat& format) {
 
 }  // namespace
 
-ScoreRow::ScoreRow(const PoolView& pool, const AttendArgs& args, const AttendEntry& entry,
-                   const AttendRow& row, int32_t kv_head)
+TileRun TilesOfSpan(const AttendRow& row, int32_t span, int64_t first, int64_t last) {
+  const int64_t before = row.FirstChunk(span) * row.chunk_tiles();
+  const int64_t tiles = (row.chunks(span).end + kTileSlots - 1) / kTileSlots;
+  return {std::clamp<int64_t>(first - before, 0, tiles),
+          std::clamp<int64_t>(last - before, 0, tiles)};
+}
+
+SpanScores::SpanScores(const PoolView& pool, const AttendArgs& args, const AttendEntry& entry,
+                       const AttendRow& row, int32_t span_index)
     : pool_(pool),
-      entry_(*entry.entry),
-      row_(row),
-      model_row_(args.layer->first_row + kv_head),
+      chunks_(row.chunks(span_index)),
       decay_(DecayPower(args.mass.decay, entry.token_count)),
-      first_position_(entry.row_position),
-      cascade_(entry.cascade),
       sum_count_(entry.sum_count),
-      page_shift_(PageShift(pool.formats[entry.entry->tail_format].page)) {
-  const bool has_body = row.row().span_count > 0 && !row.row().spans[0].contiguous;
-  if (has_body) body_scores_ = BodyScores(pool, entry_, model_row_);
+      page_shift_(PageShift(row.row().spans[span_index].format->page)) {
+  const Span& span = row.row().spans[span_index];
+  if (!span.scored) return;
+  // Under a cascade the sums of a page lie behind its scores.
+  const int64_t page_size = span.format->page.page_size;
+  const int64_t sums_offset = entry.cascade ? page_size : 0;
+  page_floats_ = page_size * sum_count_ + sums_offset;
+  fresh_ = span.contiguous ? chunks_.lead + entry.row_position - span.first_position : chunks_.end;
+  if (span.page_ids == nullptr) {
+    if (entry.entry->score_list_offset == kNoOffset) return;
+    offsets_ = reinterpret_cast<const uint64_t*>(pool.tables + entry.entry->score_list_offset);
+    tail_offset_ = span.row * page_floats_ + sums_offset;
+  } else if (entry.cascade) {
+    pages_ = CascadeScores(pool, *entry.entry, span, 0, sum_count_);
+  } else {
+    pages_ = BodyScores(pool, *entry.entry, span.row);
+  }
+  if (pages_ != nullptr) pages_ += sums_offset;
 }
 
-// Scores of a group of 16 slots, counted as in SpanChunks, or under a cascade
-// their pending sums of number `sum`; null: none are kept.
-float* ScoreRow::ScoresOf(int32_t span_index, int64_t group, int32_t sum) const {
-  const Span& span = row_.row().spans[span_index];
-  if (!span.contiguous) {
-    return body_scores_ == nullptr ? nullptr : body_scores_ + group * kGroupSlots;
-  }
-  const int64_t place = row_.chunks(span_index).first_group + group;
-  const int64_t page = place >> page_shift_;
-  const int64_t group_of_page = place - (page << page_shift_);
-  if (cascade_) {
-    float* scores = CascadeScores(pool_, entry_, span, page, sum_count_);
-    if (scores == nullptr) return nullptr;
-    return scores + (((int64_t{1} + sum) << page_shift_) + group_of_page) * kGroupSlots;
-  }
-  float* scores = TailScores(pool_, entry_, model_row_, page);
-  return scores == nullptr ? nullptr : scores + group_of_page * kGroupSlots;
-}
-
-void ScoreRow::Prefetch(const TilePlace& place) const {
-  const int64_t groups = (row_.chunks(place.span).end + kGroupSlots - 1) / kGroupSlots;
-  const int64_t first = place.tile * kTileGroups;
-  for (int64_t group = first; group < first + kTileGroups && group < groups; ++group) {
-    for (int32_t sum = 0; sum < sum_count_; ++sum) {
-      const float* scores = ScoresOf(place.span, group, sum);
-      if (scores != nullptr) __builtin_prefetch(scores, 1, 2);
-    }
+void SpanScores::Prefetch(const TileRun& tiles) const {
+  if (tiles.first >= tiles.last) return;
+  const int64_t end_group = std::min(tiles.last * kTileGroups,
+                                     (chunks_.end + kGroupSlots - 1) / kGroupSlots);
+  const int64_t first = (chunks_.first_group + tiles.first * kTileGroups) >> page_shift_;
+  const int64_t last = (chunks_.first_group + end_group - 1) >> page_shift_;
+  const int32_t groups = sum_count_ << page_shift_;
+  for (int64_t page = first; page <= last; ++page) {
+    const float* scores = Page(page);
+    for (int32_t i = 0; i < groups; ++i) __builtin_prefetch(scores + i * kGroupSlots, 1, 2);
   }
 }
 
-void ScoreRow::Update(const TilePlace& place, const float* sums) const {
-  const SpanChunks& chunks = row_.chunks(place.span);
-  const Span& span = row_.row().spans[place.span];
-  const int64_t first = place.tile * kTileSlots;
+void SpanScores::Update(int64_t tile_number, const float* sums) const {
+  const int64_t first = tile_number * kTileSlots;
   ScoreTile tile;
-  tile.begin = static_cast<int32_t>(std::max<int64_t>(0, chunks.lead - first));
-  tile.end = static_cast<int32_t>(std::clamp<int64_t>(chunks.end - first, 0, kTileSlots));
-  if (tile.begin >= tile.end || !span.scored) return;
-  if (span.contiguous) {
-    const int64_t fresh = chunks.lead + first_position_ - span.first_position - first;
-    tile.fresh = static_cast<int32_t>(std::clamp<int64_t>(fresh, 0, kTileSlots));
+  tile.begin = static_cast<int32_t>(std::max<int64_t>(0, chunks_.lead - first));
+  tile.end = static_cast<int32_t>(std::clamp<int64_t>(chunks_.end - first, 0, kTileSlots));
+  tile.fresh = static_cast<int32_t>(std::clamp<int64_t>(fresh_ - first, 0, kTileSlots));
+  const int64_t first_group = chunks_.first_group + tile_number * kTileGroups;
+  for (int32_t group = 0; group * kGroupSlots < tile.end; ++group) {
+    const int64_t page = (first_group + group) >> page_shift_;
+    const int64_t group_of_page = first_group + group - (page << page_shift_);
+    tile.scores[group] = Page(page) + group_of_page * kGroupSlots;
   }
+  const int64_t page_size = int64_t{kGroupSlots} << page_shift_;
   for (int32_t sum = 0; sum < sum_count_; ++sum) {
-    for (int32_t group = 0; group * kGroupSlots < tile.end; ++group) {
-      tile.scores[group] = ScoresOf(place.span, place.tile * kTileGroups + group, sum);
-    }
     UpdateScores(tile, decay_, sums + sum * kTileSlots);
+    for (float*& scores : tile.scores) {
+      if (scores != nullptr) scores += page_size;
+    }
   }
 }
 

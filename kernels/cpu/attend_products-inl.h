@@ -39,28 +39,11 @@ HWY_INLINE VectorPair LoadAhead(const std::byte* HWY_RESTRICT p, int64_t odd_byt
   return Stored<kDtype>::Load(p, odd_bytes);
 }
 
-// Angles of a tile's keys; null: they do not turn.
-struct KeyTurn {
-  const float* cosines = nullptr;  // [pairs, 64]
-  const float* sines = nullptr;
-};
-
-// A pair of vectors turned by the angles of its slots.
-HWY_INLINE VectorPair TurnKeys(const VectorPair& key, const float* HWY_RESTRICT cosines,
-                               const float* HWY_RESTRICT sines) {
-  const DF d;
-  const VF cosine = hn::LoadU(d, cosines);
-  const VF sine = hn::LoadU(d, sines);
-  return {hn::NegMulAdd(key.odd, sine, hn::Mul(key.even, cosine)),
-          hn::MulAdd(key.even, sine, hn::Mul(key.odd, cosine))};
-}
-
 // logits[r, first ..] = q[r] . k for kRows rows and kColumns vectors of slots.
 // q: [k_dim, kRows]. logits: rows 64 apart.
-template <Dtype kDtype, int kRows, int kColumns, bool kTurns = false>
+template <Dtype kDtype, int kRows, int kColumns>
 HWY_INLINE void KeyProducts(const float* HWY_RESTRICT q, int32_t k_dim, const AttendTile& tile,
-                            const AttendTile& next, int first, float* HWY_RESTRICT logits,
-                            const KeyTurn& turn = KeyTurn()) {
+                            const AttendTile& next, int first, float* HWY_RESTRICT logits) {
   const DF d;
   constexpr int64_t kPairBytes = 2 * kGroupSlots * Stored<kDtype>::kBytes;
   const std::byte* k[kColumns];
@@ -76,12 +59,8 @@ HWY_INLINE void KeyProducts(const float* HWY_RESTRICT q, int32_t k_dim, const At
     HWY_UNROLL(8) for (int c = 0; c < kColumns; ++c) {
       const int64_t offset = pair * kPairBytes;
       const bool starts_line = kLanes >= kGroupSlots || (c * kLanes) % kGroupSlots == 0;
-      VectorPair key =
+      const VectorPair key =
           LoadAhead<kDtype>(k[c] + offset, kGroupSlots * 4, ahead[c] + offset, starts_line);
-      if constexpr (kTurns) {
-        const int64_t place = pair * kTileSlots + first + c * kLanes;
-        key = TurnKeys(key, turn.cosines + place, turn.sines + place);
-      }
       HWY_UNROLL(8) for (int r = 0; r < kRows; ++r) {
         sums[r][c] = hn::MulAdd(hn::Set(d, q[r]), key.even, sums[r][c]);
         sums[r][c] = hn::MulAdd(hn::Set(d, q[kRows + r]), key.odd, sums[r][c]);
@@ -97,13 +76,12 @@ HWY_INLINE void KeyProducts(const float* HWY_RESTRICT q, int32_t k_dim, const At
 }
 
 // All 64 logits of kRows rows.
-template <Dtype kDtype, int kRows, bool kTurns>
+template <Dtype kDtype, int kRows>
 HWY_INLINE void TileLogits(const float* HWY_RESTRICT q, int32_t k_dim, const AttendTile& tile,
-                           const AttendTile& next, const KeyTurn& turn,
-                           float* HWY_RESTRICT logits) {
+                           const AttendTile& next, float* HWY_RESTRICT logits) {
   constexpr int kColumns = BlockColumns(kRows);
   for (int first = 0; first < kTileSlots; first += kColumns * kLanes) {
-    KeyProducts<kDtype, kRows, kColumns, kTurns>(q, k_dim, tile, next, first, logits, turn);
+    KeyProducts<kDtype, kRows, kColumns>(q, k_dim, tile, next, first, logits);
   }
 }
 
@@ -115,12 +93,13 @@ struct ValueBlock {
   int32_t v_dim;
 };
 
-// out[r, dim ..] = out * scale + weights[r] . v, over the groups [first, last)
+// out[r, dim ..] = out * scale + weights[r] . v, over the pairs of slots [first, last)
 // of the tile, for kColumns vectors of dims.
 template <Dtype kDtype, int kRows, int kColumns>
 HWY_INLINE void ValueProducts(const ValueBlock& block, const AttendTile& tile,
                               const AttendTile& next, int dim, int first, int last) {
   const DF d;
+  constexpr int kGroupPairs = kGroupSlots / 2;
   // Two slots: a pair's row of 2-byte elements, or two rows of fp32.
   const int64_t row_bytes = int64_t{block.v_dim} * 2 * Stored<kDtype>::kBytes;
   VF sums[kRows][kColumns];
@@ -131,11 +110,13 @@ HWY_INLINE void ValueProducts(const ValueBlock& block, const AttendTile& tile,
       sums[r][c] = hn::Mul(hn::LoadU(d, out), scale);
     }
   }
-  for (int group = first; group < last; ++group) {
+  for (int group = first / kGroupPairs; group * kGroupPairs < last; ++group) {
+    const int group_first = HWY_MAX(first - group * kGroupPairs, 0);
+    const int group_last = HWY_MIN(last - group * kGroupPairs, kGroupPairs);
     const float* HWY_RESTRICT weights = block.weights + group * kGroupSlots;
     const std::byte* HWY_RESTRICT v = tile.v[group] + dim * 4;
     const std::byte* ahead = next.v[group] + dim * 4;
-    for (int pair = 0; pair < kGroupSlots / 2; ++pair) {
+    for (int pair = group_first; pair < group_last; ++pair) {
       HWY_UNROLL(8) for (int c = 0; c < kColumns; ++c) {
         const int64_t offset = pair * row_bytes + c * kLanes * 4;
         const bool starts_line = kLanes >= 16 || (dim + c * kLanes) % 16 == 0;
@@ -157,32 +138,29 @@ HWY_INLINE void ValueProducts(const ValueBlock& block, const AttendTile& tile,
   }
 }
 
-// The same for the slots [begin, end) of a tile, over all dims; the bytes of
-// other slots may be anything.
+// The same for one slot of a tile, over all dims; the bytes of the other slot of its
+// pair may be anything.
 template <Dtype kDtype>
-HWY_NOINLINE void SlotValues(const ValueBlock& block, int rows, const AttendTile& tile, int begin,
-                             int end) {
+HWY_NOINLINE void SlotValues(const ValueBlock& block, int rows, const AttendTile& tile, int slot) {
   const DF d;
   const int64_t row_bytes = int64_t{block.v_dim} * 2 * Stored<kDtype>::kBytes;
+  const std::byte* v = tile.v[slot / kGroupSlots] + slot % kGroupSlots / 2 * row_bytes;
   for (int dim = 0; dim < block.v_dim; dim += kLanes) {
+    const VectorPair values = Stored<kDtype>::Load(v + dim * 4, row_bytes / 2);
+    const VF value = slot % 2 == 0 ? values.even : values.odd;
     for (int r = 0; r < rows; ++r) {
       float* out = block.out + int64_t{r} * block.v_dim + dim;
-      VF sum = hn::Mul(hn::LoadU(d, out), hn::Set(d, block.scales[r]));
-      for (int slot = begin; slot < end; ++slot) {
-        const std::byte* v = tile.v[slot / kGroupSlots] + slot % kGroupSlots / 2 * row_bytes;
-        const VectorPair value = Stored<kDtype>::Load(v + dim * 4, row_bytes / 2);
-        const VF weight = hn::Set(d, block.weights[r * kTileSlots + slot]);
-        sum = hn::MulAdd(weight, slot % 2 == 0 ? value.even : value.odd, sum);
-      }
-      hn::StoreU(sum, d, out);
+      const VF sum = hn::Mul(hn::LoadU(d, out), hn::Set(d, block.scales[r]));
+      const VF weight = hn::Set(d, block.weights[r * kTileSlots + slot]);
+      hn::StoreU(hn::MulAdd(weight, value, sum), d, out);
     }
   }
 }
 
 // ValueProducts over all dims: whole blocks of columns, then what is left.
 template <Dtype kDtype, int kRows>
-HWY_INLINE void GroupValues(const ValueBlock& block, const AttendTile& tile,
-                            const AttendTile& next, int first, int last) {
+HWY_INLINE void PairValues(const ValueBlock& block, const AttendTile& tile,
+                           const AttendTile& next, int first, int last) {
   constexpr int kColumns = BlockColumns(kRows);
   int dim = 0;
   for (; dim + kColumns * kLanes <= block.v_dim; dim += kColumns * kLanes) {
@@ -193,23 +171,33 @@ HWY_INLINE void GroupValues(const ValueBlock& block, const AttendTile& tile,
   }
 }
 
+// Asks for the values of a tile.
+template <Dtype kDtype>
+HWY_NOINLINE void PrefetchValues(const AttendTile& tile, int32_t v_dim) {
+  for (const std::byte* group : tile.v) {
+    for (int64_t byte = 0; byte < kGroupSlots * v_dim * Stored<kDtype>::kBytes; byte += 64) {
+      PrefetchToL2(group + byte);
+    }
+  }
+}
+
 // out = out * scale + weights . v over the used slots of the tile, in order.
 template <Dtype kDtype, int kRows>
 HWY_INLINE void TileValues(ValueBlock block, const AttendTile& tile, const AttendTile& next) {
   static constexpr float kOnes[kMaxBlockRows] = {1, 1, 1, 1, 1, 1, 1, 1};
-  const int first = (tile.begin + kGroupSlots - 1) / kGroupSlots;  // whole groups: [first, last)
-  const int last = tile.end / kGroupSlots;
-  if (tile.begin < first * kGroupSlots) {
-    SlotValues<kDtype>(block, kRows, tile, tile.begin, HWY_MIN(first * kGroupSlots, tile.end));
+  const int first = (tile.begin + 1) / 2;  // whole pairs: [first, last)
+  const int last = tile.end / 2;
+  // Products ask for as much of the next tile as they read of this one.
+  if (last - first < kTileSlots / 2 && &next != &tile) PrefetchValues<kDtype>(next, block.v_dim);
+  if (tile.begin < 2 * first) {
+    SlotValues<kDtype>(block, kRows, tile, tile.begin);
     block.scales = kOnes;
   }
   if (first < last) {
-    GroupValues<kDtype, kRows>(block, tile, next, first, last);
+    PairValues<kDtype, kRows>(block, tile, next, first, last);
     block.scales = kOnes;
   }
-  if (last * kGroupSlots < tile.end && last >= first) {
-    SlotValues<kDtype>(block, kRows, tile, last * kGroupSlots, tile.end);
-  }
+  if (2 * last < tile.end && last >= first) SlotValues<kDtype>(block, kRows, tile, 2 * last);
 }
 
 }  // namespace sluice::cpu::HWY_NAMESPACE

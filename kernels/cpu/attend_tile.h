@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -53,31 +54,52 @@ class TileReader {
     result.end = static_cast<int32_t>(
         end - result.first < kTileSlots ? end - result.first : int64_t{kTileSlots});
     const int32_t last = (result.end - 1) / kGroupSlots;
+    Place place;
     for (int32_t group = 0; group < kTileGroups; ++group) {
-      Locate(first_group_ + tile * kTileGroups + (group < last ? group : last), group, &result);
+      const int64_t number = first_group_ + tile * kTileGroups + (group < last ? group : last);
+      const int64_t page = number >> page_shift_;
+      if (group == 0 || page != place.page) place = PlaceOf(page);
+      Locate(place, number & group_mask_, group, &result);
     }
     return result;
   }
 
-  // Asks for the table words that lie `distance` tiles past `tile`.
-  void PrefetchTable(int64_t tile, int64_t distance) const {
+  // Asks for what says where the tiles some way past `tile` lie, and for their flags.
+  void PrefetchTable(int64_t tile) const {
+    constexpr int64_t kTableDistance = 6;
+    constexpr int64_t kFlagsDistance = 3;
+    const int64_t flags_page = (first_group_ + (tile + kFlagsDistance) * kTileGroups) >> page_shift_;
+    for (int64_t page = flags_page; page < std::min(flags_page + 2, page_count_); ++page) {
+      __builtin_prefetch(PageFlags(*pool_, span_.format->slab, span_.Page(page)), 0, 2);
+    }
     if (span_.page_ids != nullptr) return;
-    const int64_t page = (first_group_ + (tile + distance) * kTileGroups) >> page_shift_;
+    const int64_t page = (first_group_ + (tile + kTableDistance) * kTileGroups) >> page_shift_;
     if (page + 1 >= page_count_) return;
     __builtin_prefetch(span_.table_words + span_.block_list[page] + span_.row, 0, 2);
     __builtin_prefetch(span_.table_words + span_.block_list[page + 1] + span_.row, 0, 2);
   }
 
  private:
-  void Locate(int64_t group, int32_t place, AttendTile* tile) const {
-    const uint32_t page = span_.Page(group >> page_shift_);
-    const int64_t inside = group & group_mask_;
+  // Where a page of the span lies.
+  struct Place {
+    int64_t page = 0;
+    const std::byte* data = nullptr;
+    const float* log_mass = nullptr;  // null: all 0
+  };
+
+  Place PlaceOf(int64_t index) const {
+    const uint32_t page = span_.Page(index);
     const SlabLayout& slab = span_.format->slab;
-    const std::byte* data = PageData(*pool_, slab, page);
-    tile->k[place] = data + inside * k_group_bytes_;
-    tile->v[place] = data + v_tile_offset_ + inside * v_group_bytes_;
-    if ((*PageFlags(*pool_, slab, page) & kPageHasMass) == 0) return;
-    tile->log_mass[place] = PageLogMass(*pool_, slab, page) + inside * kGroupSlots;
+    const bool has_mass = (*PageFlags(*pool_, slab, page) & kPageHasMass) != 0;
+    return {index, PageData(*pool_, slab, page),
+            has_mass ? PageLogMass(*pool_, slab, page) : nullptr};
+  }
+
+  void Locate(const Place& place, int64_t inside, int32_t group, AttendTile* tile) const {
+    tile->k[group] = place.data + inside * k_group_bytes_;
+    tile->v[group] = place.data + v_tile_offset_ + inside * v_group_bytes_;
+    if (place.log_mass == nullptr) return;
+    tile->log_mass[group] = place.log_mass + inside * kGroupSlots;
     tile->has_mass = true;
   }
 

@@ -150,11 +150,12 @@ void AttendWork::PackRows(const UnitView& view, AttendScratch* scratch) {
   pack.lane_dims = query_units_.lane_dims.data();
   pack.dtype = args_.dtype;
   pack.factor = query_units_.factor;
+  pack.turns = view.turns && rope_rows_ != nullptr;
   pack.packed = scratch->packed;
   pack.finite = scratch->finite;
   PackQueries(pack);
   scratch->turned_span = -1;
-  if (view.turns && rope_rows_ != nullptr) TurnFromArrival(view, scratch);
+  if (pack.turns) TurnFromArrival(view, scratch);
   PlaceRows(view, scratch);
 }
 
@@ -185,8 +186,7 @@ void AttendWork::TurnFromArrival(const UnitView& view, AttendScratch* scratch) c
       sines[token * pairs + pair] = -std::sin(angle) * (rotates ? factor : 1.0f);
     }
   }
-  TurnQueries(scratch->packed, turns, view.unit.rows, scratch->span_rows);
-  std::copy_n(scratch->span_rows, int64_t{view.unit.rows} * 2 * pairs, scratch->packed);
+  TurnQueries(scratch->packed, turns, view.unit.rows, scratch->packed);
 }
 
 // Turns rows for the keys of a span; null: nothing turns. Token i of the unit
@@ -407,32 +407,46 @@ void AttendWork::WeighRows(const UnitView& view, AttendScratch* scratch) const {
   }
 }
 
+void AttendWork::RunMassPiece(const MassPiece& piece, AttendScratch* scratch) {
+  const UnitView head(pool_, *args_.layer, plan_, piece.first_unit);
+  for (int32_t span = 0; span < head.row.row().span_count; ++span) {
+    const TileRun run = TilesOfSpan(head.row, span, piece.first_tile, piece.last_tile);
+    if (run.first < run.last) AddMassOfSpan(piece, head, span, run, scratch);
+  }
+}
+
 // The units of a kv head one after the other, so that each slot's sum has one
 // order: query rows ascending.
-void AttendWork::RunMassPiece(const MassPiece& piece, AttendScratch* scratch) {
+void AttendWork::AddMassOfSpan(const MassPiece& piece, const UnitView& head, int32_t span,
+                               const TileRun& run, AttendScratch* scratch) {
+  const SpanScores scores(pool_, args_, head.entry, head.row, span);
+  if (!scores.exist()) return;
   float* sums = scratch->chunk_out;
-  const UnitView head(pool_, *args_.layer, plan_, piece.first_unit);
-  const ScoreRow scores(pool_, args_, head.entry, head.row, head.unit.kv_head);
   const int64_t tile_sums = int64_t{head.entry.sum_count} * kTileSlots;
   const int64_t batch = std::min<int64_t>(32, AttendScratch::kFloats / tile_sums);  // of tiles
-  for (int64_t first = piece.first_tile; first < piece.last_tile; first += batch) {
-    const int64_t last = std::min(first + batch, piece.last_tile);
-    std::fill_n(sums, (last - first) * tile_sums, 0.0f);
-    for (int64_t tile = first; tile < last; ++tile) scores.Prefetch(PlaceOf(head.row, tile));
-    for (int32_t i = 0; i < piece.unit_count; ++i) {
+  for (int64_t first = run.first; first < run.last; first += batch) {
+    const TileRun tiles = {first, std::min(first + batch, run.last)};
+    std::fill_n(sums, (tiles.last - first) * tile_sums, 0.0f);
+    scores.Prefetch(tiles);
+    AddMassOfUnit(head, span, tiles, scratch, sums);
+    for (int32_t i = 1; i < piece.unit_count; ++i) {
       const UnitView view(pool_, *args_.layer, plan_, piece.first_unit + i);
-      WeighRows(view, scratch);
-      scratch->turned_span = -1;
-      if (view.unit.mass == MassSource::kKeys) PlaceRows(view, scratch);
-      for (int64_t tile = first; tile < last; ++tile) {
-        const TilePlace place = PlaceOf(head.row, tile);
-        if (!view.Sees(place.span, place.tile)) continue;
-        AddMassOfTile(view, place.span, place.tile, scratch, sums + (tile - first) * tile_sums);
-      }
+      AddMassOfUnit(view, span, tiles, scratch, sums);
     }
-    for (int64_t tile = first; tile < last; ++tile) {
-      scores.Update(PlaceOf(head.row, tile), sums + (tile - first) * tile_sums);
+    for (int64_t tile = first; tile < tiles.last; ++tile) {
+      scores.Update(tile, sums + (tile - first) * tile_sums);
     }
+  }
+}
+
+void AttendWork::AddMassOfUnit(const UnitView& view, int32_t span, const TileRun& tiles,
+                               AttendScratch* scratch, float* sums) {
+  WeighRows(view, scratch);
+  scratch->turned_span = -1;
+  if (view.unit.mass == MassSource::kKeys) PlaceRows(view, scratch);
+  const int64_t tile_sums = int64_t{view.entry.sum_count} * kTileSlots;
+  for (int64_t tile = tiles.first; tile < tiles.last; ++tile, sums += tile_sums) {
+    if (view.Sees(span, tile)) AddMassOfTile(view, span, tile, scratch, sums);
   }
 }
 
@@ -460,6 +474,12 @@ void AttendWork::AddMassOfTile(const UnitView& view, int32_t span, int64_t tile,
   const int64_t number = view.TileNumber(span, tile);
   mass.values = base + number * unit.rows * kTileSlots;
   mass.bases = base + tiles * unit.rows * kTileSlots + number * kMaxKeptRows;
+  constexpr int64_t kAhead = 6;  // tiles
+  const float* ahead = mass.values + kAhead * unit.rows * kTileSlots;
+  for (int64_t i = 0; i < int64_t{unit.rows} * kTileSlots; i += 16) {
+    __builtin_prefetch(ahead + i, 0, 3);
+  }
+  __builtin_prefetch(mass.bases + kAhead * kMaxKeptRows, 0, 3);
   AddMass(mass, sums);
 }
 

@@ -7,6 +7,7 @@
 
 #include "kernels/core/view.h"
 #include "kernels/cpu/attend_kernel.h"
+#include "kernels/cpu/attend_mass.h"
 #include "kernels/cpu/attend_plan.h"
 #include "kernels/cpu/query_units.h"
 #include "kernels/cpu/rope_rows.h"
@@ -91,6 +92,10 @@ class AttendWork : public Work {
   AttendState PartialState(const AttendUnit& unit, int64_t index);
 
   void RunMassPiece(const MassPiece& piece, AttendScratch* scratch);
+  void AddMassOfSpan(const MassPiece& piece, const UnitView& head, int32_t span,
+                     const TileRun& run, AttendScratch* scratch);
+  void AddMassOfUnit(const UnitView& view, int32_t span, const TileRun& tiles,
+                     AttendScratch* scratch, float* sums);
   void AddMassOfTile(const UnitView& view, int32_t span, int64_t tile, AttendScratch* scratch,
                      float* sums);
   void WeighRows(const UnitView& view, AttendScratch* scratch) const;

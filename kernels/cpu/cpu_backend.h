@@ -32,6 +32,7 @@ class CpuBackend : public Backend {
   void After(Lane lane, Ticket ticket) override;
   Ticket Submitted(Lane lane) const override;
   Ticket Completed(Lane lane) const override;
+  void SetBackgroundShare(double share) override { workers_.SetLastLaneShare(share); }
   void SetQuiet(bool quiet) override;
   void Help() override;
   void WaitIdle() override;

@@ -38,7 +38,8 @@ LaneWorks::LaneWorks(const PoolView& pool)
       observe_(pool),
       carry_observations_(pool),
       window_score_(pool),
-      cascade_insert_(pool) {}
+      cascade_insert_(pool),
+      sum_scores_(pool) {}
 
 Work* LaneWorks::Prepare(const Operation& operation) {
   return std::visit(
@@ -57,6 +58,7 @@ Work* LaneWorks::Prepare(const Operation& operation) {
           [&](const CarryObservationsArgs& args) { return Set(carry_observations_, args); },
           [&](const WindowScoreArgs& args) { return Set(window_score_, args); },
           [&](const CascadeInsertArgs& args) { return Set(cascade_insert_, args); },
+          [&](const SumScoresArgs& args) { return Set(sum_scores_, args); },
       },
       operation);
 }

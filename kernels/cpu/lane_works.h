@@ -9,6 +9,7 @@
 #include "kernels/cpu/observe_work.h"
 #include "kernels/cpu/score_work.h"
 #include "kernels/cpu/select_work.h"
+#include "kernels/cpu/sum_scores_work.h"
 #include "kernels/cpu/transfer_work.h"
 #include "kernels/cpu/window_score_work.h"
 
@@ -37,6 +38,7 @@ class LaneWorks : public WorkSource {
   CarryObservationsWork carry_observations_;
   WindowScoreWork window_score_;
   CascadeInsertWork cascade_insert_;
+  SumScoresWork sum_scores_;
 };
 
 }  // namespace sluice::cpu

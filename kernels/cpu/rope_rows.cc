@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/core/layout.h"
 #include "kernels/core/rope.h"
 
 namespace sluice::cpu {
@@ -18,9 +19,12 @@ RopeRows::RopeRows(const RopeTable& rope, int32_t k_dim)
     : pairs_(k_dim / 2), inv_freq_(Frequencies(rope)) {
   for (int64_t row = 0; row < kFineRows; ++row) AddRow(row, &fine_cosines_, &fine_sines_);
   for (int32_t pair = 0; pair < pairs_; ++pair) {
-    for (int32_t slot = 0; slot < kTileSlots; ++slot) {
-      key_cosines_.push_back(FineCosines(slot)[pair]);
-      key_sines_.push_back(FineSines(slot)[pair]);
+    for (int32_t part = 0; part < 3; ++part) {
+      for (int32_t slot = 0; slot < kGroupSlots; ++slot) {
+        const float cosine = FineCosines(slot)[pair];
+        const float sine = FineSines(slot)[pair];
+        key_turns_.push_back(part == 0 ? cosine : part == 1 ? cosine + sine : sine - cosine);
+      }
     }
   }
 }

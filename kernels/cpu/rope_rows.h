@@ -30,8 +30,8 @@ class RopeRows {
   void Grow(int64_t count);
 
   int32_t pairs() const { return pairs_; }
-  const float* key_cosines() const { return key_cosines_.data(); }  // [pairs, 64]
-  const float* key_sines() const { return key_sines_.data(); }
+  // Of a group's slots: cosines, cosines + sines, sines - cosines; [pairs, 3, 16].
+  const float* key_turns() const { return key_turns_.data(); }
   const float* FineCosines(int64_t row) const { return fine_cosines_.data() + row * pairs_; }
   const float* FineSines(int64_t row) const { return fine_sines_.data() + row * pairs_; }
   // Of positions 64 * row; [pairs].
@@ -44,8 +44,7 @@ class RopeRows {
   const int32_t pairs_;
   const std::vector<float> inv_freq_;  // [rotary_dim / 2]
   int64_t coarse_rows_ = 0;
-  std::vector<float> key_cosines_;
-  std::vector<float> key_sines_;
+  std::vector<float> key_turns_;
   std::vector<float> fine_cosines_;
   std::vector<float> fine_sines_;
   std::vector<float> coarse_cosines_;

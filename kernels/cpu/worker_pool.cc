@@ -24,6 +24,10 @@ constexpr std::chrono::microseconds kSpin{50};
 // What a helper waits for items in other hands, which take about as long.
 constexpr std::chrono::microseconds kHelperSpin{20};
 
+// How far the last lane may be behind its share, or ahead of it: about a slice of a
+// background operation, which the first lane then waits for at most.
+constexpr int64_t kMostOwedNs = 1'000'000;
+
 // Looks at the lanes between two looks at the clock.
 constexpr int kLooksPerRound = 16;
 
@@ -115,13 +119,47 @@ void WorkerPool::RunWorker(int32_t worker) {
 }
 
 bool WorkerPool::RunOne(WorkerScratch& scratch) {
-  for (LaneQueue* lane : options_.lanes) {
-    const Claim claim = lane->TryClaim();
-    if (claim.kind == Claim::Kind::kNothing) continue;
-    Execute(*lane, claim, scratch);
+  LaneQueue* const last = options_.lanes.back();
+  const bool is_owed = owed_of_each_.load(std::memory_order_relaxed) > 0 &&
+                       owed_ns_.load(std::memory_order_relaxed) > 0;
+  if (is_owed && RunOneOf(*last, scratch)) return true;
+  return std::any_of(options_.lanes.begin(), options_.lanes.end(),
+                     [&](LaneQueue* lane) { return RunOneOf(*lane, scratch); });
+}
+
+bool WorkerPool::RunOneOf(LaneQueue& lane, WorkerScratch& scratch) {
+  const Claim claim = lane.TryClaim();
+  if (claim.kind == Claim::Kind::kNothing) return false;
+  if (owed_of_each_.load(std::memory_order_relaxed) == 0) {
+    Execute(lane, claim, scratch);
     return true;
   }
-  return false;
+  const int64_t start_ns = Now();
+  Execute(lane, claim, scratch);
+  Account(&lane == options_.lanes.back(), Now() - start_ns);
+  return true;
+}
+
+int64_t WorkerPool::Now() const {
+  if (options_.now_ns) return options_.now_ns();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
+      .count();
+}
+
+void WorkerPool::Account(bool last_lane, int64_t elapsed_ns) {
+  const double of_each = owed_of_each_.load(std::memory_order_relaxed);
+  const int64_t more_ns =
+      last_lane ? -elapsed_ns : static_cast<int64_t>(of_each * static_cast<double>(elapsed_ns));
+  int64_t owed_ns = owed_ns_.load(std::memory_order_relaxed);
+  while (!owed_ns_.compare_exchange_weak(
+      owed_ns, std::clamp(owed_ns + more_ns, -kMostOwedNs, kMostOwedNs),
+      std::memory_order_relaxed)) {
+  }
+}
+
+void WorkerPool::SetLastLaneShare(double share) {
+  owed_of_each_.store(share / (1 - share), std::memory_order_relaxed);
+  owed_ns_.store(0, std::memory_order_relaxed);
 }
 
 void WorkerPool::Execute(LaneQueue& lane, const Claim& claim, WorkerScratch& scratch) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <thread>
@@ -20,10 +21,11 @@ inline constexpr int64_t kWorkerScratchBytes = int64_t{1} << 20;
 
 // The threads that run lanes.
 //
-// A worker takes items of the first lane before those of the second. One that
-// finds nothing looks again for some tens of microseconds, then sleeps on a
-// futex. Started by the constructor, joined by the destructor. Notify and Help:
-// the thread that pushes into the lanes; the rest is the workers'.
+// A worker takes items of the first lane before those of the second, unless the
+// last lane is owed some of its share of the workers' time. One that finds nothing
+// looks again for some tens of microseconds, then sleeps on a futex. Started by the
+// constructor, joined by the destructor. Notify, Help and SetLastLaneShare: the
+// thread that pushes into the lanes; the rest is the workers'.
 class WorkerPool {
  public:
   struct Options {
@@ -32,6 +34,8 @@ class WorkerPool {
     // Raised after every operation; they outlive the pool.
     CompletionSignal* passed = nullptr;
     CompletionSignal* signal = nullptr;  // not by Help; may be null
+    // What time it is, in nanoseconds; empty: the steady clock's. For tests.
+    std::function<int64_t()> now_ns;
   };
 
   explicit WorkerPool(Options options);
@@ -53,6 +57,10 @@ class WorkerPool {
   // NotifyIfNeeded afterwards. One caller at a time.
   void Help();
 
+  // Of the time that workers run items the last lane gets at least `share`, in
+  // [0, 1), while there is something to claim in it.
+  void SetLastLaneShare(double share);
+
   int32_t threads() const { return static_cast<int32_t>(threads_.size()); }
 
  private:
@@ -63,6 +71,9 @@ class WorkerPool {
   WorkerScratch ScratchOf(int32_t worker);
   void RunWorker(int32_t worker);
   bool RunOne(WorkerScratch& scratch);
+  bool RunOneOf(LaneQueue& lane, WorkerScratch& scratch);
+  int64_t Now() const;
+  void Account(bool last_lane, int64_t elapsed_ns);
   void Execute(LaneQueue& lane, const Claim& claim, WorkerScratch& scratch);
   bool SpinUntilWork() const;
   void SleepUntilWork();
@@ -80,6 +91,10 @@ class WorkerPool {
   alignas(64) std::atomic<int32_t> sleeping_{0};
   std::atomic<uint32_t> wake_count_{0};  // the futex
   std::atomic<bool> stopping_{false};
+
+  // What a nanosecond of another lane owes the last one; 0: nothing.
+  std::atomic<double> owed_of_each_{0};
+  std::atomic<int64_t> owed_ns_{0};  // to the last lane; negative: it is ahead
 
   std::vector<std::thread> threads_;
 };

@@ -8,6 +8,7 @@
 #include "kernels/reference/compact.h"
 #include "kernels/reference/observe.h"
 #include "kernels/reference/select.h"
+#include "kernels/reference/sum_scores.h"
 #include "kernels/reference/transfer.h"
 #include "kernels/reference/window_score.h"
 
@@ -34,6 +35,7 @@ struct Runner {
   }
   void operator()(const WindowScoreArgs& args) const { reference::RunWindowScore(pool, args); }
   void operator()(const CascadeInsertArgs& args) const { reference::RunCascadeInsert(pool, args); }
+  void operator()(const SumScoresArgs& args) const { reference::RunSumScores(pool, args); }
 };
 
 }  // namespace

@@ -4,7 +4,8 @@
 //
 // Prints one JSON object a line: {"name", "value", "unit", ...}. Ratios are
 // medians over pairs of measurements that follow one another, so that what else
-// the machine does falls on both. Usage: sluice_attend_bench [threads] [pairs].
+// the machine does falls on both. Usage: sluice_attend_bench [threads] [pairs] [part ..],
+// all parts unless some are named.
 
 #include <immintrin.h>
 
@@ -14,8 +15,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/attend_work.h"
@@ -30,6 +33,8 @@ constexpr int64_t kPoolBytes = int64_t{576} << 20;
 constexpr int32_t kDim = 128;
 constexpr int64_t kLongSlots = 16384;
 constexpr int64_t kShortSlots = 256;
+constexpr int64_t kChunkKeys = 4096;
+constexpr int32_t kChunkQueries = 512;
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -164,8 +169,24 @@ class AttendBench {
     Print("mass_cost", Median(ratios), "ratio", Field("goal", 1.10));
   }
 
-  // Keys turned by their cache positions, and mass, against neither, over as many
-  // slots: 64 sinks, 4 rings, `group` query heads a kv head.
+  // The same of a chunk: 512 query rows at the end of 4 096 keys.
+  void MassCostChunk() {
+    Lay(kChunkKeys, kChunkQueries);
+    entries_.resize(1);
+    Refresh();
+    std::vector<double> ratios;
+    for (int32_t i = 0; i <= pairs_; ++i) {
+      const double without = AttendSeconds(threads_, false);
+      const double with = AttendSeconds(threads_, true);
+      if (i > 0) ratios.push_back(with / without);
+    }
+    Print("mass_cost_chunk", Median(ratios), "ratio",
+          Field("goal", 1.6) + Field("queries", kChunkQueries) + Field("keys", kChunkKeys));
+  }
+
+  // Keys turned by their cache positions against keys that are not, over as many
+  // slots: 64 sinks, 4 rings, `group` query heads a kv head. A cascade lives on its
+  // mass, so both have it; `over_plain` is against an attend without mass.
   void CascadeCost(const char* name, int32_t group, double goal) {
     constexpr int32_t kSinks = 64;
     constexpr int32_t kRings = 4;
@@ -179,18 +200,22 @@ class AttendBench {
     }
     layer_.q_heads = AttendPool::kHeads * group;
     layer_.rope = {inv_freq.data(), kDim, RopePairing::kHalfSplit, 1.0f, true};
-    std::vector<double> ratios;
+    std::vector<double> ratios, over_plain;
     for (int32_t i = 0; i <= pairs_; ++i) {
       Lay(geometry.body_slots() + 1, 1);
       const double plain = AttendSeconds(threads_, false) / held_bytes_;
+      const double mass = AttendSeconds(threads_, true) / held_bytes_;
       slots_ = geometry.body_slots() + 1;
       // Past the eager fill, so that every ring starts inside itself.
       entries_ = pool_.LayCascades(geometry, 5 * kLongSlots + 999);
       Refresh();
       const double cascade = AttendSeconds(threads_, true) / held_bytes_;
-      if (i > 0) ratios.push_back(cascade / plain);
+      if (i == 0) continue;
+      ratios.push_back(cascade / mass);
+      over_plain.push_back(cascade / plain);
     }
-    Print(name, Median(ratios), "ratio", Field("goal", goal) + Field("group", group));
+    Print(name, Median(ratios), "ratio",
+          Field("goal", goal) + Field("group", group) + Field("over_plain", Median(over_plain)));
     layer_.q_heads = 32;
     layer_.rope = {};
   }
@@ -226,9 +251,7 @@ class AttendBench {
 
   // 512 query rows at the end of 4 096 keys, causal.
   void Prefill() {
-    constexpr int64_t kKeys = 4096;
-    constexpr int32_t kQueries = 512;
-    Lay(kKeys, kQueries);
+    Lay(kChunkKeys, kChunkQueries);
     entries_.resize(1);
     Refresh();
     std::vector<double> seconds;
@@ -236,11 +259,11 @@ class AttendBench {
       const double time = AttendSeconds(threads_, false);
       if (i > 0) seconds.push_back(time);
     }
-    const double seen = kQueries * (kKeys - (kQueries - 1) / 2.0);
+    const double seen = kChunkQueries * (kChunkKeys - (kChunkQueries - 1) / 2.0);
     const double flops = 4.0 * kDim * seen * layer_.q_heads;
     Print("prefill", flops / Median(seconds) / 1e9, "GFLOP/s",
-          Field("goal", 120) + Field("ms", Median(seconds) * 1e3) + Field("queries", kQueries) +
-              Field("keys", kKeys) + Field("gflop_causal", flops / 1e9) +
+          Field("goal", 120) + Field("ms", Median(seconds) * 1e3) + Field("queries", kChunkQueries) +
+              Field("keys", kChunkKeys) + Field("gflop_causal", flops / 1e9) +
               Field("threads", threads_));
   }
 
@@ -334,17 +357,28 @@ int Main(int argc, char** argv) {
   const int32_t threads = argc > 1 ? std::atoi(argv[1]) : 2;
   const int32_t pairs = argc > 2 ? std::atoi(argv[2]) : 9;
   if (threads < 1 || pairs < 7) {
-    std::fprintf(stderr, "usage: sluice_attend_bench [threads >= 1] [pairs >= 7]\n");
+    std::fprintf(stderr, "usage: sluice_attend_bench [threads >= 1] [pairs >= 7] [part ..]\n");
     return 2;
   }
   AttendBench bench(threads, pairs);
-  bench.Decode();
-  bench.MassCost();
-  bench.CascadeCost("cascade_cost", 4, 1.30);
-  bench.CascadeCost("cascade_cost_small_group", 2, 1.45);
-  bench.ShortRows();
-  bench.Prefill();
-  if (threads > 1) bench.Scaling();
+  const std::pair<const char*, std::function<void()>> parts[] = {
+      {"decode", [&] { bench.Decode(); }},
+      {"mass", [&] { bench.MassCost(); }},
+      {"mass_chunk", [&] { bench.MassCostChunk(); }},
+      {"cascade", [&] { bench.CascadeCost("cascade_cost", 4, 1.30); }},
+      {"cascade_small", [&] { bench.CascadeCost("cascade_cost_small_group", 2, 1.45); }},
+      {"short_rows", [&] { bench.ShortRows(); }},
+      {"prefill", [&] { bench.Prefill(); }},
+      {"scaling", [&] { if (threads > 1) bench.Scaling(); }},
+  };
+  const auto wanted = [&](const char* part) {
+    return argc <= 3 || std::any_of(argv + 3, argv + argc, [part](const char* name) {
+             return std::string(name) == part;
+           });
+  };
+  for (const auto& [name, run] : parts) {
+    if (wanted(name)) run();
+  }
   return 0;
 }
 

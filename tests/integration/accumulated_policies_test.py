@@ -7,7 +7,6 @@ import numpy as np
 import oracle
 import pytest
 import sluice
-from example.daemon import Daemon
 from numpy.typing import NDArray
 from oracle import HEAD_DIM, KV_HEADS, LAYERS, QUERY_HEADS, Array
 
@@ -27,12 +26,6 @@ Layers = list[tuple[Array, Array, Array]]
 def tokens() -> Layers:
     generator = np.random.default_rng(20261122)
     return [oracle.random_rows(TOKENS, generator) for _ in range(LAYERS)]
-
-
-@pytest.fixture(scope="module")
-def client(daemon: Daemon) -> Iterator[sluice.Client]:
-    with sluice.Client(daemon.address) as client:
-        yield client
 
 
 @pytest.fixture

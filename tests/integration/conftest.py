@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "client" / "python"))
 
 import example  # noqa: F401 - sets the number of BLAS threads before numpy is imported
 import pytest
+import sluice
 from bad_input_world import LIMITS
 from bad_input_world import POOL_BYTES as LIMITED_POOL_BYTES
 from example.daemon import Daemon
@@ -27,6 +28,12 @@ def daemon() -> Iterator[Daemon]:
     with Daemon(flags=[f"--pool_bytes={POOL_BYTES}"]) as daemon:
         yield daemon
         assert daemon.stop() == 0, daemon.log_tail()
+
+
+@pytest.fixture(scope="module")
+def client(daemon: Daemon) -> Iterator[sluice.Client]:
+    with sluice.Client(daemon.address) as client:
+        yield client
 
 
 @pytest.fixture

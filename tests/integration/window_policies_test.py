@@ -8,7 +8,6 @@ import numpy as np
 import oracle
 import pytest
 import sluice
-from example.daemon import Daemon
 from numpy.typing import NDArray
 from oracle import HEAD_DIM, KV_HEADS, LAYERS, QUERY_HEADS, Array
 
@@ -34,12 +33,6 @@ class Tokens:
 def tokens() -> Tokens:
     generator = np.random.default_rng(20261121)
     return Tokens([oracle.random_rows(TOKENS, generator) for _ in range(LAYERS)])
-
-
-@pytest.fixture(scope="module")
-def client(daemon: Daemon) -> Iterator[sluice.Client]:
-    with sluice.Client(daemon.address) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import grpc
 from sluice._generated import admin_pb2, admin_pb2_grpc, kv_cache_pb2_grpc, session_pb2, types_pb2
 
 TIMEOUT_S = 30
+STREAM_TIMEOUT_S = 100  # a stream may serve all tests of a file
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -51,7 +52,7 @@ class Stream:
 
     def __init__(self, stub: Any, *, opened: bool = True) -> None:
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._answers = stub.Session(iter(self._requests.get, None), timeout=TIMEOUT_S)
+        self._answers = stub.Session(iter(self._requests.get, None), timeout=STREAM_TIMEOUT_S)
         self._next_id = 1
         self.session_id = 0
         if opened:

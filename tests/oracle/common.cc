@@ -83,9 +83,8 @@ DecisionLog OfHead(const DecisionLog& log, int head) {
   return found;
 }
 
-bool Trigger::IsDue(int prompt, int end, int held, int budget) const {
-  if (end == prompt) return true;
-  return (end - prompt) % every == 0 && held >= budget + hysteresis;
+bool Trigger::IsDue(int decoded, int held, int budget) const {
+  return decoded >= every && held > budget && held >= budget + hysteresis;
 }
 
 Indices Range(int count) {

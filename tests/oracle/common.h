@@ -52,14 +52,13 @@ struct TokenRun {
   DecisionLog decisions;        // `step` is the number of tokens so far
 };
 
-// When an online method acts after the prompt: every so many decoded tokens, if it then holds at
-// least `hysteresis` slots more than its budget (design.md, section 7).
+// When an online method acts after the prompt: once so many tokens were decoded since it last did,
+// and it is over its budget, by at least `hysteresis` slots (design.md, section 7).
 struct Trigger {
   int every = 1;
   int hysteresis = 0;
 
-  // Whether it acts with `end` tokens in the sequence; at the prompt's end it always does.
-  bool IsDue(int prompt, int end, int held, int budget) const;
+  bool IsDue(int decoded, int held, int budget) const;
 };
 
 // |a - b| over the larger magnitude; magnitudes below what fp32 holds well count as 1e-30,

@@ -41,14 +41,18 @@ TokenRun RunH2o(const LayerTensors& tensors, int prompt, const Trigger& trigger,
                 const H2oRule& rule, const AttentionOptions& options) {
   TokenRun run;
   std::vector<H2oHead> heads(tensors.kv_heads(), H2oHead(rule));
+  int acted = prompt;
   for (int first = 0, end = prompt; end <= tensors.tokens(); first = end, ++end) {
     HeldStep step{end, {}};
+    const int held = Size(heads[0].held()) + end - first;  // all heads hold as many
+    const bool acts =
+        end == prompt || trigger.IsDue(end - acted, held, rule.heavy + rule.recent);
+    if (acts) acted = end;
     for (int head = 0; head < tensors.kv_heads(); ++head) {
       Indices slots = heads[head].held();
       for (int token = first; token < end; ++token) slots.push_back(token);
       heads[head].Attend(GroupAttention(tensors, head, first, end, slots, options));
-      const int budget = rule.heavy + rule.recent;
-      if (trigger.IsDue(prompt, end, Size(slots), budget)) {
+      if (acts) {
         run.decisions.push_back(heads[head].Evict());
         run.decisions.back().head = head;
       }

@@ -106,6 +106,15 @@ TEST(H2oTest, HysteresisWaitsForThatManyMore) {
   EXPECT_THAT(sizes, ElementsAre(6, 7, 8, 9, 6, 7, 8));
 }
 
+TEST(H2oTest, TokensCountOnWhereItIsNotYetOverItsBudget) {
+  std::mt19937_64 random(10);
+  const LayerTensors tensors = RandomTensors(random, {.tokens = 14});
+  const TokenRun run = RunH2o(tensors, 4, {.every = 2}, {.heavy = 4, .recent = 3});
+  std::vector<int> sizes;
+  for (const HeldStep& step : run.steps) sizes.push_back(Size(step.held[0]));
+  EXPECT_THAT(sizes, ElementsAre(4, 5, 6, 7, 7, 8, 7, 8, 7, 8, 7));
+}
+
 TEST(H2oTest, ALayersMassIsAllThatWasGivenOut) {
   std::mt19937_64 random(11);
   const LayerTensors tensors = RandomTensors(random, {.tokens = 15, .q_heads = 3, .kv_heads = 1});

@@ -24,9 +24,11 @@ TokenRun RunTova(const LayerTensors& tensors, int prompt, const Trigger& trigger
                  const TovaRule& rule, const AttentionOptions& options) {
   TokenRun run;
   Indices held;
+  int acted = prompt;
   for (int first = 0, end = prompt; end <= tensors.tokens(); first = end, ++end) {
     for (int token = first; token < end; ++token) held.push_back(token);
-    if (trigger.IsDue(prompt, end, Size(held), rule.capacity)) {
+    if (end == prompt || trigger.IsDue(end - acted, Size(held), rule.capacity)) {
+      acted = end;
       Rows last_row;
       for (int head = 0; head < tensors.kv_heads(); ++head) {
         for (const Rows& p : GroupAttention(tensors, head, end - 1, end, held, options)) {

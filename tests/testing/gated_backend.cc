@@ -32,9 +32,20 @@ void BackendGate::AwaitWaiting(Lane lane, int64_t count) {
   changed_.wait(lock, [&] { return static_cast<int64_t>(state.queue.size()) >= count; });
 }
 
+void BackendGate::AwaitIdle(Lane lane) {
+  std::unique_lock lock(mu_);
+  const LaneState& state = lanes_[Index(lane)];
+  changed_.wait(lock, [&] { return state.queue.empty() && !state.running; });
+}
+
 int64_t BackendGate::SubmittedOfKind(size_t kind) const {
   std::lock_guard lock(mu_);
   return kinds_[kind];
+}
+
+double BackendGate::BackgroundShare() const {
+  std::lock_guard lock(mu_);
+  return background_share_;
 }
 
 int64_t BackendGate::MostUnderWay(Lane lane) const {
@@ -85,6 +96,11 @@ Ticket GatedBackend::Submitted(Lane lane) const {
 
 Ticket GatedBackend::Completed(Lane lane) const {
   return gate_->lanes_[Index(lane)].passed.load(std::memory_order_acquire);
+}
+
+void GatedBackend::SetBackgroundShare(double share) {
+  std::lock_guard lock(gate_->mu_);
+  gate_->background_share_ = share;
 }
 
 void GatedBackend::WaitIdle() {

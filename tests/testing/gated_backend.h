@@ -27,8 +27,12 @@ class BackendGate {
 
   // Returns when `lane` holds at least `count` operations that have not passed.
   void AwaitWaiting(Lane lane, int64_t count);
+  // Returns when nothing is under way in `lane`.
+  void AwaitIdle(Lane lane);
   // Operations of a kind (index in Operation) that were submitted so far.
   int64_t SubmittedOfKind(size_t kind) const;
+  // As SetBackgroundShare said last.
+  double BackgroundShare() const;
   // The most operations that were under way in a lane at a time.
   int64_t MostUnderWay(Lane lane) const;
 
@@ -53,6 +57,7 @@ class BackendGate {
   std::condition_variable changed_;
   std::array<LaneState, 2> lanes_;
   std::array<int64_t, std::variant_size_v<Operation>> kinds_{};
+  double background_share_ = 0;
   bool stopping_ = false;
 };
 
@@ -67,6 +72,7 @@ class GatedBackend final : public Backend {
   void After(Lane lane, Ticket ticket) override;
   Ticket Submitted(Lane lane) const override;
   Ticket Completed(Lane lane) const override;
+  void SetBackgroundShare(double share) override;
   // Opens both lanes.
   void WaitIdle() override;
 

@@ -125,7 +125,7 @@ class Client(StepCalls):
         no lease."""
         request = admin_pb2.InspectSequenceRequest(sequence_id=sequence_id)
         answer = self._connection.call_admin("InspectSequence", request)
-        return SequenceInfo.from_wire(answer.sequence)
+        return SequenceInfo.from_wire(answer.sequence, answer.evictions)
 
     def inspect_head(self, sequence_id: int, layer: int, kv_head: int) -> Explanation:
         """Which positions one head cache keeps, and with what scores. Unlike `KvSequence.explain`

@@ -31,6 +31,7 @@ class KeptMap:
     kv_heads: NDArray[np.int32]  # [rows]
     kept: NDArray[np.bool_]  # [rows, length]
     scores: NDArray[np.float32] | None  # [rows, length]
+    evicted_mass_share: float | None = None  # by the last job, where it tells
 
 
 def kept_map(client: Client, sequence_id: int) -> KeptMap:
@@ -60,6 +61,7 @@ def kept_map(client: Client, sequence_id: int) -> KeptMap:
         kv_heads=np.array([head for _, head in places], np.int32),
         kept=kept,
         scores=scores,
+        evicted_mass_share=info.last_job.evicted_mass_share if info.last_job else None,
     )
 
 

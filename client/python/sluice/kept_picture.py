@@ -73,10 +73,13 @@ def _title(found: KeptMap) -> str:
     total = found.kept.size
     kept = int(found.kept.sum())
     share = 100 * kept / max(total, 1)
-    return (
+    title = (
         f"sequence {found.sequence_id}, {found.preset}: "
         f"{kept:,} of {total:,} slots kept ({share:.1f} %); grey: evicted"
     )
+    if found.evicted_mass_share is not None:
+        title += f", last {100 * found.evicted_mass_share:.2f} % of the attention"
+    return title
 
 
 def _name_rows(axes: Any, found: KeptMap) -> None:

@@ -30,8 +30,21 @@ class LayerKept:
 
 
 @dataclass(frozen=True)
+class LayerLoss:
+    """What a job evicted from the head caches of a layer."""
+
+    layer: int
+    evicted_slots: int
+    evicted_mass_share: float | None
+
+
+@dataclass(frozen=True)
 class JobReport:
-    """What a job of the policy did. `trigger` and `outcome` are names such as "COMMITTED"."""
+    """What a job of the policy did. `trigger` and `outcome` are names such as "COMMITTED".
+
+    `evicted_mass_share` is the share of the policy's scores that the evicted slots had, and None
+    where it does not score by attention; `layers` is empty unless something was evicted.
+    """
 
     preset: str
     trigger: str
@@ -44,10 +57,10 @@ class JobReport:
     evicted_mass_share: float | None
     freed_later_bytes: int  # once others that share the pages let go of them
     detail: str  # why it was skipped or cancelled; empty: it was neither
+    layers: tuple[LayerLoss, ...] = ()
 
     @classmethod
     def from_wire(cls, wire: policy_pb2.JobReport) -> "JobReport":
-        has_share = wire.HasField("evicted_mass_share")
         return cls(
             preset=wire.preset,
             trigger=_name(policy_pb2.Trigger, wire.trigger, "TRIGGER_"),
@@ -57,16 +70,21 @@ class JobReport:
             evicted_slots=wire.evicted_slot_count,
             freed_bytes=wire.freed_bytes,
             duration_s=wire.duration.ToNanoseconds() / 1e9,
-            evicted_mass_share=wire.evicted_mass_share if has_share else None,
+            evicted_mass_share=_mass_share(wire),
             freed_later_bytes=wire.freed_later_bytes,
             detail=wire.detail,
+            layers=tuple(
+                LayerLoss(layer.layer, layer.evicted_slot_count, _mass_share(layer))
+                for layer in wire.layers
+            ),
         )
 
 
 @dataclass(frozen=True)
 class SequenceInfo:
     """The state of a sequence. `held_bytes` counts shared pages whole, `bytes_alone` is what
-    would come back if it went now."""
+    would come back if it went now. `evictions` are the last jobs that evicted, oldest first and
+    without their layers; only `Client.inspect` asks for them."""
 
     length: int
     rollback_floor: int
@@ -77,9 +95,14 @@ class SequenceInfo:
     last_job: JobReport | None
     open_step_id: int | None
     lost: bool
+    evictions: tuple[JobReport, ...] = ()
 
     @classmethod
-    def from_wire(cls, wire: sequence_pb2.GetSequenceResponse) -> "SequenceInfo":
+    def from_wire(
+        cls,
+        wire: sequence_pb2.GetSequenceResponse,
+        evictions: Sequence[policy_pb2.JobReport] = (),
+    ) -> "SequenceInfo":
         return cls(
             length=wire.length,
             rollback_floor=wire.rollback_floor,
@@ -93,6 +116,7 @@ class SequenceInfo:
             last_job=JobReport.from_wire(wire.last_job) if wire.HasField("last_job") else None,
             open_step_id=wire.open_step_id or None,
             lost=wire.lost,
+            evictions=tuple(JobReport.from_wire(eviction) for eviction in evictions),
         )
 
     @property
@@ -124,7 +148,8 @@ class CompressResult:
 class Explanation:
     """The positions that one head cache keeps, ascending, the first `body_tokens` in its body.
 
-    `scores` has one value a position, higher staying longer; empty where the policy has none.
+    `scores` has one value a position, higher staying longer; empty where the policy has none
+    between its jobs.
     """
 
     kept_positions: tuple[int, ...]
@@ -226,6 +251,10 @@ class Capabilities:
             default_lease_s=wire.default_lease.ToNanoseconds() / 1e9,
             step_time_limit_s=wire.step_time_limit.ToNanoseconds() / 1e9,
         )
+
+
+def _mass_share(wire: policy_pb2.JobReport | policy_pb2.JobReport.LayerLoss) -> float | None:
+    return wire.evicted_mass_share if wire.HasField("evicted_mass_share") else None
 
 
 def _name(kind: Any, value: int, prefix: str) -> str:

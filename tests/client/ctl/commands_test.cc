@@ -92,6 +92,13 @@ v1::InspectSequenceResponse Inspection() {
   planned->add_kept_tokens(15);
   inspection.mutable_sequence()->mutable_last_job()->set_freed_later_bytes(2048);
   inspection.mutable_sequence()->mutable_last_job()->set_detail("no room\x07");
+  v1::JobReport* eviction = inspection.add_evictions();
+  eviction->set_snapshot_tokens(4321);
+  eviction->set_evicted_mass_share(0.125);
+  v1::JobReport::LayerLoss* loss =
+      inspection.mutable_sequence()->mutable_last_job()->add_layers();
+  loss->set_evicted_slot_count(98);
+  loss->set_evicted_mass_share(0.0625);
   return inspection;
 }
 
@@ -102,6 +109,9 @@ TEST_F(CommandsTest, ExplainAsksForOneSequence) {
   EXPECT_THAT(out_.str(), HasSubstr("first\n"));
   EXPECT_THAT(out_.str(), HasSubstr("2.0 KiB once others"));
   EXPECT_THAT(out_.str(), HasSubstr("no room?\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("98     6.25 %\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("    4,321 "));
+  EXPECT_THAT(out_.str(), HasSubstr("12.50 %"));
   EXPECT_EQ(daemon_.UnaryCalls(), std::vector<std::string>{"InspectSequence"});
 }
 

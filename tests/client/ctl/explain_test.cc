@@ -48,11 +48,11 @@ std::vector<std::string> WordsOfLine(const std::string& report, const std::strin
 TEST(ExplainTest, EachLayerIsALine) {
   const std::string report = ExplainReport(Compressed());
   EXPECT_THAT(WordsOfLine(report, "0"), ElementsAre("0", "2", "100", "200.0", "300", "20.0", "%",
-                                                    "90..110", "200", "12.0", "KiB"));
+                                                    "90..110", "200", "12.0", "KiB", "-", "-"));
   EXPECT_THAT(WordsOfLine(report, "2"), ElementsAre("2", "2", "1,000", "1000.0", "1,000", "100.0",
-                                                    "%", "-", "0", "2.0", "MiB"));
+                                                    "%", "-", "0", "2.0", "MiB", "-", "-"));
   EXPECT_THAT(WordsOfLine(report, "all"), ElementsAre("all", "4", "100", "600.0", "1,000", "60.0",
-                                                      "%", "-", "200", "2.0", "MiB"));
+                                                      "%", "-", "200", "2.0", "MiB", "-", "-"));
 }
 
 TEST(ExplainTest, TheHeadSaysWhoHoldsWhat) {
@@ -88,6 +88,40 @@ TEST(ExplainTest, TheLastJobIsToldWithItsReasons) {
   EXPECT_THAT(ExplainReport(inspection), HasSubstr("  why               no room\n"));
 }
 
+TEST(ExplainTest, WhatTheLastJobTookIsToldByLayer) {
+  SequenceInspection inspection = Compressed();
+  inspection.state.last_job = JobReport{.preset = "snapkv",
+                                        .evicted_slot_count = 1600,
+                                        .evicted_mass_share = 0.25,
+                                        .layers = {{0, 1600, 0.5}, {2, 0, 0.0}}};
+  const std::string report = ExplainReport(inspection);
+  const auto last_words = [&](const std::string& line) {
+    std::vector<std::string> words = WordsOfLine(report, line);
+    return std::vector<std::string>(words.end() - 3, words.end());
+  };
+  EXPECT_THAT(last_words("0"), ElementsAre("1,600", "50.00", "%"));
+  EXPECT_THAT(last_words("2"), ElementsAre("0", "0.00", "%"));
+  EXPECT_THAT(last_words("all"), ElementsAre("1,600", "25.00", "%"));
+}
+
+TEST(ExplainTest, EachEvictionIsALine) {
+  SequenceInspection inspection = Compressed();
+  EXPECT_THAT(ExplainReport(inspection), Not(HasSubstr("evictions")));
+  inspection.evictions = {{.preset = "h2o",
+                           .trigger = JobReport::Trigger::kPrefillEnd,
+                           .snapshot_tokens = 9876,
+                           .kept_slot_count = 1000,
+                           .evicted_slot_count = 3000,
+                           .freed_bytes = 1 << 20,
+                           .evicted_mass_share = 0.0314},
+                          {.preset = "l2norm", .snapshot_tokens = 9912}};
+  const std::string report = ExplainReport(inspection);
+  EXPECT_THAT(WordsOfLine(report, "9,876"),
+              ElementsAre("9,876", "1,000", "3,000", "3.14", "%", "1.0", "MiB", "h2o,", "the",
+                          "end", "of", "prefill"));
+  EXPECT_THAT(WordsOfLine(report, "9,912").at(3), "-");
+}
+
 TEST(ExplainTest, FullHasNoBudget) {
   SequenceInspection inspection = Compressed();
   inspection.state.policy.policy = {.preset = "full"};
@@ -100,7 +134,8 @@ TEST(ExplainTest, WhatCannotBeToldIsNotMadeUp) {
   std::string report = ExplainReport(inspection);
   EXPECT_THAT(report, HasSubstr("cannot be told: a job waits or runs\n"));
   EXPECT_THAT(WordsOfLine(report, "0"),
-              ElementsAre("0", "2", "100", "200.0", "300", "20.0", "%", "-", "-", "12.0", "KiB"));
+              ElementsAre("0", "2", "100", "200.0", "300", "20.0", "%", "-", "-", "12.0", "KiB",
+                          "-", "-"));
   inspection.state.open_step_id = 17;
   report = ExplainReport(inspection);
   EXPECT_THAT(report, HasSubstr("4711, step 17 is open\n"));
@@ -115,7 +150,7 @@ TEST(ExplainTest, AnEmptySequenceHasATable) {
   const std::string report = ExplainReport(inspection);
   EXPECT_THAT(report, HasSubstr("with session 9\n"));
   EXPECT_THAT(WordsOfLine(report, "all"),
-              ElementsAre("all", "0", "0", "0.0", "0", "0.0", "%", "-", "0", "0", "B"));
+              ElementsAre("all", "0", "0", "0.0", "0", "0.0", "%", "-", "0", "0", "B", "-", "-"));
 }
 
 }  // namespace

@@ -111,6 +111,28 @@ def test_what_has_no_scores_is_a_map_too(live: sluice.Client) -> None:
         assert (found.kept == found.kept[0]).all()
 
 
+def test_accumulated_scores_are_mapped_and_the_picture_says_what_attention_went(
+    live: sluice.Client, tmp_path: Path
+) -> None:
+    policy = sluice.Policy(
+        "h2o", heavy_tokens=40, recent_tokens=20, triggers=ON_REQUEST
+    )
+    path = tmp_path / "kept.svg"
+    with live.create_sequence(live.register_model(SPEC), policy=policy) as sequence:
+        fill(live, sequence)
+        done = sequence.compress()
+        found = sluice.explain.heat_map(live, sequence.id, path)
+        assert found.scores is not None
+        assert found.scores[3][found.kept[3]].tolist() == list(sequence.explain(1, 1).scores)
+        lost = done.job.evicted_mass_share
+        assert lost is not None
+        assert 0 < lost < 1
+        assert found.evicted_mass_share == lost
+        evictions = live.inspect(sequence.id).evictions
+        assert [eviction.evicted_mass_share for eviction in evictions] == [lost]
+        assert f"last {100 * lost:.2f} % of the attention" in path.read_text()
+
+
 def test_looking_on_renews_no_lease(live: sluice.Client) -> None:
     """A map does not, where a call of the client on the sequence starts the lease anew."""
     kv_model = live.register_model(SPEC)

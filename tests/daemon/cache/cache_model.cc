@@ -83,8 +83,10 @@ std::set<PageId> CacheModel::PagesOf(SequenceId id) const {
        {sequence.observations, sequence.scores, sequence.body_scores}) {
     if (held != nullptr) pages.insert(held->pages.begin(), held->pages.end());
   }
-  for (const ModelBlockPtr& block : sequence.tail) {
-    pages.insert(block->pages.begin(), block->pages.end());
+  for (const std::vector<ModelBlockPtr>* blocks : {&sequence.tail, &sequence.body_blocks}) {
+    for (const ModelBlockPtr& block : *blocks) {
+      pages.insert(block->pages.begin(), block->pages.end());
+    }
   }
   if (sequence.body == nullptr) return pages;
   for (const auto& row : sequence.body->rows) pages.insert(row.begin(), row.end());
@@ -140,12 +142,14 @@ std::string CacheModel::Compare(SequenceId id, const Cache& cache,
   }
   const std::vector<int64_t> kept = cache.KeptSlots(id);
   for (size_t row = 0; row < kept.size(); ++row) {
-    if (kept[row] != static_cast<int64_t>(model.rows[row].size())) {
+    const size_t expected = model.body_slots.size() + model.rows[row].size();
+    if (kept[row] != static_cast<int64_t>(expected)) {
       return absl::StrCat(name, "row ", row, " keeps ", kept[row], " slots, the model ",
-                          model.rows[row].size());
+                          expected);
     }
   }
   std::string wrong = CompareRows(model, memory);
+  if (wrong.empty()) wrong = CompareBody(model, *real, cache, memory);
   if (wrong.empty()) wrong = CompareObservations(model, *real, cache, memory);
   if (wrong.empty()) wrong = CompareScores(model, *real, cache, memory);
   return wrong.empty() ? "" : name + wrong;
@@ -184,6 +188,26 @@ std::string CacheModel::CompareScores(const ModelSequence& model, const Sequence
       return memory.Read({page, 0}) == model.scored;
     });
     if (!whole) return "the scores were lost";
+  }
+  return "";
+}
+
+std::string CacheModel::CompareBody(const ModelSequence& model, const Sequence& real,
+                                    const Cache& cache, const PagedMemory& memory) {
+  if (real.body_blocks().size() != model.body_blocks.size()) return "the body's blocks differ";
+  for (size_t i = 0; i < model.body_blocks.size(); ++i) {
+    const std::span<const PageId> pages = cache.BlockPages(real.body_blocks()[i]);
+    const std::vector<PageId>& expected = model.body_blocks[i]->pages;
+    if (!std::equal(pages.begin(), pages.end(), expected.begin(), expected.end())) {
+      return absl::StrCat("the pages of block ", i, " of the body differ");
+    }
+  }
+  const auto page_size = static_cast<size_t>(model.geometry.page_size);
+  for (size_t slot = 0; slot < model.body_slots.size(); ++slot) {
+    for (const PageId page : model.body_blocks[slot / page_size]->pages) {
+      const SlotAddress at{page, static_cast<int64_t>(slot % page_size)};
+      if (memory.Read(at) != model.body_slots[slot]) return "a slot of the body was lost";
+    }
   }
   return "";
 }

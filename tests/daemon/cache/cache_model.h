@@ -41,6 +41,20 @@ struct ModelJob {
   std::set<uint64_t> read_tickets;
 };
 
+// A step of a sequence whose body is written in place.
+struct ModelBodyStep {
+  struct Run {
+    int64_t first_position = 0;
+    int64_t count = 0;
+    Cache::TailMove at;  // where its chunk lies
+  };
+  std::vector<Run> runs;
+  BodyWrites writes;
+  Cache::TailMove end;
+  std::set<int64_t> slots;  // of the body that it writes
+  int64_t old_slots = 0;    // that the body had
+};
+
 // One sequence as the design states it, over plain containers.
 struct ModelSequence {
   CacheGeometry geometry;
@@ -54,8 +68,13 @@ struct ModelSequence {
   ModelBlockPtr observations;
   TokenUid observed = 0;  // what its pages' first slots hold
   ModelBlockPtr scores;       // a page a block of the tail; null: it keeps none
-  ModelBlockPtr body_scores;  // one page
+  ModelBlockPtr body_scores;  // one page; of a body in place one a block
   TokenUid scored = 0;        // what the first slots of both hold
+  bool is_in_place = false;   // steps write its body, which has no jobs then
+  std::vector<ModelBlockPtr> body_blocks;
+  std::vector<TokenUid> body_slots;  // what they hold, in every row
+  ModelBodyStep body_step;
+  int64_t step_first_body_block = 0;
   int64_t step_tokens = 0;
   int64_t step_first_block = 0;
   std::vector<TokenUid> step_uids;
@@ -94,6 +113,8 @@ class CacheModel {
   std::string Compare(SequenceId id, const Cache& cache, const PagedMemory& memory) const;
 
  private:
+  static std::string CompareBody(const ModelSequence& model, const Sequence& real,
+                                 const Cache& cache, const PagedMemory& memory);
   std::string CompareRows(const ModelSequence& model, const PagedMemory& memory) const;
   static std::string CompareObservations(const ModelSequence& model, const Sequence& real,
                                          const Cache& cache, const PagedMemory& memory);

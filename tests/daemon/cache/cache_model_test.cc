@@ -28,6 +28,9 @@ constexpr const char* kEvents[] = {
     "step with rollback", "rollback without room", "new observation rows",
     "copy of observation rows", "copy of scores", "copy of the scores of a body",
     "scores of a new body", "pages of scores shared", "undo with scores",
+    "new block of a body", "copy of a block of a body", "move into a body",
+    "pending chunk behind the old tail", "copy of the scores of a body in place",
+    "undo of a step on a body in place",
 };
 
 TEST(CacheModelTest, AgreesWithTheModelAfterEveryRandomOperation) {

@@ -51,6 +51,38 @@ TEST_F(CacheObservationsTest, OfAForkAreCopiedByWhoWritesFirst) {
   Settle();
 }
 
+TEST_F(CacheObservationsTest, OfACancelledJobStayForAsLongAsTheyAreHeld) {
+  const SequenceId id = Create();
+  Observe(id);
+  const BlockId rows = RowsOf(id);
+  ASSERT_TRUE(cache_.PlanJob(id, 1).ok());
+  cache_.HoldObservations(id);
+  cache_.HoldBlock(rows);
+  cache_.CancelJob(id);
+  EXPECT_EQ(cache_.CheckInvariants(), "");
+  EXPECT_EQ(Observe(id).observations_source, rows);
+  ASSERT_TRUE(cache_.Free(id).ok());
+  Settle();
+  EXPECT_EQ(cache_.pool_bytes().in_use, kRowsBytes);
+  cache_.ReleaseBlock(rows);
+  Settle();
+  EXPECT_EQ(cache_.pool_bytes().in_use, 0);
+}
+
+TEST_F(CacheObservationsTest, ABlockOfTheCallersIsTakenWhereThereIsRoom) {
+  std::vector<SlabId> slabs;
+  const auto block = cache_.TakeBlock(tenant_, pages_.size_class, 3, &slabs);
+  ASSERT_TRUE(block.has_value());
+  EXPECT_EQ(slabs.size(), 1u);
+  EXPECT_EQ(cache_.pool_bytes().in_use, kRowsBytes);
+  EXPECT_EQ(cache_.CheckInvariants(), "");
+  // All but the job reserve, and what is left of its slab.
+  EXPECT_FALSE(cache_.TakeBlock(tenant_, pages_.size_class, 8 * 4, &slabs).has_value());
+  cache_.ReleaseBlock(*block);
+  Settle();
+  EXPECT_EQ(cache_.pool_bytes().in_use, 0);
+}
+
 TEST_F(CacheObservationsTest, OneOfTwoForksOfAStepNeedsNoCopy) {
   const SequenceId parent = Create();
   Observe(parent);

@@ -102,6 +102,7 @@ void CacheSimulation::Create() {
   sequence.geometry = geometry;
   sequence.tenant = tenant;
   sequence.rows.resize(static_cast<size_t>(geometry.row_count));
+  sequence.is_in_place = OneIn(4);
   if (!OneIn(3)) return;
   cache_.KeepScores(*id, score_class_);
   sequence.scores = std::make_shared<ModelBlock>();
@@ -181,7 +182,7 @@ void CacheSimulation::PlanJob() {
   const std::optional<SequenceId> id = RandomSequence();
   if (!id) return;
   ModelSequence& sequence = model_.sequences.at(*id);
-  if (sequence.job) return;
+  if (sequence.job || sequence.is_in_place) return;
   const int64_t beyond = sequence.length - sequence.tail_first;
   const int64_t snapshot = sequence.length - Random(std::min<int64_t>(beyond, 9) + 1);
   const absl::StatusOr<std::vector<int64_t>> slots = cache_.PlanJob(*id, snapshot);

@@ -83,6 +83,13 @@ class CacheSimulation {
   void ApplyScoresOf(const StepEntryGrant& entry);
   void CopyScores(SequenceId id, std::span<const PageId> pages, int64_t page_bytes,
                   ModelBlockPtr* scores);
+  ModelBodyStep RandomBodyStep(const ModelSequence& sequence, int64_t tokens);
+  void AddBodyWrites(const ModelSequence& sequence, ModelBodyStep& step);
+  void ApplyBody(const StepEntryGrant& entry);
+  void WriteBodyStep(ModelSequence& sequence);
+  void MoveIntoBody(SequenceId id);
+  void UndoBody(SequenceId id);
+  void ApplyBodyScores(const StepEntryGrant& entry);
   void CutScores(ModelSequence& sequence, int64_t block_count);
   void CommitBodyScores(ModelSequence& sequence);
   std::optional<SizeClassId> ClassOfBodyScores(const ModelSequence& sequence);
@@ -110,6 +117,7 @@ class CacheSimulation {
   SizeClassId score_class_;
   SizeClassId body_score_class_;
   std::set<SequenceId> observing_;  // of the last RandomEntries
+  std::map<SequenceId, ModelBodyStep> body_steps_;  // likewise
   bool lazy_reclaim_;
   LaneTickets submitted_;
   LaneTickets completed_;

@@ -57,12 +57,25 @@ void CacheSimulation::ApplyScoresOf(const StepEntryGrant& entry) {
     TakeOver(sequence.tenant, pages.subspan(had), kScoreBytes);
     sequence.scores->pages.assign(pages.begin(), pages.end());
   }
-  if (entry.body_scores_source) {
-    ++events_["copy of the scores of a body"];
-    CopyScores(entry.sequence, cache_.BlockPages(*real.body_scores()), kBodyScoreBytes,
-               &sequence.body_scores);
-  }
+  ApplyBodyScores(entry);
   Expect(!model_.SharesScores(entry.sequence), "shared scores would be written");
+}
+
+void CacheSimulation::ApplyBodyScores(const StepEntryGrant& entry) {
+  ModelSequence& sequence = model_.sequences.at(entry.sequence);
+  const std::optional<BlockId> scores = cache_.Find(entry.sequence)->body_scores();
+  if (!scores) return;
+  const std::span<const PageId> pages = cache_.BlockPages(*scores);
+  const int64_t page_bytes = sequence.is_in_place ? kScoreBytes : kBodyScoreBytes;
+  if (entry.body_scores_source) {
+    ++events_[sequence.is_in_place ? "copy of the scores of a body in place"
+                                   : "copy of the scores of a body"];
+    CopyScores(entry.sequence, pages, page_bytes, &sequence.body_scores);
+  } else if (sequence.is_in_place) {
+    if (!sequence.body_scores) sequence.body_scores = std::make_shared<ModelBlock>();
+    TakeOver(sequence.tenant, pages.subspan(sequence.body_scores->pages.size()), page_bytes);
+    sequence.body_scores->pages.assign(pages.begin(), pages.end());
+  }
 }
 
 void CacheSimulation::CopyScores(SequenceId id, std::span<const PageId> pages,

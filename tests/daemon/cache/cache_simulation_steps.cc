@@ -9,15 +9,19 @@ namespace sluice {
 
 std::vector<StepEntryRequest> CacheSimulation::RandomEntries() {
   std::vector<StepEntryRequest> entries;
+  body_steps_.clear();
   for (const auto& [id, sequence] : model_.sequences) {
     if (sequence.step_tokens > 0 || sequence.lost || OneIn(3)) continue;
     const auto tokens = static_cast<int32_t>(OneIn(3) ? 1 + Random(11) : 1);
     int64_t base_length = sequence.length;
-    if (sequence.scores == nullptr && OneIn(3)) {
+    if (sequence.scores == nullptr && !sequence.is_in_place && OneIn(3)) {
       const int64_t floor = sequence.job ? sequence.job->snapshot : sequence.tail_first;
       base_length = std::max(floor, sequence.length - Random(12));
     }
     entries.push_back({id, base_length, tokens});
+    if (sequence.is_in_place) {
+      entries.back().body = &(body_steps_[id] = RandomBodyStep(sequence, tokens)).writes;
+    }
     if (OneIn(2)) entries.back().observations = ObservationsOf(sequence);
   }
   std::shuffle(entries.begin(), entries.end(), random_);
@@ -34,8 +38,10 @@ void CacheSimulation::BeginStep() {
   for (const StepEntryRequest& entry : entries) {
     if (entry.observations.count > 0) observing_.insert(entry.sequence);
   }
-  const int64_t missing_bytes = cache_.MissingBytes(entries);
-  const std::vector<size_t> with_room = cache_.EntriesWithRoom(entries);
+  const DroppedPages dropped = OneIn(8) ? DroppedPages::kStillRead : DroppedPages::kReuse;
+  const int64_t missing_bytes = cache_.MissingBytes(entries, dropped);
+  const bool needs_pages = cache_.NeedsPages(entries, dropped);
+  const std::vector<size_t> with_room = cache_.EntriesWithRoom(entries, dropped);
   const bool rolls_back = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
     return entry.base_length < model_.sequences.at(entry.sequence).length;
   });
@@ -49,8 +55,10 @@ void CacheSimulation::BeginStep() {
     const int64_t used_bytes = cache_.tenants().usage(tenant).bytes;
     allowed_bytes.push_back(std::max(cache_.tenants().limits(tenant).max_bytes, used_bytes));
   }
-  absl::StatusOr<StepGrant> grant = cache_.BeginStep(entries);
+  absl::StatusOr<StepGrant> grant = cache_.BeginStep(entries, dropped);
   Expect(grant.ok() == (missing_bytes == 0), "room and refusal differ");
+  const bool takes_pages = cache_.pool_bytes().in_use > before.in_use;
+  Expect(!grant.ok() || takes_pages == needs_pages, "needed and taken pages differ");
   Expect(cache_.pool_bytes().reserved == before.reserved, "an append took from the reserve");
   for (size_t i = 0; i < tenants_.size(); ++i) {
     Expect(cache_.tenants().usage(tenants_[i]).bytes <= allowed_bytes[i],
@@ -63,7 +71,7 @@ void CacheSimulation::BeginStep() {
   Expect(cache_.pool_bytes() == before, "a refusal changed the pool");
   std::vector<StepEntryRequest> fewer;
   for (const size_t index : with_room) fewer.push_back(entries[index]);
-  grant = cache_.BeginStep(fewer);
+  grant = cache_.BeginStep(fewer, dropped);
   Expect(grant.ok(), "the entries that find room found none");
   if (grant.ok()) ApplyGrant(*grant);
 }
@@ -90,8 +98,11 @@ void CacheSimulation::ApplyGrant(const StepGrant& grant) {
     model_.sequences.at(entry.sequence).RollBack(entry.base_length);
   }
   for (const StepEntryGrant& entry : grant.entries) {
-    new_blocks += static_cast<size_t>(entry.new_block_count) + (entry.copy ? 1 : 0);
+    const size_t had = model_.sequences.at(entry.sequence).body_blocks.size();
     ApplyEntry(entry);
+    new_blocks += static_cast<size_t>(entry.new_block_count) + (entry.copy ? 1 : 0) +
+                  entry.body_copies.size() +
+                  model_.sequences.at(entry.sequence).body_blocks.size() - had;
   }
   // All are copied before anything is written.
   for (const StepEntryGrant& entry : grant.entries) {
@@ -119,8 +130,11 @@ void CacheSimulation::ApplyEntry(const StepEntryGrant& entry) {
                       model_.MustCopyOpenBlock(entry.sequence);
   Expect(!copies, "a shared block would be written");
   const std::vector<BlockId>& blocks = cache_.Find(entry.sequence)->blocks();
-  const int64_t wanted = sequence.BlocksFor(sequence.used() + entry.token_count) -
-                         static_cast<int64_t>(sequence.tail.size());
+  const int64_t wanted = sequence.is_in_place
+                             ? body_steps_.at(entry.sequence).writes.new_tail_blocks
+                             : sequence.BlocksFor(sequence.used() + entry.token_count) -
+                                   static_cast<int64_t>(sequence.tail.size());
+  if (sequence.is_in_place) ApplyBody(entry);
   Expect(entry.new_block_count == wanted, "the number of new blocks differs");
   sequence.step_first_block = static_cast<int64_t>(sequence.tail.size());
   sequence.step_tokens = entry.token_count;
@@ -133,7 +147,7 @@ void CacheSimulation::ApplyEntry(const StepEntryGrant& entry) {
   sequence.step_uids.clear();
   for (int64_t i = 0; i < entry.token_count; ++i) {
     sequence.step_uids.push_back(NewToken(sequence.tenant));
-    for (size_t row = 0; row < sequence.rows.size(); ++row) {
+    for (size_t row = 0; row < sequence.rows.size() && !sequence.is_in_place; ++row) {
       memory_.Write(TestLane::kForeground, sequence.TailSlot(row, sequence.length + i),
                     sequence.step_uids.back());
     }
@@ -197,8 +211,16 @@ void CacheSimulation::EndStep() {
 void CacheSimulation::EndStepNow(SequenceId id, bool undo) {
   ModelSequence& sequence = model_.sequences.at(id);
   ++events_[undo ? "undo" : "close"];
+  if (sequence.is_in_place && (!undo || OneIn(2))) {
+    WriteBodyStep(sequence);
+    if (undo) {
+      Expect(cache_.MarkLost(id).ok(), "MarkLost failed");
+      sequence.lost = true;
+    }
+  }
   if (undo) {
     cache_.UndoStep(id);
+    if (sequence.is_in_place) UndoBody(id);
     sequence.tail.resize(static_cast<size_t>(sequence.step_first_block));
     if (sequence.scores != nullptr) {
       sequence.scores->pages.resize(static_cast<size_t>(sequence.step_first_block));
@@ -210,6 +232,7 @@ void CacheSimulation::EndStepNow(SequenceId id, bool undo) {
       for (ModelRow& row : sequence.rows) row.push_back({sequence.length, uid});
       ++sequence.length;
     }
+    if (sequence.is_in_place) MoveIntoBody(id);
   }
   sequence.step_tokens = 0;
   if (!undo && OneIn(2)) ReadInForeground(id);

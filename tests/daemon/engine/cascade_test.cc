@@ -312,6 +312,19 @@ TEST_P(CascadeTest, WhatACascadeCannotDoIsRefused) {
   EXPECT_THAT(driver_->Call(set).status(), RefusedNeed("policy.preset"));
 }
 
+TEST_P(CascadeTest, AnInspectionTellsOfNoJob) {
+  std::mt19937_64 random(12);
+  const CascadeStream stream(87);
+  TestSequence sequence = Create(stream);
+  TakePrompt(sequence, stream, 0, random);
+  InspectSequence inspect;
+  inspect.sequence = sequence.id;
+  const absl::StatusOr<Inspected> inspected = driver_->Call(inspect);
+  ASSERT_TRUE(inspected.ok());
+  EXPECT_EQ(inspected->info.length, kPrompt);
+  EXPECT_FALSE(inspected->plan.has_value());
+}
+
 TEST_P(CascadeTest, APolicyMayBecomeACascadeAndBackBeforeTheFirstToken) {
   std::mt19937_64 random(11);
   const CascadeStream stream(85, /*arrives_rotated=*/true);

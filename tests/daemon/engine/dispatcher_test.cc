@@ -84,10 +84,10 @@ TEST_F(DispatcherTest, ACallWithoutPiecesIsFinishedToo) {
 // A call whose last piece trails.
 class TrailingCall final : public Call {
  public:
-  explicit TrailingCall(std::string* log) : log_(log) {}
+  TrailingCall(std::string* log, int64_t cost) : log_(log), cost_(cost) {}
 
   bool Next(Operation& operation, int64_t& cost_bytes) override {
-    cost_bytes = kMiB;
+    cost_bytes = cost_;
     if (++pieces_ == 1) operation = AttendArgs();
     if (pieces_ == 2) operation = CascadeInsertArgs();
     return pieces_ <= 2;
@@ -99,10 +99,11 @@ class TrailingCall final : public Call {
  private:
   int pieces_ = 0;
   std::string* const log_;
+  const int64_t cost_;
 };
 
 TEST_F(DispatcherTest, ACallIsFinishedBeforeThePieceThatTrailsHasPassed) {
-  dispatcher_.Add(0, std::make_unique<TrailingCall>(&log_));
+  dispatcher_.Add(0, std::make_unique<TrailingCall>(&log_, kMiB));
   dispatcher_.Pump();
   EXPECT_EQ(backend_.under_way(Lane::kForeground), 2);
   EXPECT_EQ(log_, "");
@@ -114,6 +115,15 @@ TEST_F(DispatcherTest, ACallIsFinishedBeforeThePieceThatTrailsHasPassed) {
   dispatcher_.Pump();
   EXPECT_EQ(log_, "F");
   EXPECT_TRUE(dispatcher_.idle());
+}
+
+TEST_F(DispatcherTest, ATrailingPieceThatFillsTheLaneHoldsNothingUp) {
+  dispatcher_.Add(0, std::make_unique<TrailingCall>(&log_, 64 * kMiB));
+  dispatcher_.Pump();
+  backend_.PassOne(Lane::kForeground);
+  dispatcher_.Pump();
+  EXPECT_EQ(backend_.under_way(Lane::kForeground), 1);
+  EXPECT_EQ(log_, "F");
 }
 
 TEST_F(DispatcherTest, KnowsWhetherTheLaneHoldsSmallPiecesOnly) {

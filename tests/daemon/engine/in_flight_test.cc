@@ -211,16 +211,51 @@ TEST_F(InFlightTest, ARollbackAboveTheSnapshotLeavesTheJobAlone) {
             "");
 }
 
-TEST_F(InFlightTest, ARollbackBelowTheSnapshotEndsTheJob) {
+TEST_F(InFlightTest, AJobThatARollbackBelowTheSnapshotEndsRunsAgain) {
   TestSequence sequence = WithHeldJob(40, golden::L2Count(10));
+  StepPart part = Decode(sequence, 2);
+  part.rollback_to = 30;
+  ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
+  EXPECT_EQ(driver_->Status().totals.JobsThatEnded(JobOutcome::kCancelled), 1);
+  EXPECT_EQ(NamedDifference(*driver_, model_, sequence, 32), "");
+  gate_->Open(Lane::kBackground);
+  driver_->Settled();
+  // Of the 30 that were left, and what the step added.
+  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 12u);
+  EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCommitted);
+  EXPECT_EQ(driver_->Info(sequence)->last_job->trigger, Trigger::kPrefillEnd);
+}
+
+TEST_F(InFlightTest, AJobOfADraftedSequenceRunsAgainToo) {
+  CreateSequence more;
+  more.draft_tokens = 2;
+  TestSequence sequence = Filled(40, WhenReady(golden::L2Count(10)), more);
+  gate_->Hold(Lane::kBackground);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Decode(sequence, 2)}).ok());  // ends the prefill
+  gate_->AwaitWaiting(Lane::kBackground, 1);
   StepPart part = Decode(sequence, 2);
   part.rollback_to = 30;
   ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
   gate_->Open(Lane::kBackground);
   driver_->Settled();
-  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 32u);
-  EXPECT_EQ(NamedDifference(*driver_, model_, sequence, 32), "");
-  EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCancelled);
+  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 12u);
+}
+
+TEST_F(InFlightTest, AnIntervalsJobThatARollbackEndsRunsAgainIfItsTokensAreLeft) {
+  PolicySpec policy = golden::L2Count(10);
+  policy.triggers = TriggerSpec{.every_tokens = 4, .hysteresis_tokens = 0};
+  for (const int64_t rolled_back_to : {45, 42}) {
+    TestSequence sequence = Filled(40, WhenReady(policy));
+    gate_->Hold(Lane::kBackground);
+    ASSERT_TRUE(RunStep(*driver_, model_, {Decode(sequence, 6)}).ok());
+    gate_->AwaitWaiting(Lane::kBackground, 1);
+    StepPart part = Decode(sequence, 1);
+    part.rollback_to = rolled_back_to;
+    ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
+    gate_->Open(Lane::kBackground);
+    driver_->Settled();
+    EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), rolled_back_to == 45 ? 11u : 43u);
+  }
 }
 
 TEST_F(InFlightTest, AStepTakesNoPageThatACancelledJobMayStillRead) {
@@ -470,8 +505,9 @@ TEST_F(InFlightTest, TokensThatARollbackTakesBackTriggerNothing) {
   ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
   gate_->Open(Lane::kBackground);
   driver_->Settled();
-  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 31u);
-  EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCancelled);
+  // The prefill's end fires again, the interval does not.
+  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 11u);
+  EXPECT_EQ(driver_->Info(sequence)->last_job->trigger, Trigger::kPrefillEnd);
 }
 
 }  // namespace

@@ -300,6 +300,21 @@ TEST(HeldPressureTest, NoStepWaitsForAJobUnderPressure) {
   EXPECT_FALSE(pool.IsWhole(sequence));
 }
 
+TEST(HeldPressureTest, TheBackgroundHasItsShareFromTheHighWatermarkToTheLowOne) {
+  const auto gate = std::make_shared<BackendGate>();
+  Pool pool(EngineDriver::Gated(gate, Options()));
+  TestSequence gives = pool.Filled(pool.high_blocks() - 10, L2Norm());
+  pool.driver().Settled();
+  EXPECT_EQ(gate->BackgroundShare(), 0);
+  gate->Hold(Lane::kBackground);
+  pool.Add(gives, 20);
+  gate->AwaitWaiting(Lane::kBackground, 1);
+  EXPECT_EQ(gate->BackgroundShare(), 0.25);
+  gate->Open(Lane::kBackground);
+  EXPECT_FALSE(pool.Rested().pressure.active);
+  EXPECT_EQ(gate->BackgroundShare(), 0);
+}
+
 TEST(HeldPressureTest, ASequenceThatGoesTakesItsJobWithIt) {
   const auto gate = std::make_shared<BackendGate>();
   Pool pool(EngineDriver::Gated(gate, Options()));

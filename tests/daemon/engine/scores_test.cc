@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/daemon/engine/backends.h"
 #include "tests/daemon/engine/refusal_matcher.h"
@@ -20,6 +21,9 @@ namespace {
 auto RefusedNeed(const std::string& field) {
   return Refused(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, field);
 }
+
+using ::testing::FloatNear;
+using ::testing::Pointwise;
 
 constexpr int kTokens = 44;
 constexpr int kPrompt = 20;
@@ -356,11 +360,42 @@ class MassGoldenEngineTest : public ::testing::TestWithParam<golden::MassExample
   }
 };
 
-TEST_P(MassGoldenEngineTest, EveryStepHoldsExactlyTheExpectedPositions) {
+// Scores of what a head holds, as its policy ranks them.
+std::vector<float> ScoresOf(EngineDriver& driver, const TestSequence& sequence, int32_t kv_head) {
+  ExplainSequence command;
+  command.sequence = sequence.id;
+  command.kv_head = kv_head;
+  const auto explained = driver.Call(command);
+  EXPECT_TRUE(explained.ok()) << explained.status();
+  return explained.ok() ? explained->scores : std::vector<float>();
+}
+
+// What the example's scores are of `held`, the slots being those of `before` and the
+// newest; means where it ranks by these.
+std::vector<double> ScoresOfHeld(const golden::MassExample& example,
+                                 const std::vector<double>& scores,
+                                 const std::vector<int32_t>& before,
+                                 const std::vector<int32_t>& held, int64_t length) {
+  std::vector<int32_t> slots = before;
+  const auto added = static_cast<int32_t>(scores.size() - before.size());
+  for (int32_t i = added; i > 0; --i) slots.push_back(static_cast<int32_t>(length) - i);
+  std::vector<double> wanted;
+  for (const int32_t position : held) {
+    const auto place = std::find(slots.begin(), slots.end(), position) - slots.begin();
+    wanted.push_back(scores[static_cast<size_t>(place)]);
+    if (example.policy.normalise == ScoreNormalise::kMean) {
+      wanted.back() /= static_cast<double>(length - position);
+    }
+  }
+  return wanted;
+}
+
+TEST_P(MassGoldenEngineTest, EveryStepHoldsExactlyTheExpectedPositionsAndScores) {
   const golden::MassExample& example = GetParam();
   const ScoreStream stream = StreamOf(example);
   EngineDriver driver;
   TestSequence sequence = driver.Create(driver.Register(GeometryOf(stream)), example.policy);
+  std::vector<std::vector<int32_t>> before(example.steps[0].paid.size());
   for (const golden::MassStep& step : example.steps) {
     const auto tokens = static_cast<int64_t>(step.paid[0].size());
     ASSERT_TRUE(RunStreams(driver, {{&sequence, &stream, tokens,
@@ -370,7 +405,12 @@ TEST_P(MassGoldenEngineTest, EveryStepHoldsExactlyTheExpectedPositions) {
     for (size_t head = 0; head < step.held.size(); ++head) {
       EXPECT_EQ(driver.Held(sequence, 0, static_cast<int32_t>(head)),
                 std::vector<int64_t>(step.held[head].begin(), step.held[head].end()));
+      EXPECT_THAT(ScoresOf(driver, sequence, static_cast<int32_t>(head)),
+                  Pointwise(FloatNear(1e-6f), ScoresOfHeld(example, step.scores[head],
+                                                           before[head], step.held[head],
+                                                           sequence.length())));
     }
+    before = step.held;
   }
 }
 

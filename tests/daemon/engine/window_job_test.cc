@@ -245,6 +245,50 @@ TEST_P(WindowJobTest, RejectedDraftsNeitherObserveNorCount) {
   }
 }
 
+TEST_P(WindowJobTest, TokensOnTrialNeitherObserveNorAreCompressed) {
+  WindowWorld world(GetParam());
+  CreateSequence more;
+  more.draft_tokens = 4;
+  for (const std::string& form : WindowForms()) {
+    PolicySpec policy = WindowPolicySpec(form);
+    policy.triggers = TriggerSpec{};
+    const std::vector<int64_t> tags = ClearTags(world, form, 88);
+    TestSequence sequence = world.driver->Create(world.model, policy, more);
+    world.Prefill(sequence, tags, 88);
+    ASSERT_TRUE(RunStep(*world.driver, world.model, {Prefill(sequence, 3)}).ok());
+    const auto dry = world.Compress(sequence, policy, /*dry_run=*/true);
+    const auto real = world.Compress(sequence, policy);
+    ASSERT_TRUE(real.ok()) << real.status();
+    EXPECT_EQ(dry->kept_tokens, real->kept_tokens) << form;
+    StepPart next = Decode(sequence);
+    next.rollback_to = 88;
+    const auto outcome = RunStep(*world.driver, world.model, {next});
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    HeldPositions want = OracleHeld(form, world.model.geometry, tags);
+    for (auto& row : want) row.push_back(88);
+    EXPECT_EQ(world.Held(sequence), want) << form;
+  }
+}
+
+TEST_P(WindowJobTest, PressureLeavesTokensOnTrialAlone) {
+  WindowWorld world(GetParam());
+  CreateSequence more;
+  more.draft_tokens = 4;
+  PolicySpec policy = WindowPolicySpec("snapkv");
+  policy.triggers = TriggerSpec{.pressure = true};
+  TestSequence sequence = world.driver->Create(world.model, policy, more);
+  world.Prefill(sequence, world.driver->NewTags(188), 188);
+  ASSERT_TRUE(RunStep(*world.driver, world.model, {Decode(sequence, 3)}).ok());
+  ReclaimMemory reclaim;
+  reclaim.target_bytes = 1;
+  ASSERT_EQ(world.driver->Call(std::move(reclaim))->size(), 1u);
+  world.driver->Settled();
+  const auto info = world.driver->Info(sequence);
+  EXPECT_EQ(info->last_job->outcome, JobOutcome::kCommitted);
+  EXPECT_EQ(info->last_job->snapshot_tokens, 188 - 8);  // all but the window
+  EXPECT_EQ(info->last_job->detail, "");
+}
+
 TEST_P(WindowJobTest, AForkTakesTheRowsAlongAndEachKeepsTheSame) {
   WindowWorld world(GetParam());
   for (const std::string& form : WindowForms()) {
@@ -278,6 +322,21 @@ TEST_P(WindowJobTest, RowsOfAnotherWindowGoWithTheirPolicy) {
   world.Prefill(sequence, world.driver->NewTags(20), 20);
   world.driver->Held(sequence, 0, 0);  // waits for the job
   EXPECT_EQ(world.driver->Info(sequence)->last_job->detail, "");
+}
+
+TEST_P(WindowJobTest, RowsOfManyWindowsShareTheirSlabs) {
+  WindowWorld world(GetParam());
+  std::vector<int64_t> free_bytes;
+  for (const int32_t window : {41, 42, 43, 44}) {
+    PolicySpec policy = WindowPolicySpec("snapkv");
+    policy.window_tokens = window;
+    policy.budget_tokens = 100;
+    TestSequence sequence = world.Create(policy);
+    const auto step = world.driver->Begin({Prefill(sequence, 16, false)});
+    ASSERT_TRUE(step.ok()) << step.status();
+    free_bytes.push_back(step->room.free_bytes);
+  }
+  EXPECT_EQ(free_bytes.front() - free_bytes.back(), 3 * world.model.block_bytes);
 }
 
 TEST_P(WindowJobTest, AWindowWhoseRowsFitNoSlabIsRefused) {

@@ -46,6 +46,7 @@ TEST_P(WindowPassesTest, AJobByPassesKeepsWhatOneWithRoomKeeps) {
     ASSERT_TRUE(got.ok()) << form << ": " << got.status();
     EXPECT_EQ(got->job.outcome, JobOutcome::kCommitted);
     EXPECT_EQ(got->job.evicted_slots, wanted->job.evicted_slots);
+    EXPECT_NEAR(*got->job.evicted_mass_share, *wanted->job.evicted_mass_share, 1e-6) << form;
     EXPECT_EQ(pool.Held(tight), pool.Held(free)) << form;
     EXPECT_TRUE(pool.Answers(tight) == pool.Answers(free)) << form;
   }
@@ -102,7 +103,9 @@ TEST_F(WindowInFlightTest, ScoresThatWereCountedServeTheBuildToo) {
     TestSequence sequence = WithHeldJob(WindowPolicySpec(form), driver_->NewTags(90));
     gate_->Open(Lane::kBackground);
     driver_->Settled();
-    EXPECT_EQ(gate_->SubmittedOfKind(kWindowScoreKind) - before, 2) << form;  // one a layer
+    // One a layer, beside the one ahead that had not passed.
+    const int64_t ahead = form == "snapkv" ? 0 : 1;
+    EXPECT_EQ(gate_->SubmittedOfKind(kWindowScoreKind) - before, 2 + ahead) << form;
     EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCommitted);
   }
 }
@@ -127,7 +130,7 @@ TEST_F(WindowInFlightTest, StepsThatGoOnDoNotShowInIt) {
   }
 }
 
-TEST_F(WindowInFlightTest, ARollbackOfTokensThatItReadsCancelsIt) {
+TEST_F(WindowInFlightTest, ARollbackOfTokensThatItReadsMakesItReadThoseThatAreLeft) {
   for (const std::string& form : WindowForms()) {
     TestSequence sequence = WithHeldJob(WindowPolicySpec(form), driver_->NewTags(90));
     StepPart part = Decode(sequence);
@@ -136,8 +139,35 @@ TEST_F(WindowInFlightTest, ARollbackOfTokensThatItReadsCancelsIt) {
     EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCancelled) << form;
     gate_->Open(Lane::kBackground);
     driver_->Settled();
-    EXPECT_EQ(driver_->HeldRows(model_, sequence)[0].size(), 89u);
+    EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCommitted) << form;
+    EXPECT_EQ(driver_->Info(sequence)->last_job->detail, "6 of 8 observation rows");
+    EXPECT_LT(driver_->HeldRows(model_, sequence)[0].size(), 88u);
   }
+}
+
+TEST_F(WindowInFlightTest, NoStepWritesRowsThatACancelledJobMayStillRead) {
+  PolicySpec policy = WindowPolicySpec("snapkv");
+  policy.triggers = TriggerSpec{.pressure = true};
+  TestSequence sequence = driver_->Create(model_, policy);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(sequence, 190)}).ok());
+  gate_->Hold(Lane::kBackground);
+  ReclaimMemory reclaim;
+  reclaim.target_bytes = 1;
+  ASSERT_EQ(driver_->Call(std::move(reclaim))->size(), 1u);
+  gate_->AwaitWaiting(Lane::kBackground, 1);
+  StepPart part = Decode(sequence);
+  part.rollback_to = 189;
+  ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
+  const auto in_use = [](const EngineStatus& status) { return status.pool.in_use; };
+  EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCancelled);
+  const int64_t held = in_use(driver_->StatusOnce([](const auto& status) {
+    return !status.giving_back;
+  }));
+  gate_->Open(Lane::kBackground);
+  EXPECT_LT(in_use(driver_->StatusOnce([&](const auto& status) { return in_use(status) < held; })),
+            held);
+  ASSERT_TRUE(driver_->Free(sequence).ok());
+  EXPECT_EQ(in_use(driver_->Settled()), 0);
 }
 
 TEST_F(WindowInFlightTest, ItIsNotPlannedWhileAStepIsOpen) {
@@ -173,7 +203,8 @@ TEST_F(WindowInFlightTest, AJobThatCountsMakesWayAndCountsAgain) {
   gate_->Open(Lane::kForeground);
   ASSERT_TRUE(waited.Wait().ok());
   driver_->Settled();
-  EXPECT_EQ(gate_->SubmittedOfKind(kWindowScoreKind), 4);  // both layers twice
+  // The first layer ahead, then both, then the second once more.
+  EXPECT_EQ(gate_->SubmittedOfKind(kWindowScoreKind), 4);
   EXPECT_EQ(driver_->HeldRows(model_, sequence), OracleHeld("dynamickv", model_.geometry, tags));
 }
 

@@ -34,6 +34,23 @@ TEST(ConvertTest, EveryReasonHasItsNameOnTheWire) {
   }
 }
 
+TEST(ConvertTest, AJobSaysWhatAttentionWentFromEachLayer) {
+  JobReport report;
+  report.evicted_mass_share = 0.25;
+  report.layers = {{0, 7, 0.5}, {2, 3, std::nullopt}};
+  v1::JobReport wire;
+  FromJobReport(report, &wire);
+  EXPECT_EQ(wire.evicted_mass_share(), 0.25);
+  ASSERT_EQ(wire.layers_size(), 2);
+  EXPECT_EQ(wire.layers(0).evicted_mass_share(), 0.5);
+  EXPECT_EQ(wire.layers(1).layer(), 2);
+  EXPECT_EQ(wire.layers(1).evicted_slot_count(), 3);
+  EXPECT_FALSE(wire.layers(1).has_evicted_mass_share());
+  wire.Clear();
+  FromJobReport(JobReport(), &wire);
+  EXPECT_FALSE(wire.has_evicted_mass_share());
+}
+
 TEST(ConvertTest, DtypesComeBackAsTheyWere) {
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
     EXPECT_EQ(ToDtype(FromDtype(dtype)), dtype);

@@ -82,6 +82,8 @@ TEST(EngineMetricsTest, ShowPoolTenantsAndJobs) {
   totals.jobs_by_trigger[static_cast<size_t>(Trigger::kEvery)]
                         [static_cast<size_t>(JobOutcome::kCommitted)] = 3;
   totals.evicted_slots = 7;
+  totals.measured_jobs = 2;
+  totals.evicted_mass_share_sum = 0.25;
   engine.status.by_preset = {{"l2norm", totals}};
   const std::string text = Text(EngineMetrics(&engine, {{.name = "default", .maximum_bytes = 99}}));
   for (const char* line :
@@ -92,6 +94,8 @@ TEST(EngineMetricsTest, ShowPoolTenantsAndJobs) {
         "sluice_pool_under_pressure{pool=\"host\"} 1\n",
         "sluice_jobs_total{policy=\"l2norm\",trigger=\"every\",outcome=\"committed\"} 3\n",
         "sluice_job_slots_total{policy=\"l2norm\",fate=\"evicted\"} 7\n",
+        "sluice_job_evicted_mass_share_sum{policy=\"l2norm\"} 0.25\n",
+        "sluice_job_evicted_mass_share_count{policy=\"l2norm\"} 2\n",
         "sluice_tenant_used_bytes{tenant=\"default\"} 30\n",
         "sluice_tenant_max_bytes{tenant=\"default\"} 99\n"}) {
     EXPECT_THAT(text, HasSubstr(line));

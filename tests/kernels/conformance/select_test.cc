@@ -193,6 +193,28 @@ TEST_P(SelectConformanceTest, KeyNormScores) {
   }
 }
 
+// Quarters are exact in any sum, and what is not finite adds nothing.
+TEST_P(SelectConformanceTest, SumsOfScores) {
+  for (int i = 0; i < 20; ++i) {
+    const TestBatch batch = OneSequence(random().Between(0, 300));
+    const std::vector<int64_t> offsets = RowOffsets(batch, batch.entries()[0], 1, kRows - 1);
+    const std::vector<float> scores = ScriptedScores(offsets.back(), 5000);
+    std::vector<uint32_t> masks(static_cast<size_t>(offsets.back() / 32));
+    for (uint32_t& word : masks) word = static_cast<uint32_t>(random().Next());
+    std::vector<double> expected(2 * (kRows - 1), 0.25);
+    std::vector<double> actual = expected;
+    SumScoresArgs args;
+    args.rows = RowSet{&batch.entries()[0], 1, kRows - 1, offsets.data()};
+    args.scores = scores.data();
+    args.masks = masks.data();
+    args.sums = expected.data();
+    RunOperation(*MakeReference(batch), args);
+    args.sums = actual.data();
+    RunOperation(*Make(batch), args);
+    EXPECT_EQ(expected, actual);
+  }
+}
+
 SLUICE_CONFORMANCE_SUITE(SelectConformanceTest);
 
 }  // namespace

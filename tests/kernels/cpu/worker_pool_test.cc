@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace sluice::cpu {
@@ -49,7 +50,8 @@ class ScriptSource : public WorkSource {
 
 class PoolOfTwoLanes {
  protected:
-  explicit PoolOfTwoLanes(int32_t threads) : foreground_(&sources_[0]), background_(&sources_[1]) {
+  explicit PoolOfTwoLanes(int32_t threads, std::function<int64_t()> now_ns = {})
+      : foreground_(&sources_[0]), background_(&sources_[1]) {
     foreground_.SetOther(&background_);
     background_.SetOther(&foreground_);
     WorkerPool::Options options;
@@ -57,6 +59,7 @@ class PoolOfTwoLanes {
     options.lanes = {&foreground_, &background_};
     options.passed = &passed_;
     options.signal = &raised_;
+    options.now_ns = std::move(now_ns);
     pool_ = std::make_unique<WorkerPool>(std::move(options));
   }
 
@@ -238,6 +241,68 @@ TEST_F(OneWorkerTest, TakesForegroundItemsFirst) {
   release.notify_all();
   WaitFor(background_, last);
   EXPECT_EQ(background_before_foreground.load(), 0);
+}
+
+// One worker, and items that take as long as they say.
+class LastLaneShareTest : public PoolOfTwoLanes, public testing::Test {
+ protected:
+  static constexpr int64_t kForegroundNs = 500'000;
+  static constexpr int64_t kBackgroundNs = 100'000;
+
+  LastLaneShareTest() : PoolOfTwoLanes(1, [this] { return now_ns_.load(); }) {}
+  ~LastLaneShareTest() override { pool_.reset(); }
+
+  // What the background had of the time when `count` foreground items had run, one
+  // operation each or all of one, and something for the background was there all along.
+  double ShareBeside(int64_t count, int64_t operations) {
+    const Script gate{1, 1, [&](int64_t, int64_t) { release_.wait(false); }};
+    Script work{count / operations, 1,
+                [&](int64_t, int64_t) { foreground_ns_ = Spend(foreground_ns_, kForegroundNs); }};
+    const Script fill{10 * count, 1, [&](int64_t, int64_t) {
+                        if (foreground_ns_ < count * kForegroundNs) {
+                          background_ns_ = Spend(background_ns_, kBackgroundNs);
+                        }
+                      }};
+    Push(foreground_, gate);
+    const Ticket last = Push(background_, fill);
+    for (int64_t i = 0; i < operations; ++i) Push(foreground_, work);
+    release_ = true;
+    release_.notify_all();
+    WaitFor(background_, last);
+    return static_cast<double>(background_ns_) /
+           static_cast<double>(background_ns_ + foreground_ns_);
+  }
+
+ private:
+  int64_t Spend(int64_t so_far, int64_t more) {
+    now_ns_ += more;
+    return so_far + more;
+  }
+
+  std::atomic<int64_t> now_ns_{0};
+  std::atomic<bool> release_{false};
+  int64_t foreground_ns_ = 0;  // the worker's, like the other
+  int64_t background_ns_ = 0;
+};
+
+TEST_F(LastLaneShareTest, WithoutOneTheBackgroundGetsWhatIsLeft) {
+  EXPECT_EQ(ShareBeside(100, 1), 0);
+}
+
+TEST_F(LastLaneShareTest, TheBackgroundGetsAQuarterOfTheTimeBesideOneLongOperation) {
+  pool_->SetLastLaneShare(0.25);
+  EXPECT_NEAR(ShareBeside(100, 1), 0.25, 0.02);
+}
+
+TEST_F(LastLaneShareTest, TheBackgroundGetsAQuarterOfTheTimeBesideManyShortOperations) {
+  pool_->SetLastLaneShare(0.25);
+  EXPECT_NEAR(ShareBeside(100, 100), 0.25, 0.02);
+}
+
+TEST_F(LastLaneShareTest, AShareThatIsTakenBackIsNotOwedAnyMore) {
+  pool_->SetLastLaneShare(0.25);
+  pool_->SetLastLaneShare(0);
+  EXPECT_EQ(ShareBeside(100, 100), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, WorkerPoolTest, testing::Values(1, 2, 4),
