@@ -84,8 +84,8 @@ def test_the_compact_table_has_a_block_for_each_task() -> None:
     assert [block.split()[0] for block in blocks] == [task.name for task in TASKS]
     assert blocks[-1].splitlines() == [
         "recall (share right); full: 0.50 0.09-0.91",
-        "        10 %",
-        "l2norm  0.25 0.03-0.80",
+        "        n  10 %",
+        "l2norm  2  0.25 0.03-0.80",
     ]
 
 

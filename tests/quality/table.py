@@ -26,7 +26,8 @@ def table(rows: Iterable[Row], tasks: Sequence[Task]) -> str:
 
 def compact(rows: Iterable[Row], tasks: Sequence[Task]) -> str:
     """Text: a block for each task, a line for each policy, a column for each budget that evicts.
-    A cell is a value and its interval; the heading has that of `full`."""
+    A cell is a value and its interval; the heading has that of `full`. n: the samples of a line's
+    cells, at least."""
     known = list(rows)
     of_tasks = [[row for row in known if row.task == task.name] for task in tasks]
     return "\n\n".join(map(_block, of_tasks, tasks))
@@ -37,9 +38,11 @@ def _block(rows: Sequence[Row], task: Task) -> str:
     sized = [row for row in rows if row.policy not in ("full", "in_process") and row.budget < 1]
     budgets = sorted({row.budget for row in sized})
     found = {(row.policy, row.budget): row for row in sized}
-    lines = [["", *map(percent, budgets)]]
+    lines = [["", "n", *map(percent, budgets)]]
     for policy in dict.fromkeys(row.policy for row in sized):
-        lines.append([policy, *(_short(found.get((policy, budget))) for budget in budgets)])
+        samples = min(row.samples for row in sized if row.policy == policy)
+        values = [_short(found.get((policy, budget))) for budget in budgets]
+        lines.append([policy, str(samples), *values])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     of_full = f"; full: {_short(full[0])}" if full else ""
     shown = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
