@@ -144,6 +144,24 @@ TEST_F(WindowInFlightTest, ARollbackOfTokensThatItReadsMakesItReadThoseThatAreLe
   }
 }
 
+TEST_F(WindowInFlightTest, AJobOfADraftedSequenceThatARollbackEndsRunsAgain) {
+  CreateSequence more;
+  more.draft_tokens = 2;
+  PolicySpec policy = golden::L2Count(10);
+  policy.visible = Visible::kWhenReady;
+  TestSequence sequence = driver_->Create(model_, policy, more);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(sequence, 40, false)}).ok());
+  gate_->Hold(Lane::kBackground);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Decode(sequence, 2)}).ok());  // ends the prefill
+  gate_->AwaitWaiting(Lane::kBackground, 1);
+  StepPart part = Decode(sequence, 2);
+  part.rollback_to = 30;
+  ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
+  gate_->Open(Lane::kBackground);
+  driver_->Settled();
+  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 12u);
+}
+
 TEST_F(WindowInFlightTest, NoStepWritesRowsThatACancelledJobMayStillRead) {
   PolicySpec policy = WindowPolicySpec("snapkv");
   policy.triggers = TriggerSpec{.pressure = true};
