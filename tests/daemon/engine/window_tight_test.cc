@@ -75,6 +75,7 @@ class WindowInFlightTest : public ::testing::Test {
     StepPart part = Prefill(sequence, static_cast<int64_t>(tags.size()));
     part.tags = tags;
     EXPECT_TRUE(RunStep(*driver_, model_, {part}).ok());
+    driver_->Status();  // the job has begun, not only what is scored ahead of it
     gate_->AwaitWaiting(Lane::kBackground, 1);
     return sequence;
   }
