@@ -132,7 +132,7 @@ absl::Status Jobs::ReservePages(Job& job) {
     }
   }
   SLUICE_ASSIGN_OR_RETURN(
-      const std::optional<ScorePage> scores,
+      const std::optional<PageClass> scores,
       BodyScorePage(core_, *job.sequence, job.destination_offsets.back() + PagesLeftAlone(job)));
   SLUICE_ASSIGN_OR_RETURN(
       const JobPages pages,
@@ -141,7 +141,8 @@ absl::Status Jobs::ReservePages(Job& job) {
           scores.has_value() ? std::optional(scores->size_class) : std::nullopt));
   core_.ClearSlabs(pages.slabs_to_clear);
   job.body_scores = scores.has_value()
-                        ? ScoresAt(core_, *pages.body_scores, scores->page_bytes)
+                        ? reinterpret_cast<float*>(
+                              PageAt(core_, *pages.body_scores, scores->page_bytes))
                         : nullptr;
   for (size_t i = 0; i < places.size(); ++i) {
     job.destination_pages[places[i]] = pages.pages[i].value;

@@ -30,16 +30,6 @@ int64_t RowBytes(const Core& core, const SequenceState& sequence) {
          core.cache.PageBytes(*rings);
 }
 
-// Of the scores of a tail of so many blocks and a body of at most so many pages.
-int64_t ScoreBytes(Core& core, const SequenceState& sequence, int64_t tail_blocks,
-                   int64_t body_pages) {
-  const std::optional<BlockId> scores = core.cached(sequence).scores();
-  if (!scores.has_value()) return 0;
-  const auto body = BodyScorePage(core, sequence, body_pages);
-  return tail_blocks * core.cache.PageBytes(*scores) +
-         (body.ok() && body->has_value() ? (*body)->page_bytes : 0);
-}
-
 }  // namespace
 
 JobEnd Jobs::Estimate(const SequenceState& sequence, const JobFacts& facts,

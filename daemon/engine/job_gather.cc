@@ -72,7 +72,7 @@ void Jobs::FinishCopySlice(Job& job) {
   job.stage = Job::Stage::kQueued;
   running_ = nullptr;
   core_.waiting.Changed();
-  if (job.recipe.count_segments.empty() && PagesOfWhole(job) > AvailablePages(job)) {
+  if (job.recipe.count_segments.empty() && !HasPagesForWhole(job)) {
     ReleasePlan(job);
     job.due = true;
     return;
@@ -106,12 +106,11 @@ void Jobs::ReserveMasks(Job& job) const {
   job.masks.assign(static_cast<size_t>(job.mask_offsets.back() / kSlotsPerWord), ~uint32_t{0});
 }
 
-// The new body has at most a page for each that the rows fill now.
-int64_t Jobs::AvailablePages(const Job& job) const {
+int64_t Jobs::AvailablePages(const Job& job, std::optional<int64_t> body_pages) const {
   const SequenceState& sequence = *job.sequence;
   const HeldRows held = HeldOf(sequence);
-  int64_t pages = 0;
-  for (size_t row = 0; row < held.body_slots.size(); ++row) {
+  int64_t pages = body_pages.value_or(0);
+  for (size_t row = 0; row < held.body_slots.size() && !body_pages.has_value(); ++row) {
     pages += CeilDivide(held.SlotsBelow(row, job.facts.snapshot_tokens), held.page_size);
   }
   const int64_t most = core_.memory.pool.slab_bytes /
@@ -121,6 +120,12 @@ int64_t Jobs::AvailablePages(const Job& job) const {
       sequence.handle, scores.ok() && scores->has_value()
                            ? std::optional((*scores)->size_class)
                            : std::nullopt);
+}
+
+// The recipe's segments cover all rows: the new body has those pages and no others.
+bool Jobs::HasPagesForWhole(Job& job) const {
+  const int64_t pages = PagesOfWhole(job);
+  return pages <= AvailablePages(job, pages);
 }
 
 bool Jobs::GathersScores(const Job& job) const {

@@ -253,7 +253,7 @@ void Jobs::EndCount(Job& job) {
     ReleasePlan(job);
     return job.dry_run ? EndDryRun(job) : EndBuilt(job, absl::OkStatus());
   }
-  if (PagesOfWhole(job) > AvailablePages(job)) {
+  if (!HasPagesForWhole(job)) {
     // The counts hold as long as no step comes between.
     ReleasePlan(job);
     job.due = true;

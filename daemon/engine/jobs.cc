@@ -265,7 +265,7 @@ bool Jobs::Start(Job& job) {
     EndBuilt(job, std::move(rows));
     return true;
   }
-  if (job.recipe.count_segments.empty() && PagesOfWhole(job) > AvailablePages(job)) {
+  if (job.recipe.count_segments.empty() && !HasPagesForWhole(job)) {
     return WaitOrDivide(job);
   }
   if (CopiesScores(job)) {

@@ -167,8 +167,11 @@ class Jobs {
   absl::Status StartCopy(Job& job);
   void SubmitCopySlice(Job& job);
   void FinishCopySlice(Job& job);
-  // What AllocateJobPages would grant at most, whatever the new body's scores take.
-  int64_t AvailablePages(const Job& job) const;
+  // What AllocateJobPages would grant at most beside the scores of a body of at most
+  // `body_pages`; absent: of all that there is now.
+  int64_t AvailablePages(const Job& job,
+                         std::optional<int64_t> body_pages = std::nullopt) const;
+  bool HasPagesForWhole(Job& job) const;
   // Gathers the scores of what stays, where there are some and the job commits, and then
   // commits.
   bool GathersScores(const Job& job) const;

@@ -51,8 +51,7 @@ bool Pressure::Pump(absl::Duration now) {
   const int64_t wanted_bytes = WantedBytes();
   if (wanted_bytes <= 0) return false;
   const std::vector<SequenceState*> candidates = Candidates(barren_);
-  const std::vector<Cut> cuts =
-      Plan(candidates, wanted_bytes, kMostJobs - static_cast<int64_t>(under_way_.size()));
+  const std::vector<Cut> cuts = Plan(candidates, wanted_bytes, kMostJobs);
   for (const Cut& cut : cuts) Start(cut);
   if (!cuts.empty()) return true;
   if (static_cast<int64_t>(candidates.size()) < kMostLookedAt) return Rest(now);
@@ -94,10 +93,11 @@ void Pressure::ForgetEnded() {
 // is built may wait long for its sequence's step to close.
 bool Pressure::MayPlan() const {
   if (core_.cache.reclaim_pending()) return false;
-  if (static_cast<int64_t>(under_way_.size()) >= kMostJobs) return false;
   return std::all_of(under_way_.begin(), under_way_.end(), [this](const UnderWay& job) {
     const SequenceState& sequence = *core_.sequences.at(job.sequence);
-    return sequence.job->stage == Job::Stage::kReady || WaitsForItsStep(sequence);
+    const Job::Stage stage = sequence.job->stage;
+    return stage == Job::Stage::kReady ||
+           (stage == Job::Stage::kQueued && WaitsForItsStep(sequence));
   });
 }
 

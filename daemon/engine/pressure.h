@@ -29,7 +29,8 @@ class Pressure {
   static constexpr absl::Duration kRest = absl::Milliseconds(100);
   // What the background lane gets of the backend's time meanwhile.
   static constexpr double kBackgroundShare = 0.25;
-  static constexpr int64_t kMostJobs = 4;           // of its own at a time
+  // Of its own at a time, beside those that wait for a step of their sequence to close.
+  static constexpr int64_t kMostJobs = 4;
   static constexpr int64_t kMostCutsOfCall = 64;    // of one Reclaim
   static constexpr int64_t kMostLookedAt = 128;     // sequences a turn
 

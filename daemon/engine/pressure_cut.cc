@@ -6,6 +6,7 @@
 
 #include "daemon/base/checked_math.h"
 #include "daemon/engine/job_plan.h"
+#include "daemon/engine/scores.h"
 #include "daemon/policy/pressure_policy.h"
 
 namespace sluice {
@@ -24,10 +25,15 @@ PressureCut::PressureCut(const Core& core, const Jobs& jobs, SequenceState& sequ
     pages += static_cast<int64_t>(core.cache.BodiesOf(*state.bodies()).pages.size());
   }
   held_bytes_ = alone_bytes_ = pages * page_bytes_;
-  if (core.cache.MayShare(sequence.handle)) {
-    const int64_t of_observations = core.cache.HeldBytes(sequence.handle) - held_bytes_;
-    alone_bytes_ =
-        std::max<int64_t>(0, core.cache.BytesAlone(sequence.handle) - of_observations);
+  for (const auto& scores : {state.scores(), state.body_scores()}) {
+    if (!scores.has_value()) continue;
+    score_bytes_ += static_cast<int64_t>(core.cache.BlockPages(*scores).size()) *
+                    core.cache.PageBytes(*scores);
+  }
+  shares_ = core.cache.MayShare(sequence.handle);
+  if (shares_) {
+    const int64_t other = core.cache.HeldBytes(sequence.handle) - held_bytes_;
+    alone_bytes_ = std::max<int64_t>(0, core.cache.BytesAlone(sequence.handle) - other);
   }
   rows_compete_ = RowsMayCompete();
 }
@@ -91,10 +97,15 @@ FreedBytes PressureCut::FreedUnder(int64_t budget_tokens) const {
   if (recipe.evicts_nothing) return {};
   const Pages bodies = PagesFor(KeptOf(recipe, budget_tokens),
                                 !rows_compete_ && recipe.count_segments.empty());
-  const int64_t tail =
-      BlocksAfter() * sequence_.cached->geometry().row_count * page_bytes_;
-  return {std::max<int64_t>(0, alone_bytes_ - tail - bodies.at_most * page_bytes_),
-          std::max<int64_t>(0, held_bytes_ - tail - bodies.at_least * page_bytes_)};
+  const int64_t blocks = BlocksAfter();
+  const int64_t tail = blocks * sequence_.cached->geometry().row_count * page_bytes_;
+  // Shared scores stay as they are, and the new body's come to them.
+  const int64_t own_scores =
+      shares_ ? ScoreBytes(core_, sequence_, blocks, 0) : score_bytes_;
+  return {std::max<int64_t>(0, alone_bytes_ - tail - bodies.at_most * page_bytes_ + own_scores -
+                                   ScoreBytes(core_, sequence_, blocks, bodies.at_most)),
+          std::max<int64_t>(0, held_bytes_ - tail - bodies.at_least * page_bytes_ + score_bytes_ -
+                                   ScoreBytes(core_, sequence_, blocks, bodies.at_least))};
 }
 
 // A policy may need more than it protects, a window one token beside its own: the first

@@ -59,6 +59,8 @@ class PressureCut {
   const int64_t page_bytes_;
   int64_t held_bytes_ = 0;   // of keys and values
   int64_t alone_bytes_ = 0;  // of these, those that nobody else holds
+  int64_t score_bytes_ = 0;
+  bool shares_ = false;      // somebody else may hold some of all that
   bool rows_compete_ = false;
 };
 

@@ -18,17 +18,12 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kPageAlignment = 128;
+constexpr int64_t kLeastBytes = 128;  // of a body's page
 constexpr int64_t kOffsetBytes = sizeof(uint64_t);
 constexpr int64_t kFirstListBlocks = 16;
 
-ScorePage PageOf(Core& core, int64_t page_bytes) {
-  const int64_t pages = std::min(core.memory.pool.slab_bytes / page_bytes, kMaxPagesPerSlab);
-  return {core.cache.AddSizeClass(pages, page_bytes, /*page_size=*/1), page_bytes};
-}
-
 float* ScoresOf(const Core& core, BlockId block, size_t page) {
-  return ScoresAt(core, core.cache.BlockPages(block)[page], core.cache.PageBytes(block));
+  return reinterpret_cast<float*>(PageAt(core, block, page));
 }
 
 int32_t GroupOf(const LayerShape& shape) { return shape.q_heads / shape.kv_heads; }
@@ -80,7 +75,7 @@ GroupReduce ReduceOf(HeadReduce reduce) {
   return GroupReduce::kMean;
 }
 
-absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model,
+absl::StatusOr<PageClass> TailScorePage(Core& core, const ModelState& model,
                                         const PolicyNeeds& needs) {
   int64_t scores = int64_t{model.model->row_count()} * model.model->format().page.page_size;
   if (needs.cascade.has_value()) {
@@ -89,38 +84,45 @@ absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model,
         PendingSumsOf(*model.model, ReduceOf(needs.accumulated_score->reduce)));
     scores *= 1 + sums;
   }
-  const int64_t bytes = RoundUp(scores * static_cast<int64_t>(sizeof(float)), kPageAlignment);
-  if (bytes <= core.memory.pool.slab_bytes) return PageOf(core, bytes);
+  const int64_t bytes = scores * static_cast<int64_t>(sizeof(float));
+  if (bytes <= core.memory.pool.slab_bytes) return PagesOf(core, bytes);
   return RefuseField("policy.preset",
                      absl::StrCat("the scores of a block of this model, ", bytes,
                                   " bytes, do not fit a slab of ", core.memory.pool.slab_bytes));
 }
 
-// Few sizes, so that jobs on bodies of all lengths share slabs.
-absl::StatusOr<std::optional<ScorePage>> BodyScorePage(Core& core, const SequenceState& sequence,
-                                                       int64_t body_pages) {
-  if (!core.cached(sequence).scores().has_value() || body_pages == 0) {
-    return std::optional<ScorePage>();
-  }
+// Powers of two, so that jobs on bodies of all lengths share slabs.
+absl::StatusOr<int64_t> BodyScoreBytes(const Core& core, const SequenceState& sequence,
+                                       int64_t body_pages) {
+  if (!core.cached(sequence).scores().has_value() || body_pages == 0) return 0;
   const int64_t slots = body_pages * sequence.model->model->format().page.page_size;
-  const int64_t least = std::max(slots * static_cast<int64_t>(sizeof(float)), kPageAlignment);
+  const int64_t least = slots * static_cast<int64_t>(sizeof(float));
   if (least > core.memory.pool.slab_bytes) {
     return Refuse(absl::StatusCode::kResourceExhausted, Reason::kPoolFull, "",
                   absl::StrCat("the scores of what the job would keep, ", least,
                                " bytes, do not fit a slab of ", core.memory.pool.slab_bytes));
   }
   const auto rounded = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(least)));
-  return PageOf(core, std::min(rounded, core.memory.pool.slab_bytes));
+  return std::clamp(rounded, kLeastBytes, core.memory.pool.slab_bytes);
 }
 
-float* ScoresAt(const Core& core, PageId page, int64_t page_bytes) {
-  return reinterpret_cast<float*>(SlabOf(core.memory.pool, page.value) +
-                                  PageIndex(page.value) * page_bytes);
+absl::StatusOr<std::optional<PageClass>> BodyScorePage(Core& core, const SequenceState& sequence,
+                                                       int64_t body_pages) {
+  SLUICE_ASSIGN_OR_RETURN(const int64_t bytes, BodyScoreBytes(core, sequence, body_pages));
+  if (bytes == 0) return std::optional<PageClass>();
+  return PagesOf(core, bytes);
+}
+
+int64_t ScoreBytes(const Core& core, const SequenceState& sequence, int64_t tail_blocks,
+                   int64_t body_pages) {
+  const std::optional<BlockId> scores = core.cached(sequence).scores();
+  if (!scores.has_value()) return 0;
+  return tail_blocks * core.cache.PageBytes(*scores) +
+         BodyScoreBytes(core, sequence, body_pages).value_or(core.memory.pool.slab_bytes);
 }
 
 uint64_t ScoreOffset(const Core& core, BlockId scores, size_t page) {
-  return static_cast<uint64_t>(reinterpret_cast<const std::byte*>(ScoresOf(core, scores, page)) -
-                               core.memory.pool.pool);
+  return static_cast<uint64_t>(PageAt(core, scores, page) - core.memory.pool.pool);
 }
 
 void AddMassRule(const Core& core, const SequenceState& sequence, StepState& step) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/cache/step.h"
+#include "daemon/engine/pool_pages.h"
 #include "daemon/policy/policy.h"
 #include "daemon/policy/window_score.h"
 #include "kernels/core/view.h"
@@ -25,28 +26,27 @@ struct StepState;
 
 GroupReduce ReduceOf(HeadReduce reduce);
 
-// A page of scores that is not a block's.
-struct ScorePage {
-  SizeClassId size_class;
-  int64_t page_bytes = 0;
-};
-
 // The pages of a model's tails, where each slot has the scores of such a policy. Of
 // a body that is written in place they are the same.
 // Errors: INVALID_ARGUMENT (FIELD_INVALID), policy.preset: one does not fit a slab;
 // (NOT_IN_VERSION), policy.parameters.group_reduce: layers need pages of different sizes.
 // REQUIRES: the policy accumulates scores.
-absl::StatusOr<ScorePage> TailScorePage(Core& core, const ModelState& model,
+absl::StatusOr<PageClass> TailScorePage(Core& core, const ModelState& model,
                                         const PolicyNeeds& needs);
 
 // The page of a body of at most `body_pages` pages; nothing where the sequence keeps no
 // scores, or for no pages.
 // Errors: RESOURCE_EXHAUSTED (POOL_FULL): it does not fit a slab.
-absl::StatusOr<std::optional<ScorePage>> BodyScorePage(Core& core, const SequenceState& sequence,
+absl::StatusOr<std::optional<PageClass>> BodyScorePage(Core& core, const SequenceState& sequence,
                                                        int64_t body_pages);
 
-// The scores in a page that BodyScorePage described.
-float* ScoresAt(const Core& core, PageId page, int64_t page_bytes);
+// The bytes of that page; 0: there is none. Errors: as BodyScorePage.
+absl::StatusOr<int64_t> BodyScoreBytes(const Core& core, const SequenceState& sequence,
+                                       int64_t body_pages);
+
+// Of the scores of a tail of so many blocks and a body of at most so many pages.
+int64_t ScoreBytes(const Core& core, const SequenceState& sequence, int64_t tail_blocks,
+                   int64_t body_pages);
 
 // Where page `page` of a block of scores lies in the pool.
 uint64_t ScoreOffset(const Core& core, BlockId scores, size_t page);

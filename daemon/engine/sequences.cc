@@ -162,7 +162,7 @@ absl::StatusOr<std::optional<ObservationRings>> Sequences::RingsFor(
 absl::StatusOr<std::optional<SizeClassId>> Sequences::ScoresFor(const Policy& policy,
                                                                 const ModelState& model) const {
   if (!policy.needs().accumulated_score.has_value()) return std::optional<SizeClassId>();
-  SLUICE_ASSIGN_OR_RETURN(const ScorePage page, TailScorePage(core_, model, policy.needs()));
+  SLUICE_ASSIGN_OR_RETURN(const PageClass page, TailScorePage(core_, model, policy.needs()));
   return page.size_class;
 }
 

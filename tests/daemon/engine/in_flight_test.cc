@@ -226,21 +226,6 @@ TEST_F(InFlightTest, AJobThatARollbackBelowTheSnapshotEndsRunsAgain) {
   EXPECT_EQ(driver_->Info(sequence)->last_job->trigger, Trigger::kPrefillEnd);
 }
 
-TEST_F(InFlightTest, AJobOfADraftedSequenceRunsAgainToo) {
-  CreateSequence more;
-  more.draft_tokens = 2;
-  TestSequence sequence = Filled(40, WhenReady(golden::L2Count(10)), more);
-  gate_->Hold(Lane::kBackground);
-  ASSERT_TRUE(RunStep(*driver_, model_, {Decode(sequence, 2)}).ok());  // ends the prefill
-  gate_->AwaitWaiting(Lane::kBackground, 1);
-  StepPart part = Decode(sequence, 2);
-  part.rollback_to = 30;
-  ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
-  gate_->Open(Lane::kBackground);
-  driver_->Settled();
-  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 12u);
-}
-
 TEST_F(InFlightTest, AnIntervalsJobThatARollbackEndsRunsAgainIfItsTokensAreLeft) {
   PolicySpec policy = golden::L2Count(10);
   policy.triggers = TriggerSpec{.every_tokens = 4, .hysteresis_tokens = 0};

@@ -280,6 +280,22 @@ TEST_P(PressureTest, JobsAreCountedUnderTheirTrigger) {
   EXPECT_EQ(pool.driver().Info(sequence)->last_job->preset, "l2norm");
 }
 
+// Their jobs are built, and wait for a step that may stay open.
+TEST_P(PressureTest, WhoCannotGiveYetKeepsNobodyElseFromIt) {
+  Pool pool(MakeDriver(GetParam(), Options()));
+  const int64_t blocks = pool.high_blocks() / 6;
+  std::vector<TestSequence> open;
+  for (int64_t i = 0; i < Pressure::kMostJobs; ++i) {
+    open.push_back(pool.Filled(blocks, L2Norm(), -1));
+    ASSERT_TRUE(pool.driver().Begin({Decode(open.back())}).ok());
+  }
+  TestSequence idle = pool.Filled(blocks, L2Norm());
+  TestSequence full = pool.Filled(2 * blocks, {});
+  EXPECT_TRUE(pool.Rested().pressure.active);
+  EXPECT_TRUE(pool.IsWhole(open.front()));
+  EXPECT_FALSE(pool.IsWhole(idle));
+}
+
 // ---- with the background lane held
 
 TEST(HeldPressureTest, NoStepWaitsForAJobUnderPressure) {

@@ -76,6 +76,7 @@ class WindowInFlightTest : public ::testing::Test {
     StepPart part = Prefill(sequence, static_cast<int64_t>(tags.size()));
     part.tags = tags;
     EXPECT_TRUE(RunStep(*driver_, model_, {part}).ok());
+    driver_->Status();  // the job has begun, not only what is scored ahead of it
     gate_->AwaitWaiting(Lane::kBackground, 1);
     return sequence;
   }
@@ -143,6 +144,24 @@ TEST_F(WindowInFlightTest, ARollbackOfTokensThatItReadsMakesItReadThoseThatAreLe
     EXPECT_EQ(driver_->Info(sequence)->last_job->detail, "6 of 8 observation rows");
     EXPECT_LT(driver_->HeldRows(model_, sequence)[0].size(), 88u);
   }
+}
+
+TEST_F(WindowInFlightTest, AJobOfADraftedSequenceThatARollbackEndsRunsAgain) {
+  CreateSequence more;
+  more.draft_tokens = 2;
+  PolicySpec policy = golden::L2Count(10);
+  policy.visible = Visible::kWhenReady;
+  TestSequence sequence = driver_->Create(model_, policy, more);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(sequence, 40, false)}).ok());
+  gate_->Hold(Lane::kBackground);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Decode(sequence, 2)}).ok());  // ends the prefill
+  gate_->AwaitWaiting(Lane::kBackground, 1);
+  StepPart part = Decode(sequence, 2);
+  part.rollback_to = 30;
+  ASSERT_TRUE(RunStep(*driver_, model_, {part}).ok());
+  gate_->Open(Lane::kBackground);
+  driver_->Settled();
+  EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 12u);
 }
 
 TEST_F(WindowInFlightTest, NoStepWritesRowsThatACancelledJobMayStillRead) {
