@@ -41,6 +41,8 @@ struct CascadeStep {
   int64_t tail_blocks = 0;  // of the list while the step is open
   int64_t body_blocks = 0;
 
+  // Something of it goes to the body: each run but the last does.
+  bool moves() const { return runs.size() > 1 || runs[0].inserts; }
   // Its tokens are one run, whose view is the sequence's as it is.
   bool is_whole() const { return runs.size() == 1; }
 };

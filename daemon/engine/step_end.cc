@@ -115,8 +115,9 @@ void Steps::CountClosed(OpenEntry& entry) {
 // Whether an attend of the step changed scores of the entry, or moved tokens into its
 // body, which cannot be undone.
 bool Steps::MayHaveScored(const StepState& step, size_t entry) {
-  const bool may_change = step.entry_rules[entry] >= 0 || step.entries[entry].cascade.has_value();
-  return may_change &&
+  const std::optional<CascadeStep>& cascade = step.entries[entry].cascade;
+  const bool moves = cascade.has_value() && cascade->moves();
+  return (step.entry_rules[entry] >= 0 || moves) &&
          step.view.entries[entry].first_token < step.scored_tokens;
 }
 

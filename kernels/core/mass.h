@@ -43,14 +43,21 @@ SLUICE_HD inline int32_t PendingSums(GroupReduce reduce, int32_t group) {
   return reduce == GroupReduce::kMax || reduce == GroupReduce::kMedian ? group : 1;
 }
 
+// In tables, the list of where the scores of a span's blocks lie: of the tail's, or of a
+// cascade's body; kNoOffset: none are kept. REQUIRES: the span is a list of blocks.
+SLUICE_HD inline uint64_t ScoreListOf(const PoolView& pool, const ViewEntry& entry,
+                                      const Span& span) {
+  const bool is_tail = span.block_list == reinterpret_cast<const uint32_t*>(
+                                              pool.tables + entry.block_list_offset);
+  return is_tail ? entry.score_list_offset : entry.body_score_list_offset;
+}
+
 // The planes of page `page` of a cascade's span, [1 + sums, page_size]; null if
 // the entry keeps no scores there.
 SLUICE_HD inline float* CascadeScores(const PoolView& pool, const ViewEntry& entry,
                                       const Span& span, int64_t page, int32_t sums) {
   const int64_t page_floats = int64_t{span.format->page.page_size} * (1 + sums);
-  const bool is_tail = span.block_list == reinterpret_cast<const uint32_t*>(
-                                              pool.tables + entry.block_list_offset);
-  const uint64_t list = is_tail ? entry.score_list_offset : entry.body_score_list_offset;
+  const uint64_t list = ScoreListOf(pool, entry, span);
   if (list == kNoOffset) return nullptr;
   const auto* offsets = reinterpret_cast<const uint64_t*>(pool.tables + list);
   return reinterpret_cast<float*>(pool.pool + offsets[page]) + span.row * page_floats;

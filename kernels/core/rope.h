@@ -4,10 +4,10 @@
 // Which dims of a head rotary embedding turns together, and the turn itself.
 //
 // R(p) turns pair j by p * inv_freq[j]. Keys at cache positions are stored
-// un-rotated; a tile of them, slot i of which stands at b + i, is attended as
+// un-rotated; a group of them, slot i of which stands at b + i, is attended as
 //   (R(b + i) k) . (R(p) q) = (R(i) k) . (R(p - b) q),
-// so that keys are turned by i alone, from a table of one tile's rows, and the
-// query once a tile. Stateless, thread-safe.
+// so that keys are turned by i alone, from a table of one group's rows, and the
+// query once a group. Stateless, thread-safe.
 
 #include <cmath>
 #include <cstdint>

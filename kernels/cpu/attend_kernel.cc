@@ -95,8 +95,9 @@ HWY_INLINE void AttendTiles(const PackedRows& queries, const TileRange& range,
     const bool last = index + 1 == range.last_tile;
     const int64_t number = index - range.first_tile;
     range.reader->PrefetchTable(index);
+    const bool known = range.after != nullptr && range.after->end > 0;
     const AttendTile next = !last ? range.reader->At(index + 1, range.begin, range.end)
-                                  : (range.after != nullptr && range.after->end > 0 ? *range.after : tile);
+                                  : (known ? *range.after : tile);
     float* logits = TileWeights(weights, rows, number);
     float* bases = weights.kept == nullptr ? scratch_bases : weights.bases + number * kMaxKeptRows;
     if (logits != weights.logits && !last) PrefetchWeights(logits + rows * kTileSlots, rows);

@@ -39,15 +39,13 @@ SpanScores::SpanScores(const PoolView& pool, const AttendArgs& args, const Atten
   page_floats_ = page_size * sum_count_ + sums_offset;
   fresh_ = span.contiguous ? chunks_.lead + entry.row_position - span.first_position : chunks_.end;
   if (span.page_ids == nullptr) {
-    if (entry.entry->score_list_offset == kNoOffset) return;
-    offsets_ = reinterpret_cast<const uint64_t*>(pool.tables + entry.entry->score_list_offset);
-    tail_offset_ = span.row * page_floats_ + sums_offset;
-  } else if (entry.cascade) {
-    pages_ = CascadeScores(pool, *entry.entry, span, 0, sum_count_);
+    const uint64_t list = ScoreListOf(pool, *entry.entry, span);
+    if (list == kNoOffset) return;
+    offsets_ = reinterpret_cast<const uint64_t*>(pool.tables + list);
+    row_offset_ = span.row * page_floats_ + sums_offset;
   } else {
     pages_ = BodyScores(pool, *entry.entry, span.row);
   }
-  if (pages_ != nullptr) pages_ += sums_offset;
 }
 
 void SpanScores::Prefetch(const TileRun& tiles) const {

@@ -42,7 +42,7 @@ class SpanScores {
   // The sums of a page, [sum_count, page_size].
   float* Page(int64_t page) const {
     if (pages_ != nullptr) return pages_ + page * page_floats_;
-    return reinterpret_cast<float*>(pool_.pool + offsets_[page]) + tail_offset_;
+    return reinterpret_cast<float*>(pool_.pool + offsets_[page]) + row_offset_;
   }
 
   const PoolView& pool_;
@@ -54,7 +54,7 @@ class SpanScores {
   int64_t fresh_ = 0;          // slots from here on are new
   float* pages_ = nullptr;     // of a body's page 0
   const uint64_t* offsets_ = nullptr;  // in the pool, of a tail's blocks
-  int64_t tail_offset_ = 0;    // of the row in a block, in floats
+  int64_t row_offset_ = 0;    // of the row in a block, in floats
 };
 
 }  // namespace sluice::cpu

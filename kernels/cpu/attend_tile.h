@@ -68,18 +68,23 @@ class TileReader {
   void PrefetchTable(int64_t tile) const {
     constexpr int64_t kTableDistance = 6;
     constexpr int64_t kFlagsDistance = 3;
-    const int64_t flags_page = (first_group_ + (tile + kFlagsDistance) * kTileGroups) >> page_shift_;
+    const int64_t flags_page = PageOf(tile + kFlagsDistance);
     for (int64_t page = flags_page; page < std::min(flags_page + 2, page_count_); ++page) {
       __builtin_prefetch(PageFlags(*pool_, span_.format->slab, span_.Page(page)), 0, 2);
     }
     if (span_.page_ids != nullptr) return;
-    const int64_t page = (first_group_ + (tile + kTableDistance) * kTileGroups) >> page_shift_;
+    const int64_t page = PageOf(tile + kTableDistance);
     if (page + 1 >= page_count_) return;
     __builtin_prefetch(span_.table_words + span_.block_list[page] + span_.row, 0, 2);
     __builtin_prefetch(span_.table_words + span_.block_list[page + 1] + span_.row, 0, 2);
   }
 
  private:
+  // The page of a tile's first group.
+  int64_t PageOf(int64_t tile) const {
+    return (first_group_ + tile * kTileGroups) >> page_shift_;
+  }
+
   // Where a page of the span lies.
   struct Place {
     int64_t page = 0;

@@ -262,9 +262,9 @@ class AttendBench {
     const double seen = kChunkQueries * (kChunkKeys - (kChunkQueries - 1) / 2.0);
     const double flops = 4.0 * kDim * seen * layer_.q_heads;
     Print("prefill", flops / Median(seconds) / 1e9, "GFLOP/s",
-          Field("goal", 120) + Field("ms", Median(seconds) * 1e3) + Field("queries", kChunkQueries) +
-              Field("keys", kChunkKeys) + Field("gflop_causal", flops / 1e9) +
-              Field("threads", threads_));
+          Field("goal", 120) + Field("ms", Median(seconds) * 1e3) +
+              Field("queries", kChunkQueries) + Field("keys", kChunkKeys) +
+              Field("gflop_causal", flops / 1e9) + Field("threads", threads_));
   }
 
  private:
@@ -369,7 +369,9 @@ int Main(int argc, char** argv) {
       {"cascade_small", [&] { bench.CascadeCost("cascade_cost_small_group", 2, 1.45); }},
       {"short_rows", [&] { bench.ShortRows(); }},
       {"prefill", [&] { bench.Prefill(); }},
-      {"scaling", [&] { if (threads > 1) bench.Scaling(); }},
+      {"scaling", [&] {
+         if (threads > 1) bench.Scaling();
+       }},
   };
   const auto wanted = [&](const char* part) {
     return argc <= 3 || std::any_of(argv + 3, argv + argc, [part](const char* name) {

@@ -116,5 +116,6 @@ def test_keys_without_queries_are_refused(
     sequence = client.create_sequence(model, policy=POLICIES[preset], session=session)
     layers = [sluice.LayerRows(i, k, v) for i, (_, k, v) in enumerate(tokens)]
     entry = sluice.StepEntry(sequence, token_count=TOKENS, phase=sluice.Phase.PREFILL)
-    with pytest.raises(sluice.FailedPrecondition, match="POLICY_NEEDS"):
+    with pytest.raises(sluice.FailedPrecondition, match="POLICY_NEEDS") as error:
         session.append(entry, layers)
+    assert error.value.field == "layers"

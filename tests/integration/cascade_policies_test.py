@@ -66,6 +66,7 @@ CASES = {
         Rule(sinks=4, ring_slots=30, stride=33),
     ),
 }  # fmt: skip
+MAIN = ["four_rings", "one_ring", "streaming_llm"]
 CASCADES = [name for name, case in CASES.items() if len(case.rule.periods) > 1]
 
 
@@ -193,8 +194,9 @@ def assert_outputs(found: list[Array], expected: list[Doubles], first: int) -> N
         np.testing.assert_allclose(out, whole[first : first + len(out)], rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("arrive_rotated", [True, False], ids=["rotated", "unrotated"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "arrive_rotated"), [*((one, True) for one in CASES), *((one, False) for one in MAIN)]
+)
 def test_every_row_and_every_kept_token_is_as_in_numpy(
     client: sluice.Client, session: sluice.Session, name: str, arrive_rotated: bool
 ) -> None:
@@ -220,7 +222,7 @@ def test_the_rings_lose_tokens_that_differ_by_layer_and_head() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 64, PROMPT])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MAIN)
 def test_chunks_do_not_show(
     client: sluice.Client, session: sluice.Session, name: str, chunk: int
 ) -> None:
@@ -229,6 +231,30 @@ def test_chunks_do_not_show(
     for number, outs in enumerate(prefill(session, sequence, rotated(STREAM), chunk)):
         assert_outputs(outs, expected.outs, number * chunk)
     assert kept_of(sequence) == expected.kept[0]
+
+
+@pytest.mark.parametrize("arrive_rotated", [True, False], ids=["rotated", "unrotated"])
+def test_dims_turn_as_the_models_table_says(
+    client: sluice.Client, session: sluice.Session, arrive_rotated: bool
+) -> None:
+    """The same stream with its dims in another order, and a factor that comes with rotating."""
+    factor, expected = 1.25, due("four_rings")
+    table = sluice.RopeTable(INV_FREQ.tolist(), HEAD_DIM, sluice.Pairing.INTERLEAVED, factor)
+    model = dataclasses.replace(
+        spec(arrive_rotated=arrive_rotated), name=f"interleaved {arrive_rotated}",
+        rope_tables=[table], page_size_tokens=16,
+    )  # fmt: skip
+    order = np.arange(HEAD_DIM).reshape(2, -1).T.ravel()
+    arriving = rotated(STREAM) if arrive_rotated else STREAM
+    divisor = np.float32(1 if arrive_rotated else factor)
+    layers = [(q[..., order] / divisor, k[..., order] / divisor, v) for q, k, v in arriving]
+    sequence = client.create_sequence(
+        client.register_model(model), policy=CASES["four_rings"].policy, session=session
+    )
+    for number, outs in enumerate(prefill(session, sequence, layers, 64)):
+        assert_outputs(outs, expected.outs, number * 64)
+    assert_outputs(decode(session, sequence, layers, PROMPT), expected.outs, PROMPT)
+    assert kept_of(sequence) == expected.kept[1]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -243,9 +269,7 @@ def test_a_fork_and_its_parent_go_on_alone(
     for token in range(OTHER):
         own = decode(session, sequence, layers, PROMPT + token)
         assert_outputs(own, expected.outs, PROMPT + token)
-        for out, of_parent in zip(
-            decode(session, twin, layers, PROMPT + token), own, strict=True
-        ):
+        for out, of_parent in zip(decode(session, twin, layers, PROMPT + token), own, strict=True):
             np.testing.assert_array_equal(out, of_parent)
         due_of_other = model.decode(part(OTHER_STREAM, token, token + 1))
         assert_outputs(decode(session, other, others, token), due_of_other, 0)
@@ -286,9 +310,7 @@ def test_one_step_takes_cascades_of_all_kinds_beside_a_sequence_without(
         end = PROMPT if first == 0 else first + 1
         phase = sluice.Phase.PREFILL if first == 0 else sluice.Phase.DECODE
         entries.append(
-            sluice.StepEntry(
-                sequence, token_count=end - first, phase=phase, prefill_end=first == 0
-            )
+            sluice.StepEntry(sequence, token_count=end - first, phase=phase, prefill_end=first == 0)
         )
         ranges.append((first, end))
     parts = [part(layers, *one) for one in ranges]

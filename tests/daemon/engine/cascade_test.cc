@@ -291,6 +291,23 @@ TEST_P(CascadeTest, AnUndoneStepThatMovedTokensLosesTheSequence) {
   EXPECT_EQ(driver_->Settled().pool.in_use, 0);
 }
 
+TEST_P(CascadeTest, AnUndoneStepLosesNoSequenceWhoseTokensStayedPending) {
+  const CascadeStream stream(87, /*arrives_rotated=*/true);
+  const TestModel model = driver_->Register(stream.Geometry());
+  PolicySpec spec{.preset = "streaming_llm", .sink_tokens = 3, .recent_tokens = 9};
+  spec.stride_tokens = 16;
+  TestSequence stays = driver_->Create(model, spec);
+  TestSequence moves = driver_->Create(model, spec);
+  const std::vector<CascadePart> parts = {{&stays, &stream, 5, Phase::kPrefill},
+                                          {&moves, &stream, 16, Phase::kPrefill}};
+  const auto begun = driver_->Begin({Prefill(stays, 5, false), Prefill(moves, 16, false)});
+  ASSERT_TRUE(begun.ok());
+  ASSERT_TRUE(AttendCascade(*driver_, begun->step, parts, 0).ok());
+  ASSERT_TRUE(driver_->Abort(begun->step).ok());
+  EXPECT_TRUE(RunCascade({parts[0]}).ok());
+  EXPECT_FALSE(RunCascade({parts[1]}).ok());
+}
+
 TEST_P(CascadeTest, WhatACascadeCannotDoIsRefused) {
   std::mt19937_64 random(10);
   const CascadeStream stream(84);
