@@ -36,6 +36,7 @@ class Claim:
 
 CLAIMS = (
     Claim("dynamickv", "pyramidkv", _RETRIEVAL),
+    Claim("dynamickv", "snapkv", _RETRIEVAL),
     Claim("snapkv", "streaming_llm", _RETRIEVAL),
     Claim("snapkv", "sink_window", _RETRIEVAL),
     Claim("cascade_4", "cascade_1", ("stream",)),
