@@ -30,7 +30,7 @@ test: build
 	@ctest --preset default
 
 test-all:
-	@deploy/bootstrap --checks
+	@deploy/bootstrap --checks --peers
 	@set -e; for preset in $(PRESETS); do \
 	  echo "== $$preset"; \
 	  PRESET=$$preset deploy/build; \
