@@ -15,7 +15,7 @@ from oracle import Array
 
 ROTARY_DIM, HEAD_DIM = 16, 32
 FREE_DIMS = HEAD_DIM - ROTARY_DIM
-NOTHING = -1e4  # the logit of what is paid 0
+NOTHING = -64.0  # the logit of what is paid 0
 LAST_ROW_ONLY = 1e-30  # a decay with which a score is what the newest query pays
 Held = dict[int, list[int]]  # by the newest token
 

@@ -163,7 +163,8 @@ inline absl::Status RunCascadeStep(EngineDriver& driver, const std::vector<Casca
                      .prefill_end = part.prefill_end});
   }
   SLUICE_ASSIGN_OR_RETURN(const StepBegun step, driver.Begin(begun));
-  for (int32_t layer = 0; layer < 2; ++layer) {
+  const auto layers = static_cast<int32_t>(parts[0].stream->tensors.layers.size());
+  for (int32_t layer = 0; layer < layers; ++layer) {
     SLUICE_RETURN_IF_ERROR(AttendCascade(driver, step.step, parts, layer, cut_seed));
   }
   for (const CascadePart& part : parts) {
