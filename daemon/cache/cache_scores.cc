@@ -77,11 +77,7 @@ BlockId Cache::ReplaceScores(std::optional<BlockId>* scores, int64_t page_count,
       AddBlock(blocks_[source].size_class, blocks_[source].tenant, page_count);
   TakePages(fresh, 0, grant);
   *scores = fresh;
-  if (blocks_[source].references > 1) {
-    --blocks_[source].references;
-  } else {
-    reclaim_.DropBlocks({source});  // it shares pages
-  }
+  DropCount(source);  // the last one, if it shares pages only
   return source;
 }
 

@@ -392,10 +392,8 @@ BlockCopy Cache::ReplaceOpenBlock(const EntryPlan& plan, std::vector<SpareBlocks
   sequence.blocks_.back() = destination;
   if (plan.job_reads_source) {
     sequence.job_->held_blocks.push_back(source);
-  } else if (blocks_[source].references > 1) {
-    --blocks_[source].references;
   } else {
-    reclaim_.DropBlocks({source});  // bodies hold some of its pages
+    DropCount(source);  // the last one, if only bodies hold some of its pages too
   }
   return {source, destination, sequence.OpenBlockSlotsAt(sequence.length())};
 }
