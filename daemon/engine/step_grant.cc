@@ -31,7 +31,8 @@ bool Steps::ReserveLists(const OpenEntry& entry, int64_t blocks) {
          ReserveScoreList(core_, sequence, blocks);
 }
 
-// Adds the step's entries. How many blocks it may get; nothing: the tables are full.
+// Settles what the step does to its cascades, and makes room for its entries' lists. How
+// many blocks it may get; nothing: the tables are full.
 std::optional<int64_t> Steps::ReserveTables(const Pending& pending,
                                             const std::vector<size_t>& chosen,
                                             StepState& step) {
