@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 import sluice
-from example.daemon import Daemon
 from oracle import Array
 
 ROTARY_DIM, HEAD_DIM = 16, 32
@@ -18,12 +17,6 @@ FREE_DIMS = HEAD_DIM - ROTARY_DIM
 NOTHING = -64.0  # the logit of what is paid 0
 LAST_ROW_ONLY = 1e-30  # a decay with which a score is what the newest query pays
 Held = dict[int, list[int]]  # by the newest token
-
-
-@pytest.fixture(scope="module")
-def client(daemon: Daemon) -> Iterator[sluice.Client]:
-    with sluice.Client(daemon.address) as client:
-        yield client
 
 
 @pytest.fixture

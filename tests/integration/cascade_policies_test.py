@@ -11,7 +11,6 @@ import oracle
 import pytest
 import sluice
 from cascade_model import CascadeModel, Doubles, Rule, rotate
-from example.daemon import Daemon
 from oracle import Array
 
 LAYERS, QUERY_HEADS, KV_HEADS, HEAD_DIM = 2, 8, 2, 32
@@ -121,12 +120,6 @@ def due(name: str) -> Due:
     # Else what is kept might differ by rounding, and nothing could be said of it.
     assert model.closest_fight() > MARGIN
     return Due([np.concatenate(of_layer) for of_layer in outs], kept, after_prompt)
-
-
-@pytest.fixture(scope="module")
-def client(daemon: Daemon) -> Iterator[sluice.Client]:
-    with sluice.Client(daemon.address) as client:
-        yield client
 
 
 @pytest.fixture
