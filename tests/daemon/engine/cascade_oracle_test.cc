@@ -33,13 +33,6 @@ struct CascadeDraw {
 
 class CascadeOracleTest : public ::testing::Test {
  protected:
-  static EngineOptions Options() {
-    EngineOptions options = SmallOptions();
-    options.backend = BackendKind::kCpu;
-    options.worker_threads = 1;
-    return options;
-  }
-
   // Until a fight was too close to call.
   void Compare(const CascadeDraw& draw, const PolicySpec& policy) {
     const CascadeStream& stream = draw.stream;
@@ -65,7 +58,7 @@ class CascadeOracleTest : public ::testing::Test {
     ASSERT_TRUE(driver_.Free(sequence).ok());
   }
 
-  EngineDriver driver_{Options()};
+  EngineDriver driver_{OracleOptions()};
   uint64_t compared_ = 0;
 };
 

@@ -15,21 +15,20 @@
 #include "tests/daemon/engine/score_streams.h"
 #include "tests/oracle/common.h"
 #include "tests/oracle/random_tensors.h"
+#include "tests/testing/sanitizers.h"
 
 namespace sluice {
 
 // Sanitizers slow a run down twentyfold; what they look for shows in few.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr uint64_t kOracleSeeds = 50;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr uint64_t kOracleSeeds = 50;
-#else
-inline constexpr uint64_t kOracleSeeds = 1000;
-#endif
-#else
-inline constexpr uint64_t kOracleSeeds = 1000;
-#endif
+inline constexpr uint64_t kOracleSeeds =
+    kUnderAddressSanitizer || kUnderThreadSanitizer ? 50 : 1000;
+
+inline EngineOptions OracleOptions() {
+  EngineOptions options = SmallOptions();
+  options.backend = BackendKind::kCpu;
+  options.worker_threads = 1;
+  return options;
+}
 
 // low .. high
 inline int Between(std::mt19937_64& random, int low, int high) {
@@ -92,14 +91,7 @@ class OracleWorld {
   void Free(const TestSequence& sequence) { ASSERT_TRUE(driver_.Free(sequence).ok()); }
 
  private:
-  static EngineOptions Options() {
-    EngineOptions options = SmallOptions();
-    options.backend = BackendKind::kCpu;
-    options.worker_threads = 1;
-    return options;
-  }
-
-  EngineDriver driver_{Options()};
+  EngineDriver driver_{OracleOptions()};
 };
 
 }  // namespace sluice

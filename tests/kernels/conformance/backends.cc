@@ -7,23 +7,14 @@
 
 #include "kernels/cpu/simd_target.h"
 #include "kernels/make_backend.h"
+#include "tests/testing/sanitizers.h"
 
 namespace sluice::kernels_testing {
 namespace {
 
 // Threads meet in the same places whatever a machine's instructions are, and what is
 // computed there is held against the reference without ThreadSanitizer.
-#if defined(__SANITIZE_THREAD__)
-constexpr size_t kMostTargets = 1;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-constexpr size_t kMostTargets = 1;
-#else
-constexpr size_t kMostTargets = SIZE_MAX;
-#endif
-#else
-constexpr size_t kMostTargets = SIZE_MAX;
-#endif
+constexpr size_t kMostTargets = kUnderThreadSanitizer ? 1 : SIZE_MAX;
 
 std::unique_ptr<Backend> MakeOfKind(BackendKind kind, const PoolView& pool, int32_t threads,
                                     CompletionSignal* signal) {
