@@ -55,6 +55,14 @@ class CascadeTest : public OnEveryBackend {
     }
   }
 
+  // Its prompt came in chunks of any length.
+  TestSequence Prompted(const CascadeStream& stream, uint64_t seed) {
+    std::mt19937_64 random(seed);
+    TestSequence sequence = Create(stream);
+    TakePrompt(sequence, stream, 0, random);
+    return sequence;
+  }
+
   absl::Status RunCascade(const std::vector<CascadePart>& parts, int cut_seed = -1) {
     return RunCascadeStep(*driver_, parts, cut_seed);
   }
@@ -189,7 +197,6 @@ TEST_P(CascadeTest, WhatIsPendingMovesBeforeTheFirstDecodedToken) {
 TEST_P(CascadeTest, EntriesOfAllKindsMayBeOneStep) {
   const CascadeStream one(301, true);
   const CascadeStream other(302, true);
-  std::mt19937_64 random(4);
   const TestModel model = driver_->Register(one.Geometry());
   TestSequence first = driver_->Create(model, one.Policy());
   TestSequence second = driver_->Create(model, other.Policy());
@@ -207,10 +214,8 @@ TEST_P(CascadeTest, EntriesOfAllKindsMayBeOneStep) {
 }
 
 TEST_P(CascadeTest, AForkSharesAndGoesOnAlone) {
-  std::mt19937_64 random(5);
   const CascadeStream stream(79);
-  TestSequence parent = Create(stream);
-  TakePrompt(parent, stream, 0, random);
+  TestSequence parent = Prompted(stream, 5);
   const int64_t alone = driver_->Settled().pool.in_use;
   absl::StatusOr<TestSequence> child = driver_->Fork(parent);
   ASSERT_TRUE(child.ok());
@@ -225,10 +230,8 @@ TEST_P(CascadeTest, AForkSharesAndGoesOnAlone) {
 }
 
 TEST_P(CascadeTest, ForksInOneStepCopyWhatTheyShareOnce) {
-  std::mt19937_64 random(6);
   const CascadeStream stream(80);
-  TestSequence parent = Create(stream);
-  TakePrompt(parent, stream, 0, random);
+  TestSequence parent = Prompted(stream, 6);
   absl::StatusOr<TestSequence> child = driver_->Fork(parent);
   ASSERT_TRUE(child.ok());
   for (int i = 0; i < 10; ++i) {
@@ -252,20 +255,16 @@ TEST_P(CascadeTest, StreamingLlmSeesSinksAndRecentTokens) {
 }
 
 TEST_P(CascadeTest, DecodingTakesNoMoreMemory) {
-  std::mt19937_64 random(7);
   const CascadeStream stream(81);
-  TestSequence sequence = Create(stream);
-  TakePrompt(sequence, stream, 0, random);
+  TestSequence sequence = Prompted(stream, 7);
   const int64_t before = driver_->Settled().pool.in_use;
   for (int i = 0; i < 25; ++i) ASSERT_TRUE(RunCascade({{&sequence, &stream}}).ok());
   EXPECT_EQ(driver_->Settled().pool.in_use, before);
 }
 
 TEST_P(CascadeTest, AnUndoneStepThatAttendedNothingLeavesTheSequenceAsItWas) {
-  std::mt19937_64 random(8);
   const CascadeStream stream(82);
-  TestSequence sequence = Create(stream);
-  TakePrompt(sequence, stream, 0, random);
+  TestSequence sequence = Prompted(stream, 8);
   const int64_t before = driver_->Settled().pool.in_use;
   const auto begun = driver_->Begin({sluice::Decode(sequence)});
   ASSERT_TRUE(begun.ok());
@@ -276,10 +275,8 @@ TEST_P(CascadeTest, AnUndoneStepThatAttendedNothingLeavesTheSequenceAsItWas) {
 }
 
 TEST_P(CascadeTest, AnUndoneStepThatMovedTokensLosesTheSequence) {
-  std::mt19937_64 random(9);
   const CascadeStream stream(83);
-  TestSequence sequence = Create(stream);
-  TakePrompt(sequence, stream, 0, random);
+  TestSequence sequence = Prompted(stream, 9);
   const auto begun = driver_->Begin({sluice::Decode(sequence)});
   ASSERT_TRUE(begun.ok());
   ASSERT_TRUE(AttendCascade(*driver_, begun->step, {{&sequence, &stream}}, 0).ok());
@@ -309,10 +306,8 @@ TEST_P(CascadeTest, AnUndoneStepLosesNoSequenceWhoseTokensStayedPending) {
 }
 
 TEST_P(CascadeTest, WhatACascadeCannotDoIsRefused) {
-  std::mt19937_64 random(10);
   const CascadeStream stream(84);
-  TestSequence sequence = Create(stream);
-  TakePrompt(sequence, stream, 0, random);
+  TestSequence sequence = Prompted(stream, 10);
   StepPart back = sluice::Decode(sequence);
   back.rollback_to = kPrompt - 1;
   EXPECT_THAT(driver_->Begin({back}).status(), RefusedNeed("entries[0].rollback"));
@@ -330,10 +325,8 @@ TEST_P(CascadeTest, WhatACascadeCannotDoIsRefused) {
 }
 
 TEST_P(CascadeTest, AnInspectionTellsOfNoJob) {
-  std::mt19937_64 random(12);
   const CascadeStream stream(87);
-  TestSequence sequence = Create(stream);
-  TakePrompt(sequence, stream, 0, random);
+  TestSequence sequence = Prompted(stream, 12);
   InspectSequence inspect;
   inspect.sequence = sequence.id;
   const absl::StatusOr<Inspected> inspected = driver_->Call(inspect);
