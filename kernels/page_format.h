@@ -21,6 +21,12 @@ enum class RopePairing : uint8_t {
   kInterleaved = 2,  // (2j, 2j + 1), then the unrotated dims in order
 };
 
+// The order of the bytes inside a tile (kernels/core/layout.h): each backend's own.
+enum class PageLayout : uint8_t {
+  kGroup16 = 0,   // slots side by side in groups of 16, for vectors over slots
+  kSwizzled = 1,  // a slot's dims side by side, for blocks of GPU threads
+};
+
 // How the bytes of a page are read. Immutable.
 //
 // A page is `[K tile][V tile]`, each padded to a multiple of 128 bytes. The
@@ -33,6 +39,7 @@ struct PageFormat {
   int32_t k_dim = 0;       // a multiple of 16, <= 256
   int32_t v_dim = 0;       // a multiple of 16, <= 256
   int32_t rotary_dim = 0;  // even, <= k_dim; 0 without RoPE
+  PageLayout layout = PageLayout::kGroup16;
 };
 
 SLUICE_HD constexpr int64_t RoundUp(int64_t value, int64_t multiple) {

@@ -1,8 +1,9 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Where an element of a page lies: the layout "group16".
+// Where an element of a page lies.
 //
+// The layout "swizzled" is that of core/swizzle.h for K and V alike. The layout "group16":
 // K tile: groups of 16 slots, in each the dim pairs in order;
 //   2-byte types [page_size/16][k_dim/2][16][2], fp32 [page_size/16][k_dim/2][2][16].
 // V tile, at KTileBytes: dims in plain order;
@@ -13,16 +14,20 @@
 #include <cstdint>
 
 #include "kernels/core/rope.h"
+#include "kernels/core/swizzle.h"
 #include "kernels/page_format.h"
 
 namespace sluice {
 
-inline constexpr char kPageLayoutName[] = "group16";
+// For people.
+SLUICE_HD constexpr const char* PageLayoutName(PageLayout layout) {
+  return layout == PageLayout::kGroup16 ? "group16" : "swizzled";
+}
 
 // Slots that lie side by side in a K tile.
 inline constexpr int32_t kGroupSlots = 16;
 
-// Place of a key's dim: 2 * pair + member. A permutation of [0, k_dim).
+// group16: place of a key's dim: 2 * pair + member. A permutation of [0, k_dim).
 SLUICE_HD constexpr int32_t LanePosition(const PageFormat& format, int32_t dim) {
   if (format.pairing != RopePairing::kHalfSplit || dim >= format.rotary_dim) return dim;
   const int32_t half = format.rotary_dim / 2;
@@ -35,7 +40,7 @@ SLUICE_HD constexpr int32_t LaneDim(const PageFormat& format, int32_t position) 
   return position % 2 == 0 ? dims.first : dims.second;
 }
 
-// Element index, in the K tile, of a slot's key at a lane position.
+// group16: element index, in the K tile, of a slot's key at a lane position.
 SLUICE_HD constexpr int64_t KLaneOffset(const PageFormat& format, int32_t slot, int32_t position) {
   const int64_t group = slot / kGroupSlots;
   const int64_t lane = slot % kGroupSlots;
@@ -48,11 +53,17 @@ SLUICE_HD constexpr int64_t KLaneOffset(const PageFormat& format, int32_t slot, 
 
 // Element index of key dim `dim` of `slot` in the K tile.
 SLUICE_HD constexpr int64_t KOffset(const PageFormat& format, int32_t slot, int32_t dim) {
+  if (format.layout == PageLayout::kSwizzled) {
+    return SwizzledOffset(MakeSwizzledTile(format.page_size, format.k_dim, format.dtype), slot, dim);
+  }
   return KLaneOffset(format, slot, LanePosition(format, dim));
 }
 
 // Element index of value dim `dim` of `slot` in the V tile.
 SLUICE_HD constexpr int64_t VOffset(const PageFormat& format, int32_t slot, int32_t dim) {
+  if (format.layout == PageLayout::kSwizzled) {
+    return SwizzledOffset(MakeSwizzledTile(format.page_size, format.v_dim, format.dtype), slot, dim);
+  }
   if (format.dtype == Dtype::kF32) return int64_t{slot} * format.v_dim + dim;
   return (int64_t{slot / 2} * format.v_dim + dim) * 2 + slot % 2;
 }

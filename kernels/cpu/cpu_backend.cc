@@ -65,6 +65,6 @@ void CpuBackend::WaitIdle() {
   }
 }
 
-const char* CpuBackend::page_layout() const { return kPageLayoutName; }
+const char* CpuBackend::page_layout() const { return PageLayoutName(PageLayout::kGroup16); }
 
 }  // namespace sluice

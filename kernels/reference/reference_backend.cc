@@ -61,6 +61,6 @@ Ticket ReferenceBackend::Completed(Lane lane) const { return Submitted(lane); }
 
 void ReferenceBackend::WaitIdle() {}
 
-const char* ReferenceBackend::page_layout() const { return kPageLayoutName; }
+const char* ReferenceBackend::page_layout() const { return PageLayoutName(PageLayout::kGroup16); }
 
 }  // namespace sluice

@@ -6,7 +6,9 @@
 #include <cstdint>
 
 #include "kernels/cpu/simd_target.h"
+#include "kernels/device/device_backend.h"
 #include "kernels/make_backend.h"
+#include "tests/kernels/sim/sim_runtime.h"
 #include "tests/testing/sanitizers.h"
 
 namespace sluice::kernels_testing {
@@ -21,7 +23,22 @@ std::unique_ptr<Backend> MakeOfKind(BackendKind kind, const PoolView& pool, int3
   return MakeBackend(BackendOptions{kind, pool, threads, signal});
 }
 
-std::vector<BackendUnderTest> ListBackends() {
+// Little memory for staging and scratch, so that operations wait for it and are cut.
+std::unique_ptr<Backend> MakeEmulated(const PoolView& pool, int32_t threads,
+                                      CompletionSignal* signal) {
+  DeviceBackend::Options options;
+  options.pool = pool;
+  options.staging_bytes = int64_t{256} << 10;
+  options.scratch_bytes = int64_t{1} << 20;
+  options.signal = signal;
+  const auto seed = static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
+  return std::make_unique<DeviceBackend>(options, "emulated",
+                                         std::make_unique<sim::SimRuntime>(seed));
+}
+
+}  // namespace
+
+std::vector<BackendUnderTest> BackendsUnderTest(bool emulated) {
   std::vector<BackendUnderTest> backends;
   backends.push_back({"reference", [](const PoolView& pool, int32_t threads, CompletionSignal* s) {
                         return MakeOfKind(BackendKind::kReference, pool, threads, s);
@@ -36,13 +53,7 @@ std::vector<BackendUnderTest> ListBackends() {
                           return MakeOfKind(BackendKind::kCpu, pool, threads, s);
                         }});
   }
-  return backends;
-}
-
-}  // namespace
-
-const std::vector<BackendUnderTest>& BackendsUnderTest() {
-  static const std::vector<BackendUnderTest> backends = ListBackends();
+  if (emulated) backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
   return backends;
 }
 

@@ -23,10 +23,15 @@ struct BackendUnderTest {
   std::function<std::unique_ptr<Backend>(const PoolView& pool, int32_t threads,
                                          CompletionSignal* signal)>
       make;
+  PageLayout layout = PageLayout::kGroup16;
 };
 
-// The one list of what the conformance suite runs over.
-const std::vector<BackendUnderTest>& BackendsUnderTest();
+// The one list of what the conformance suite runs over; with `emulated`, the kernels for
+// devices over emulated blocks too.
+std::vector<BackendUnderTest> BackendsUnderTest(bool emulated);
+
+// Of the suite's random content and of the emulated blocks' order.
+int64_t ConformanceSeed();
 
 inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) { *out << backend.name; }
 
@@ -77,5 +82,5 @@ void ExpectSameBits(const AttendResult& expected, const AttendResult& actual);
 
 #define SLUICE_CONFORMANCE_SUITE(fixture)                                           \
   INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                       \
-                           testing::ValuesIn(kernels_testing::BackendsUnderTest()), \
+                           testing::ValuesIn(kernels_testing::BackendsUnderTest(SLUICE_EMULATED)), \
                            kernels_testing::NameOf)

@@ -23,11 +23,6 @@ int64_t ChooseSeed() {
   return seed;
 }
 
-int64_t Seed() {
-  static const int64_t seed = ChooseSeed();
-  return seed;
-}
-
 // Prints the largest error of each backend when the tests have run.
 class ErrorReport : public testing::Environment {
  public:
@@ -62,7 +57,14 @@ void ExpectSameLse(float expected, float actual) {
 
 }  // namespace
 
-ConformanceTest::ConformanceTest() : random_({Seed()}) {}
+int64_t ConformanceSeed() {
+  static const int64_t seed = ChooseSeed();
+  return seed;
+}
+
+ConformanceTest::ConformanceTest() : random_({ConformanceSeed()}) {
+  UsePageLayout(GetParam().layout);
+}
 
 std::unique_ptr<Backend> ConformanceTest::Make(const TestBatch& batch, int32_t threads) const {
   return GetParam().make(batch.pool(), threads, nullptr);

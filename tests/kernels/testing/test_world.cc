@@ -10,6 +10,8 @@
 namespace sluice::kernels_testing {
 namespace {
 
+PageLayout page_layout = PageLayout::kGroup16;
+
 constexpr int64_t kLineBytes = 128;
 
 // Floats that differ beyond the tolerance; equal bits always pass.
@@ -49,8 +51,11 @@ void ExpectSameSlab(const SlabLayout& slab, int64_t number, const std::byte* exp
 
 }  // namespace
 
+void UsePageLayout(PageLayout layout) { page_layout = layout; }
+
 uint16_t TestWorld::AddFormat(const PageFormat& format) {
   formats_.push_back(SpanFormat{format, MakeSlabLayout(format, kSlabBytes)});
+  formats_.back().page.layout = page_layout;
   free_pages_.emplace_back();
   return static_cast<uint16_t>(formats_.size() - 1);
 }

@@ -9,6 +9,10 @@
 
 namespace sluice::kernels_testing {
 
+// The layout of the formats that worlds are given from now on: that of the backend under
+// test.
+void UsePageLayout(PageLayout layout);
+
 // A pool and its tables in plain memory. Copyable: a copy holds the same bytes,
 // and what was said in offsets and page ids means the same in it.
 //
@@ -22,7 +26,7 @@ class TestWorld {
 
   static constexpr int64_t kSlabBytes = int64_t{1} << 21;
 
-  // Formats must be added before View is first called.
+  // Formats must be added before View is first called. The layout is UsePageLayout's.
   uint16_t AddFormat(const PageFormat& format);
   const SpanFormat& format(uint16_t index) const { return formats_[index]; }
 

@@ -1,0 +1,14 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The list of all kernels: what a runtime must be able to launch.
+
+#include <variant>
+
+#include "kernels/device/copy_kernels.h"
+
+namespace sluice::device {
+
+using DeviceKernel = std::variant<CopyPagesKernel, CopyScoresKernel>;
+
+}  // namespace sluice::device

@@ -1,0 +1,47 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "kernels/backend.h"
+#include "kernels/device/block.h"
+#include "kernels/device/device_kernel.h"
+
+namespace sluice::device {
+
+// What a device does for the backend: memory, launches on two lanes, and marks
+// between them. A lane's launches run in order, the lanes' beside each other.
+//
+// A device that fails ends the process with a message: nothing in its memory can be
+// trusted any more. Thread-safety: Allocate and Free from any thread; the rest from any
+// thread, but for a lane by one at a time; AwaitMark from another one beside it.
+class DeviceRuntime {
+ public:
+  virtual ~DeviceRuntime() = default;
+
+  // Host memory that kernels reach at the same address, 256-byte aligned; null: there
+  // is no more.
+  virtual std::byte* AllocateHost(int64_t bytes) = 0;
+  virtual void FreeHost(std::byte* memory) = 0;
+
+  // Memory of the device, 256-byte aligned, not to be touched by the host; null: there is
+  // no more.
+  virtual std::byte* AllocateDevice(int64_t bytes) = 0;
+  virtual void FreeDevice(std::byte* memory) = 0;
+
+  virtual void Launch(Lane lane, const DeviceKernel& kernel, const LaunchShape& shape) = 0;
+
+  // Marks what was launched on the lane so far with a number that ascends by 1 from 1.
+  virtual void Mark(Lane lane, Ticket number) = 0;
+
+  // Returns once the launches before a mark that was set have run, and what they wrote to
+  // host memory is there.
+  virtual void AwaitMark(Lane lane, Ticket number) = 0;
+
+  // For people: "NVIDIA H200, sm_90, 132 multiprocessors".
+  virtual std::string description() const = 0;
+};
+
+}  // namespace sluice::device

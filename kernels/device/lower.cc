@@ -1,0 +1,30 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/device/lower.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "kernels/device/copy.h"
+
+namespace sluice::device {
+namespace {
+
+struct Lowerer {
+  Launcher& launcher;
+
+  void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
+  void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
+  template <class Args>
+  void operator()(const Args&) const {
+    std::fprintf(stderr, "an operation that devices cannot do\n");
+    std::abort();
+  }
+};
+
+}  // namespace
+
+void Lower(const Operation& operation, Launcher& launcher) {
+  std::visit(Lowerer{launcher}, operation);
+}
+
+}  // namespace sluice::device

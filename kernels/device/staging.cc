@@ -1,0 +1,87 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/device/staging.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "kernels/page_format.h"
+
+namespace sluice::device {
+namespace {
+
+constexpr int64_t kAlignment = 256;
+
+std::byte* AllocateHostOrEnd(DeviceRuntime& runtime, int64_t bytes) {
+  std::byte* const memory = runtime.AllocateHost(bytes);
+  if (memory == nullptr) {
+    std::fprintf(stderr, "no %lld bytes of host memory for operations of the device\n",
+                 static_cast<long long>(bytes));
+    std::abort();
+  }
+  return memory;
+}
+
+}  // namespace
+
+Staging::Staging(DeviceRuntime& runtime, int64_t ring_bytes)
+    : runtime_(runtime),
+      ring_bytes_(RoundUp(ring_bytes, kAlignment)),
+      ring_(AllocateHostOrEnd(runtime, ring_bytes_)) {}
+
+Staging::~Staging() {
+  for (const Piece& piece : pieces_) {
+    if (piece.own != nullptr) runtime_.FreeHost(piece.own);
+  }
+  runtime_.FreeHost(ring_);
+}
+
+void Staging::Begin(Ticket ticket) { ticket_ = ticket; }
+
+bool Staging::Fits(int64_t bytes, int64_t* offset, int64_t* taken) const {
+  const bool wraps = head_ + bytes > ring_bytes_;
+  *offset = wraps ? 0 : head_;
+  *taken = wraps ? ring_bytes_ - head_ + bytes : bytes;
+  return used_ + *taken <= ring_bytes_;
+}
+
+// Whether all that is taken of the ring is the current operation's: waiting would never end.
+bool Staging::RingIsOurs() const {
+  for (const Piece& piece : pieces_) {
+    if (piece.own == nullptr && piece.ticket != ticket_) return false;
+  }
+  return true;
+}
+
+std::byte* Staging::Take(int64_t bytes) {
+  bytes = RoundUp(bytes, kAlignment);
+  int64_t offset = 0;
+  int64_t taken = 0;
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (used_ == 0) head_ = 0;
+  if (bytes <= ring_bytes_) {
+    released_.wait(lock, [&] { return Fits(bytes, &offset, &taken) || RingIsOurs(); });
+  }
+  if (bytes > ring_bytes_ || !Fits(bytes, &offset, &taken)) {
+    pieces_.push_back({ticket_, AllocateHostOrEnd(runtime_, bytes), 0});
+    return pieces_.back().own;
+  }
+  head_ = offset + bytes;
+  used_ += taken;
+  pieces_.push_back({ticket_, nullptr, taken});
+  return ring_ + offset;
+}
+
+void Staging::Release(Ticket ticket) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    while (!pieces_.empty() && pieces_.front().ticket <= ticket) {
+      const Piece& piece = pieces_.front();
+      used_ -= piece.ring_bytes;
+      if (piece.own != nullptr) runtime_.FreeHost(piece.own);
+      pieces_.pop_front();
+    }
+  }
+  released_.notify_one();
+}
+
+}  // namespace sluice::device

@@ -1,0 +1,64 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/device/device_runtime.h"
+
+namespace sluice::device {
+
+// Host memory that the operations of one lane pass through on their way to and from a
+// device: a ring that operations take pieces of in order and give back in order. What is
+// too large for the ring gets memory of its own.
+//
+// Begin, Take: the lane's launching thread. Release: one other thread.
+class Staging {
+ public:
+  // `runtime` outlives the object. Ends the process where there is no such memory.
+  Staging(DeviceRuntime& runtime, int64_t ring_bytes);
+  ~Staging();
+
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+
+  // Pieces taken from now on belong to the operation `ticket`.
+  void Begin(Ticket ticket);
+
+  // `bytes` > 0 bytes, 256-byte aligned, until the operation is released. Waits for earlier
+  // operations to be released while the ring is full.
+  std::byte* Take(int64_t bytes);
+
+  // Gives back what the operations up to `ticket` took.
+  void Release(Ticket ticket);
+
+ private:
+  // A piece of the ring, or memory of its own.
+  struct Piece {
+    Ticket ticket = 0;
+    std::byte* own = nullptr;   // null: of the ring
+    int64_t ring_bytes = 0;     // with what was left out at the ring's end
+  };
+
+  // Whether `bytes` more fit behind the newest piece; sets where. Under mutex_.
+  bool Fits(int64_t bytes, int64_t* offset, int64_t* taken) const;
+  bool RingIsOurs() const;
+
+  DeviceRuntime& runtime_;
+  const int64_t ring_bytes_;
+  std::byte* const ring_;
+  Ticket ticket_ = 0;  // the launching thread's
+
+  std::mutex mutex_;
+  std::condition_variable released_;
+  std::deque<Piece> pieces_;
+  int64_t head_ = 0;  // offset of the next piece
+  int64_t used_ = 0;  // bytes in use
+};
+
+}  // namespace sluice::device

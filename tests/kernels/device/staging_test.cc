@@ -1,0 +1,67 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/device/staging.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <deque>
+#include <thread>
+
+#include "tests/kernels/sim/sim_runtime.h"
+#include "tests/kernels/testing/random.h"
+
+namespace sluice::device {
+namespace {
+
+TEST(StagingTest, PiecesInUseDoNotOverlap) {
+  sim::SimRuntime runtime(1);
+  Staging staging(runtime, 8192);
+  kernels_testing::Random random({4});
+  struct Piece {
+    Ticket ticket;
+    std::byte* memory;
+    int64_t bytes;
+  };
+  std::deque<Piece> pieces;
+  for (Ticket ticket = 1; ticket <= 2000; ++ticket) {
+    staging.Begin(ticket);
+    for (int64_t i = random.Below(4); i > 0; --i) {
+      const int64_t bytes = random.Between(1, 1500);
+      if (!pieces.empty() && pieces.size() > 3) {
+        staging.Release(pieces.front().ticket);
+        const Ticket released = pieces.front().ticket;
+        while (!pieces.empty() && pieces.front().ticket <= released) pieces.pop_front();
+      }
+      std::byte* const memory = staging.Take(bytes);
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(memory) % 256, 0u);
+      for (const Piece& other : pieces) {
+        ASSERT_TRUE(memory + bytes <= other.memory || other.memory + other.bytes <= memory);
+      }
+      pieces.push_back({ticket, memory, bytes});
+    }
+  }
+}
+
+TEST(StagingTest, TakeWaitsForEarlierOperations) {
+  sim::SimRuntime runtime(1);
+  Staging staging(runtime, 1024);
+  staging.Begin(1);
+  std::byte* const first = staging.Take(1024);
+  staging.Begin(2);
+  std::thread other([&] { staging.Release(1); });
+  EXPECT_EQ(staging.Take(512), first);
+  other.join();
+}
+
+TEST(StagingTest, AnOperationBeyondTheRingGetsMemoryOfItsOwn) {
+  sim::SimRuntime runtime(1);
+  Staging staging(runtime, 1024);
+  staging.Begin(1);
+  staging.Take(1000);
+  std::memset(staging.Take(5000), 1, 5000);
+  std::memset(staging.Take(800), 1, 800);
+  staging.Release(1);
+}
+
+}  // namespace
+}  // namespace sluice::device

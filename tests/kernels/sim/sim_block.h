@@ -1,0 +1,151 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A Block (kernels/device/block.h) without a device, which makes mistakes show: shared
+// memory starts as NaN, asynchronous copies arrive when they are waited for and not before,
+// threads run in a shuffled order, and those that wait at different places end the process.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "kernels/device/block.h"
+#include "tests/kernels/sim/sim_threads.h"
+
+namespace sluice::sim {
+
+// What the threads of a block have in common.
+struct SimShared {
+  SimThreads* threads = nullptr;
+  std::byte* memory = nullptr;
+  int32_t memory_bytes = 0;
+  int32_t block_threads = 0;
+  int64_t index = 0;
+  int64_t count = 0;
+  bool is_last = false;  // ArriveLast's answer
+};
+
+class SimBlock {
+ public:
+  SimBlock(SimShared* shared, int32_t thread) : shared_(*shared), thread_(thread) {}
+  ~SimBlock() {
+    if (!copies_.empty()) Fail("thread %d ends without having waited for its copies", thread_);
+  }
+
+  SimBlock(const SimBlock&) = delete;
+  SimBlock& operator=(const SimBlock&) = delete;
+
+  int32_t thread() const { return thread_; }
+  int32_t threads() const { return shared_.block_threads; }
+  int32_t lane() const { return thread_ % device::kWarpThreads; }
+  int64_t index() const { return shared_.index; }
+  int64_t count() const { return shared_.count; }
+  std::byte* shared() const { return shared_.memory; }
+
+  void Sync(int32_t line = __builtin_LINE()) { shared_.threads->AwaitBlock(thread_, line); }
+
+  void SyncWarp(int32_t line = __builtin_LINE()) {
+    shared_.threads->AwaitWarp(thread_, WarpCall::kSync, 0, line);
+  }
+
+  template <class T>
+  T Shuffle(T value, int32_t lane, int32_t line = __builtin_LINE()) {
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+    uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(T));
+    const uint64_t* const brought =
+        shared_.threads->AwaitWarp(thread_, WarpCall::kShuffle, bits, line);
+    std::memcpy(&value, brought + lane % device::kWarpThreads, sizeof(T));
+    return value;
+  }
+
+  template <class T>
+  T ShuffleXor(T value, int32_t mask, int32_t line = __builtin_LINE()) {
+    return Shuffle(value, lane() ^ mask, line);
+  }
+
+  uint32_t Ballot(bool value, int32_t line = __builtin_LINE()) {
+    const uint64_t* const brought =
+        shared_.threads->AwaitWarp(thread_, WarpCall::kBallot, value ? 1 : 0, line);
+    uint32_t bits = 0;
+    for (int32_t i = 0; i < device::kWarpThreads; ++i) {
+      bits |= static_cast<uint32_t>(brought[i]) << i;
+    }
+    return bits;
+  }
+
+  template <class T>
+  T AtomicAdd(T* at, T value) {
+    const T before = *at;
+    *at = before + value;
+    return before;
+  }
+
+  uint32_t AtomicMax(uint32_t* at, uint32_t value) {
+    const uint32_t before = *at;
+    if (value > before) *at = value;
+    return before;
+  }
+
+  uint32_t AtomicOr(uint32_t* at, uint32_t bits) {
+    const uint32_t before = *at;
+    *at = before | bits;
+    return before;
+  }
+
+  void CopyAsync(void* to, const void* from) {
+    auto* const place = static_cast<std::byte*>(to);
+    if (place < shared_.memory || place + kCopyBytes > shared_.memory + shared_.memory_bytes) {
+      Fail("an asynchronous copy goes beyond the %d bytes of shared memory", shared_.memory_bytes);
+    }
+    if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % kCopyBytes != 0) {
+      Fail("an asynchronous copy is not aligned to 16 bytes");
+    }
+    std::memset(to, 0xff, kCopyBytes);
+    copies_.push_back({to, from, group_});
+  }
+
+  void CommitCopies() { ++group_; }
+
+  template <int N>
+  void WaitCopies() {
+    size_t kept = 0;
+    for (const Copy& copy : copies_) {
+      if (copy.group + N >= group_) {
+        copies_[kept++] = copy;
+      } else {
+        std::memcpy(copy.to, copy.from, kCopyBytes);
+      }
+    }
+    copies_.resize(kept);
+  }
+
+  bool ArriveLast(uint32_t* arrivals, uint32_t expected, int32_t line = __builtin_LINE()) {
+    Sync(line);
+    if (thread_ == 0) {
+      shared_.is_last = ++*arrivals == expected;
+      if (shared_.is_last) *arrivals = 0;
+    }
+    Sync(line);
+    const bool is_last = shared_.is_last;
+    Sync(line);
+    return is_last;
+  }
+
+ private:
+  static constexpr size_t kCopyBytes = 16;
+
+  struct Copy {
+    void* to;
+    const void* from;
+    int32_t group;
+  };
+
+  SimShared& shared_;
+  const int32_t thread_;
+  std::vector<Copy> copies_;
+  int32_t group_ = 0;  // of the copies to come
+};
+
+}  // namespace sluice::sim

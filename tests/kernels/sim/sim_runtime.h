@@ -1,0 +1,35 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "kernels/device/device_runtime.h"
+#include "tests/kernels/sim/sim_grid.h"
+
+namespace sluice::sim {
+
+// A device that runs every launch at once, on the launching thread, over emulated blocks.
+// Its memory starts as NaN. The same seed gives the same orders of threads and blocks.
+class SimRuntime : public device::DeviceRuntime {
+ public:
+  explicit SimRuntime(uint64_t seed);
+
+  std::byte* AllocateHost(int64_t bytes) override;
+  void FreeHost(std::byte* memory) override;
+  std::byte* AllocateDevice(int64_t bytes) override { return AllocateHost(bytes); }
+  void FreeDevice(std::byte* memory) override { FreeHost(memory); }
+  void Launch(Lane lane, const device::DeviceKernel& kernel,
+              const device::LaunchShape& shape) override;
+  void Mark(Lane, Ticket) override {}
+  void AwaitMark(Lane, Ticket) override {}
+  std::string description() const override;
+
+ private:
+  const uint64_t seed_;
+  std::array<std::unique_ptr<SimGrid>, 2> grids_;  // a lane each
+};
+
+}  // namespace sluice::sim
