@@ -107,6 +107,8 @@ void Jobs::Cancel(SequenceState& sequence) {
 }
 
 void Jobs::EndAbove(SequenceState& sequence, int64_t length) {
+  // The step may bring other tokens up to the length that was scored.
+  DropAhead(sequence);
   Job* const job = sequence.job;
   if (job == nullptr) return;
   if (job->stage == Job::Stage::kQueued || length >= job->read_tokens()) {
@@ -150,9 +152,23 @@ bool Jobs::DropPassedZombies() {
 }
 
 bool Jobs::CancelledOnesRead() const {
-  return std::any_of(zombies_.begin(), zombies_.end(), [this](const std::unique_ptr<Job>& job) {
-    return core_.backend.Completed(job->lane) < job->ticket;
-  });
+  return std::any_of(zombies_.begin(), zombies_.end(),
+                     [this](const std::unique_ptr<Job>& job) {
+                       return core_.backend.Completed(job->lane) < job->ticket;
+                     }) ||
+         std::any_of(ahead_.begin(), ahead_.end(),
+                     [this](const std::unique_ptr<ScoresAhead>& ahead) {
+                       return ahead->sequence == nullptr && IsUnderWay(*ahead);
+                     });
+}
+
+bool Jobs::CancelsARead(const SequenceState& sequence, int64_t length) const {
+  const Job* const job = sequence.job;
+  if (job != nullptr && job->stage == Job::Stage::kRunning && length < job->read_tokens()) {
+    return true;
+  }
+  return sequence.ahead != nullptr && length < sequence.ahead->length_tokens &&
+         IsUnderWay(*sequence.ahead);
 }
 
 bool Jobs::Pump() {
