@@ -144,6 +144,7 @@ bool Jobs::DropPassedZombies() {
     if (core_.backend.Completed(job->lane) < job->ticket) return false;
     FreeTables(*job);
     if (job->rings.has_value()) core_.cache.ReleaseBlock(*job->rings);
+    if (job->stage == Job::Stage::kGathering) --gathering_;
     if (running_ == job.get()) running_ = nullptr;
     return true;
   });

@@ -207,6 +207,7 @@ class Jobs {
   std::list<std::unique_ptr<Job>> jobs_;     // queued, running, paused and built ones
   std::list<std::unique_ptr<Job>> zombies_;  // cancelled with an operation under way
   Job* running_ = nullptr;
+  int64_t gathering_ = 0;  // jobs with a slice of a gather in the foreground lane
   std::list<std::unique_ptr<ScoresAhead>> ahead_;
 };
 
