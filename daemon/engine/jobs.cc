@@ -46,6 +46,10 @@ void Jobs::LookAtTriggers(SequenceState& sequence, std::optional<int64_t> length
   if (!trigger.has_value()) return;
   Queue(sequence, *trigger, sequence.policy, sequence.policy->visible() == Visible::kWhenDue, {});
   sequence.job->length_limit = length_limit;
+  if (trigger == Trigger::kPrefillEnd && sequence.policy->scorer() == Scorer::kWindow &&
+      !KeepsObservations(sequence, Phase::kDecode)) {
+    sequence.job->observed_length = length;
+  }
 }
 
 void Jobs::Request(SequenceState& sequence, PolicyPtr policy,
@@ -129,6 +133,9 @@ void Jobs::EndAbove(SequenceState& sequence, int64_t length) {
 // Rows and scores that steps change are those of the length at which it starts.
 void Jobs::LimitTo(Job& job, int64_t length) const {
   const SequenceState& sequence = *job.sequence;
+  if (job.observed_length.has_value()) {
+    job.observed_length = std::min(*job.observed_length, length);
+  }
   const bool moves_on = core_.cached(sequence).scores().has_value() ||
                         (job.policy->scorer() == Scorer::kWindow &&
                          KeepsObservations(sequence, Phase::kDecode));
@@ -249,8 +256,10 @@ bool Jobs::StartNext() {
 // Where a step came with the trigger it has said what it takes back.
 int64_t Jobs::LengthFor(const Job& job) {
   const SequenceState& sequence = *job.sequence;
-  return job.length_limit.has_value() ? std::min(*job.length_limit, sequence.cached->length())
-                                      : sequence.settled_length();
+  const int64_t length = job.length_limit.has_value()
+                             ? std::min(*job.length_limit, sequence.cached->length())
+                             : sequence.settled_length();
+  return std::min(job.observed_length.value_or(length), length);
 }
 
 void Jobs::MakeRecipe(Job& job, int64_t length) {
