@@ -18,9 +18,10 @@ endfunction()
 # sluice_library(<target> [SRCS ..] [HDRS ..] [DEPS ..] [PRIVATE_DEPS ..] [GENERATED])
 #
 # A static library, or an interface one where there are no sources. Includes are
-# written from the repository root. Each header in HDRS must compile by itself
-# (tests/style checks that all are listed). GENERATED: sources not written by us,
-# which are compiled without warnings.
+# written from the repository root. Each header in HDRS must compile by itself (tests/style
+# checks that all are listed): one with a source of its name does so in that source, which
+# includes it first (tests/style checks that too), the others are verified. GENERATED: sources
+# not written by us, which are compiled without warnings.
 function(sluice_library target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "GENERATED" "" "SRCS;HDRS;DEPS;PRIVATE_DEPS")
   if(arg_UNPARSED_ARGUMENTS)
@@ -38,6 +39,10 @@ function(sluice_library target)
       return()
     endif()
     sluice_set_warnings(${target})
+    foreach(source IN LISTS arg_SRCS)
+      string(REGEX REPLACE "\\.cc$" ".h" header ${source})
+      list(REMOVE_ITEM headers ${header})
+    endforeach()
     target_sources(${target} PUBLIC FILE_SET HEADERS
       BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
   else()
