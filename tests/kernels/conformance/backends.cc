@@ -26,7 +26,7 @@ std::vector<BackendUnderTest> ListBackends() {
   backends.push_back({"reference", [](const PoolView& pool, int32_t threads, CompletionSignal* s) {
                         return MakeOfKind(BackendKind::kReference, pool, threads, s);
                       }});
-  // The CPU backend, once for every instruction set that this machine has.
+  // The CPU backend, once for every instruction set that is compiled in and this machine has.
   std::vector<cpu::SimdTarget> targets = cpu::SimdTargets();
   targets.resize(std::min(targets.size(), kMostTargets));
   for (const cpu::SimdTarget target : targets) {
