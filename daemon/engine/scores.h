@@ -15,6 +15,7 @@
 namespace sluice {
 
 class Core;
+class Model;
 struct ModelState;
 struct SequenceState;
 struct StepState;
