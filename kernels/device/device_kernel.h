@@ -6,9 +6,12 @@
 #include <variant>
 
 #include "kernels/device/copy_kernels.h"
+#include "kernels/device/job_score_kernels.h"
 
 namespace sluice::device {
 
-using DeviceKernel = std::variant<CopyPagesKernel, CopyScoresKernel>;
+using DeviceKernel =
+    std::variant<CopyPagesKernel, CopyScoresKernel, KeyNormScoreKernel, SumScoresKernel,
+                 MoveScoresKernel>;
 
 }  // namespace sluice::device
