@@ -7,11 +7,14 @@
 
 #include "kernels/device/copy_kernels.h"
 #include "kernels/device/job_score_kernels.h"
+#include "kernels/device/select_kernels.h"
+#include "kernels/device/select_mark_kernel.h"
 
 namespace sluice::device {
 
 using DeviceKernel =
     std::variant<CopyPagesKernel, CopyScoresKernel, KeyNormScoreKernel, SumScoresKernel,
-                 MoveScoresKernel>;
+                 MoveScoresKernel, SelectLookKernel, SelectStartKernel, SelectCountKernel,
+                 SelectDecideKernel, SelectCountsKernel, SelectMarkKernel>;
 
 }  // namespace sluice::device
