@@ -195,7 +195,7 @@ struct SelectStartKernel {
 // row's histogram.
 struct SelectCountKernel {
   static constexpr int64_t kTileSlots = 4096;
-  static constexpr int32_t kThreads = 128;
+  static constexpr int32_t kThreads = 256;
 
   SelectWork work;
   SelectDigit digit;
@@ -210,27 +210,23 @@ struct SelectCountKernel {
       const ContestState state = work.states[segment];
       if (state.contest == Contest::kSettled) continue;
       const int64_t first = tile % tiles_per_row * kTileSlots;
-      const int64_t rest = work.ranked[index].slots.high.end - first;
-      if (rest <= 0) continue;
-      CountTile(block, index, state, first, rest < kTileSlots ? rest : kTileSlots);
+      if (first < work.ranked[index].slots.high.end) CountTile(block, index, state, first);
     }
   }
 
  private:
   template <class Block>
-  SLUICE_HD void CountTile(Block& block, int64_t index, const ContestState& state, int64_t first,
-                           int64_t slots) const {
+  SLUICE_HD void CountTile(Block& block, int64_t index, const ContestState& state,
+                           int64_t first) const {
     auto* const bins = reinterpret_cast<uint32_t*>(block.shared());
     ForEachOfBlock(block, digit.bins(), [&](int64_t i) { bins[i] = 0; });
     block.Sync();
     const RowKeys keys = work.KeysOf(index);
     const Competing competing =
-        CompetingOf(work.ranked[index].slots, state.contest == Contest::kAmongProtected);
-    ForEachOfBlock(block, slots, [&](int64_t i) {
-      if (!competing.Has(first + i)) return;
-      const uint32_t key = keys.At(first + i);
-      if (digit.Above(key) == state.prefix) block.AtomicAdd(bins + digit.Of(key), 1u);
-    });
+        CompetingOf(work.ranked[index].slots, state.contest == Contest::kAmongProtected)
+            .Within(first, first + kTileSlots);
+    CountDigits(block, keys, competing.first, digit, state.prefix, bins);
+    CountDigits(block, keys, competing.second, digit, state.prefix, bins);
     block.Sync();
     uint32_t* const histogram = work.Histogram(index);
     ForEachOfBlock(block, digit.bins(), [&](int64_t i) {

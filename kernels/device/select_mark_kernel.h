@@ -13,7 +13,7 @@ namespace sluice::device {
 // A block marks what a row keeps: it finds the row's threshold where that is not known
 // yet, then goes along the row, so that ties go to the lowest slots.
 struct SelectMarkKernel {
-  static constexpr int32_t kThreads = 128;
+  static constexpr int32_t kThreads = 256;
   static constexpr int32_t kDigitBits = 11;
   static constexpr int32_t kBins = 1 << kDigitBits;
 
@@ -83,8 +83,8 @@ struct SelectMarkKernel {
       const SelectDigit digit{shift, shift == 0 ? 10 : kDigitBits};
       ForEachOfBlock(block, digit.bins(), [&](int64_t i) { shared.bins[i] = 0; });
       block.Sync();
-      CountRange(block, keys, competing.first, digit, prefix);
-      CountRange(block, keys, competing.second, digit, prefix);
+      CountDigits(block, keys, competing.first, digit, prefix, shared.bins);
+      CountDigits(block, keys, competing.second, digit, prefix, shared.bins);
       block.Sync();
       if (block.thread() < kWarpThreads) FindDigitOfWarp(block, digit.bins(), k);
       block.Sync();
@@ -93,16 +93,6 @@ struct SelectMarkKernel {
       block.Sync();
     }
     return {prefix, k};
-  }
-
-  template <class Block>
-  SLUICE_HD void CountRange(Block& block, const RowKeys& keys, const RowRange& range,
-                            const SelectDigit& digit, uint32_t prefix) const {
-    uint32_t* const bins = SharedOf(block).bins;
-    ForEachOfBlock(block, range.size(), [&](int64_t i) {
-      const uint32_t key = keys.At(range.begin + i);
-      if (digit.Above(key) == prefix) block.AtomicAdd(bins + digit.Of(key), 1u);
-    });
   }
 
   // FindDigit (select.h) by a warp: each lane has a run of bins, lane 0 the highest.
@@ -149,13 +139,19 @@ struct SelectMarkKernel {
   template <class Block>
   SLUICE_HD void Compare(Block& block, const RowKeys& keys, const Plan& plan, int64_t first,
                          int64_t slots, uint32_t* above, uint32_t* equal) const {
-    for (int32_t i = 0; i < kWarpThreads && (first + i) * 32 < slots; ++i) {
+    constexpr int32_t kAtOnce = 4;  // loads that do not wait for each other
+    for (int32_t i = 0; i < kWarpThreads && (first + i) * 32 < slots; i += kAtOnce) {
       const int64_t slot = (first + i) * 32 + block.lane();
-      const bool competes = plan.competing.Has(slot);
-      const uint32_t key = competes ? keys.At(slot) : 0u;
-      const uint32_t word_above = block.Ballot(competes && key > plan.threshold.key);
-      const uint32_t word_equal = block.Ballot(competes && key == plan.threshold.key);
-      if (block.lane() == i) {
+      bool competes[kAtOnce];
+      uint32_t loaded[kAtOnce];
+      for (int32_t j = 0; j < kAtOnce; ++j) {
+        competes[j] = plan.competing.Has(slot + 32 * j);
+        loaded[j] = competes[j] ? keys.At(slot + 32 * j) : 0u;
+      }
+      for (int32_t j = 0; j < kAtOnce; ++j) {
+        const uint32_t word_above = block.Ballot(competes[j] && loaded[j] > plan.threshold.key);
+        const uint32_t word_equal = block.Ballot(competes[j] && loaded[j] == plan.threshold.key);
+        if (block.lane() != i + j) continue;
         *above = word_above;
         *equal = word_equal;
       }

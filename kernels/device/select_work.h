@@ -12,6 +12,7 @@
 
 #include "kernels/core/number.h"
 #include "kernels/core/select.h"
+#include "kernels/device/block.h"
 #include "kernels/device/job_rows.h"
 #include "kernels/ops.h"
 
@@ -94,14 +95,42 @@ struct Competing {
     return (slot >= first.begin && slot < first.end) ||
            (slot >= second.begin && slot < second.end);
   }
+  // Those of them in [begin, end).
+  SLUICE_HD Competing Within(int64_t begin, int64_t end) const {
+    return {Cut(first, begin, end), Cut(second, begin, end)};
+  }
   SLUICE_HD uint32_t Bits(int64_t word) const {
     return RangeBits(first, word) | RangeBits(second, word);
+  }
+
+ private:
+  SLUICE_HD static RowRange Cut(const RowRange& range, int64_t begin, int64_t end) {
+    return {range.begin > begin ? range.begin : begin, range.end < end ? range.end : end};
   }
 };
 
 SLUICE_HD inline Competing CompetingOf(const SelectRow& slots, bool among_protected) {
   if (among_protected) return {slots.low, slots.high};
   return {slots.ranked, RowRange{}};
+}
+
+// Counts a digit of the block's share of a range's keys, where the digits above it are
+// those of `prefix`. An empty range may end before it begins.
+template <class Block>
+SLUICE_HD void CountDigits(Block& block, const RowKeys& keys, const RowRange& range,
+                           const SelectDigit& digit, uint32_t prefix, uint32_t* bins) {
+  constexpr int32_t kAtOnce = 4;  // loads that do not wait for each other
+  const int64_t stride = block.threads();
+  for (int64_t slot = range.begin + block.thread(); slot < range.end; slot += kAtOnce * stride) {
+    uint32_t loaded[kAtOnce];
+    for (int32_t i = 0; i < kAtOnce; ++i) {
+      loaded[i] = slot + i * stride < range.end ? keys.At(slot + i * stride) : 0u;
+    }
+    for (int32_t i = 0; i < kAtOnce; ++i) {
+      const bool counts = slot + i * stride < range.end && digit.Above(loaded[i]) == prefix;
+      if (counts) block.AtomicAdd(bins + digit.Of(loaded[i]), 1u);
+    }
+  }
 }
 
 // Some segments of a Select, of which the scratch holds all that is noted. All pointers are
