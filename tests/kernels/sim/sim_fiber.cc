@@ -27,10 +27,10 @@ boost::context::stack_context SimFiber::HeldStack::allocate() const {
 }
 
 SimFiber::SimFiber(std::function<void()> function)
-    : function_(std::move(function)), stack_(kStackBytes) {
+    : function_(std::move(function)), stack_(new std::byte[kStackBytes]) {
   if (__tsan_create_fiber != nullptr) tsan_fiber_ = __tsan_create_fiber(0);
   fiber_ = boost::context::fiber(
-      std::allocator_arg, HeldStack(stack_.data()),
+      std::allocator_arg, HeldStack(stack_.get()),
       [this](boost::context::fiber&& caller) { return Loop(std::move(caller)); });
 }
 
@@ -68,7 +68,7 @@ void SimFiber::LeaveFiber() {
 
 void SimFiber::BeforeResume() {
   if (__sanitizer_start_switch_fiber != nullptr) {
-    __sanitizer_start_switch_fiber(&caller_fake_stack_, stack_.data(), kStackBytes);
+    __sanitizer_start_switch_fiber(&caller_fake_stack_, stack_.get(), kStackBytes);
   }
   if (tsan_fiber_ != nullptr) {
     tsan_caller_ = __tsan_get_current_fiber();
