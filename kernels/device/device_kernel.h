@@ -6,9 +6,15 @@
 #include <variant>
 
 #include "kernels/device/copy_kernels.h"
+#include "kernels/device/job_score_kernels.h"
+#include "kernels/device/select_kernels.h"
+#include "kernels/device/select_mark_kernel.h"
 
 namespace sluice::device {
 
-using DeviceKernel = std::variant<CopyPagesKernel, CopyScoresKernel>;
+using DeviceKernel =
+    std::variant<CopyPagesKernel, CopyScoresKernel, KeyNormScoreKernel, SumScoresKernel,
+                 MoveScoresKernel, SelectLookKernel, SelectStartKernel, SelectCountKernel,
+                 SelectDecideKernel, SelectCountsKernel, SelectMarkKernel>;
 
 }  // namespace sluice::device

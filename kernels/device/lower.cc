@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "kernels/device/copy.h"
+#include "kernels/device/job_score.h"
+#include "kernels/device/select.h"
 
 namespace sluice::device {
 namespace {
@@ -14,6 +16,10 @@ struct Lowerer {
 
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
+  void operator()(const KeyNormScoreArgs& args) const { LowerKeyNormScore(args, launcher); }
+  void operator()(const SelectArgs& args) const { LowerSelect(args, launcher); }
+  void operator()(const SumScoresArgs& args) const { LowerSumScores(args, launcher); }
+  void operator()(const MoveScoresArgs& args) const { LowerMoveScores(args, launcher); }
   template <class Args>
   void operator()(const Args&) const {
     std::fprintf(stderr, "an operation that devices cannot do\n");
