@@ -5,10 +5,14 @@
 
 #include <variant>
 
+#include "kernels/device/append_kernels.h"
 #include "kernels/device/copy_kernels.h"
+#include "kernels/device/transfer_kernels.h"
 
 namespace sluice::device {
 
-using DeviceKernel = std::variant<CopyPagesKernel, CopyScoresKernel>;
+using DeviceKernel =
+    std::variant<AppendKernel, CopyPagesKernel, CopyScoresKernel, ExportKernel, ImportKernel,
+                 TurnsKernel>;
 
 }  // namespace sluice::device

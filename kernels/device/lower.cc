@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "kernels/device/append.h"
 #include "kernels/device/copy.h"
+#include "kernels/device/transfer.h"
 
 namespace sluice::device {
 namespace {
@@ -12,8 +14,11 @@ namespace {
 struct Lowerer {
   Launcher& launcher;
 
+  void operator()(const AppendArgs& args) const { LowerAppend(args, launcher); }
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
+  void operator()(const ExportArgs& args) const { LowerExport(args, launcher); }
+  void operator()(const ImportArgs& args) const { LowerImport(args, launcher); }
   template <class Args>
   void operator()(const Args&) const {
     std::fprintf(stderr, "an operation that devices cannot do\n");
