@@ -6,6 +6,7 @@
 #include "kernels/core/rope.h"
 #include "kernels/core/view.h"
 #include "kernels/device/block.h"
+#include "kernels/device/exact_turn.h"
 #include "kernels/device/slot_store.h"
 #include "kernels/ops.h"
 
@@ -39,7 +40,7 @@ struct TurnsKernel {
       if (!run.turns_back) continue;
       Turn* const to = turns + (run.token - first_token) * pairs;
       ForEachOfBlock(block, run.slots * pairs, [&](int64_t j) {
-        to[j] = TrueTurn(rope.inv_freq[j % pairs], run.position + j / pairs);
+        to[j] = ExactTrueTurn(rope.inv_freq[j % pairs], run.position + j / pairs);
       });
     }
   }

@@ -87,9 +87,9 @@ SLUICE_HD bool StoreSlotOfElements(Block& block, const PoolView& pool, const Spa
   Vector16 stored[kLaneChunks];
   double squares = 0.0;
   bool finite = source.log_mass != -FloatFromBits(kInfinityBits);
-  for (int32_t i = 0; i < kLaneChunks; ++i) {
+  Unrolled<kLaneChunks>([&](int32_t i) {
     const int32_t chunk = i * kWarpThreads + block.lane();
-    if (chunk >= chunks) continue;
+    if (chunk >= chunks) return;
     const bool of_key = chunk < k_chunks;
     float values[kElements];
     LoadFloats(of_key ? source.k : source.v, of_key ? source.k_dtype : source.v_dtype,
@@ -100,18 +100,18 @@ SLUICE_HD bool StoreSlotOfElements(Block& block, const PoolView& pool, const Spa
       if (of_key) squares += double{value} * double{value};
     }
     stored[i] = PackFloats(shape.dtype, values);
-  }
+  });
   finite = block.Ballot(finite) == 0xffffffffu;
   squares = WarpSum(block, squares);
   std::byte* const data = PageData(pool, format.slab, page);
-  for (int32_t i = 0; i < kLaneChunks; ++i) {
+  Unrolled<kLaneChunks>([&](int32_t i) {
     const int32_t chunk = i * kWarpThreads + block.lane();
-    if (chunk >= chunks) continue;
+    if (chunk >= chunks) return;
     const int64_t offset =
         chunk < k_chunks ? SwizzledChunk(k_tile, slot, chunk)
                          : KTileBytes(shape) + SwizzledChunk(v_tile, slot, chunk - k_chunks);
     *reinterpret_cast<Vector16*>(data + offset) = finite ? stored[i] : Vector16();
-  }
+  });
   if (block.lane() == 0) {
     const float infinity = FloatFromBits(kInfinityBits);
     const float log_mass = finite ? source.log_mass : -infinity;
