@@ -7,12 +7,17 @@
 
 #include "kernels/device/append_kernels.h"
 #include "kernels/device/copy_kernels.h"
+#include "kernels/device/job_score_kernels.h"
+#include "kernels/device/select_kernels.h"
+#include "kernels/device/select_mark_kernel.h"
 #include "kernels/device/transfer_kernels.h"
 
 namespace sluice::device {
 
 using DeviceKernel =
-    std::variant<AppendKernel, CopyPagesKernel, CopyScoresKernel, ExportKernel, ImportKernel,
-                 TurnsKernel>;
+    std::variant<AppendKernel, TurnsKernel, CopyPagesKernel, CopyScoresKernel, ExportKernel,
+                 ImportKernel, KeyNormScoreKernel, SumScoresKernel, MoveScoresKernel,
+                 SelectLookKernel, SelectStartKernel, SelectCountKernel, SelectDecideKernel,
+                 SelectCountsKernel, SelectMarkKernel>;
 
 }  // namespace sluice::device

@@ -6,6 +6,8 @@
 
 #include "kernels/device/append.h"
 #include "kernels/device/copy.h"
+#include "kernels/device/job_score.h"
+#include "kernels/device/select.h"
 #include "kernels/device/transfer.h"
 
 namespace sluice::device {
@@ -19,6 +21,10 @@ struct Lowerer {
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
   void operator()(const ExportArgs& args) const { LowerExport(args, launcher); }
   void operator()(const ImportArgs& args) const { LowerImport(args, launcher); }
+  void operator()(const KeyNormScoreArgs& args) const { LowerKeyNormScore(args, launcher); }
+  void operator()(const SelectArgs& args) const { LowerSelect(args, launcher); }
+  void operator()(const SumScoresArgs& args) const { LowerSumScores(args, launcher); }
+  void operator()(const MoveScoresArgs& args) const { LowerMoveScores(args, launcher); }
   template <class Args>
   void operator()(const Args&) const {
     std::fprintf(stderr, "an operation that devices cannot do\n");

@@ -12,6 +12,7 @@
 #include "kernels/core/swizzle.h"
 #include "kernels/core/view.h"
 #include "kernels/device/block.h"
+#include "kernels/device/block_math.h"
 
 namespace sluice::device {
 
@@ -102,7 +103,7 @@ SLUICE_HD bool StoreSlotOfElements(Block& block, const PoolView& pool, const Spa
     stored[i] = PackFloats(shape.dtype, values);
   });
   finite = block.Ballot(finite) == 0xffffffffu;
-  squares = WarpSum(block, squares);
+  squares = SumOfWarp(block, squares);
   std::byte* const data = PageData(pool, format.slab, page);
   Unrolled<kLaneChunks>([&](int32_t i) {
     const int32_t chunk = i * kWarpThreads + block.lane();
