@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "kernels/device/append_kernels.h"
+#include "kernels/device/compact_kernels.h"
 #include "kernels/device/copy_kernels.h"
 #include "kernels/device/job_score_kernels.h"
 #include "kernels/device/select_kernels.h"
@@ -15,9 +16,9 @@
 namespace sluice::device {
 
 using DeviceKernel =
-    std::variant<AppendKernel, TurnsKernel, CopyPagesKernel, CopyScoresKernel, ExportKernel,
-                 ImportKernel, KeyNormScoreKernel, SumScoresKernel, MoveScoresKernel,
-                 SelectLookKernel, SelectStartKernel, SelectCountKernel, SelectDecideKernel,
-                 SelectCountsKernel, SelectMarkKernel>;
+    std::variant<AppendKernel, TurnsKernel, FindPagesKernel, CompactKernel, CopyPagesKernel,
+                 CopyScoresKernel, ExportKernel, ImportKernel, KeyNormScoreKernel,
+                 SumScoresKernel, MoveScoresKernel, SelectLookKernel, SelectStartKernel,
+                 SelectCountKernel, SelectDecideKernel, SelectCountsKernel, SelectMarkKernel>;
 
 }  // namespace sluice::device

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "kernels/device/append.h"
+#include "kernels/device/compact.h"
 #include "kernels/device/copy.h"
 #include "kernels/device/job_score.h"
 #include "kernels/device/select.h"
@@ -17,6 +18,7 @@ struct Lowerer {
   Launcher& launcher;
 
   void operator()(const AppendArgs& args) const { LowerAppend(args, launcher); }
+  void operator()(const CompactArgs& args) const { LowerCompact(args, launcher); }
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
   void operator()(const ExportArgs& args) const { LowerExport(args, launcher); }
