@@ -4,9 +4,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "kernels/device/append.h"
+#include "kernels/device/compact.h"
 #include "kernels/device/copy.h"
 #include "kernels/device/job_score.h"
 #include "kernels/device/select.h"
+#include "kernels/device/transfer.h"
 
 namespace sluice::device {
 namespace {
@@ -14,8 +17,12 @@ namespace {
 struct Lowerer {
   Launcher& launcher;
 
+  void operator()(const AppendArgs& args) const { LowerAppend(args, launcher); }
+  void operator()(const CompactArgs& args) const { LowerCompact(args, launcher); }
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
+  void operator()(const ExportArgs& args) const { LowerExport(args, launcher); }
+  void operator()(const ImportArgs& args) const { LowerImport(args, launcher); }
   void operator()(const KeyNormScoreArgs& args) const { LowerKeyNormScore(args, launcher); }
   void operator()(const SelectArgs& args) const { LowerSelect(args, launcher); }
   void operator()(const SumScoresArgs& args) const { LowerSumScores(args, launcher); }
