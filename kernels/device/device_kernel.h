@@ -5,10 +5,13 @@
 
 #include <variant>
 
+#include "kernels/device/cascade_kernels.h"
 #include "kernels/device/copy_kernels.h"
 
 namespace sluice::device {
 
-using DeviceKernel = std::variant<CopyPagesKernel, CopyScoresKernel>;
+using DeviceKernel = std::variant<
+    AddPendingKernel, CopyPagesKernel, CopyScoresKernel, DecideCascadeKernel,
+    PutCascadeSlotsKernel, TakeCascadeSlotsKernel>;
 
 }  // namespace sluice::device

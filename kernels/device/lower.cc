@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "kernels/device/cascade_insert.h"
 #include "kernels/device/copy.h"
 
 namespace sluice::device {
@@ -14,6 +15,7 @@ struct Lowerer {
 
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
+  void operator()(const CascadeInsertArgs& args) const { LowerCascadeInsert(args, launcher); }
   template <class Args>
   void operator()(const Args&) const {
     std::fprintf(stderr, "an operation that devices cannot do\n");
