@@ -7,11 +7,14 @@
 
 #include "kernels/device/cascade_kernels.h"
 #include "kernels/device/copy_kernels.h"
+#include "kernels/device/observe_kernels.h"
+#include "kernels/device/window_kernels.h"
 
 namespace sluice::device {
 
 using DeviceKernel = std::variant<
-    AddPendingKernel, CopyPagesKernel, CopyScoresKernel, DecideCascadeKernel,
-    PutCascadeSlotsKernel, TakeCascadeSlotsKernel>;
+    AddPendingKernel, CarryObservationsKernel, CopyPagesKernel, CopyScoresKernel,
+    DecideCascadeKernel, FoldWindowKernel, ObserveKernel, PackWindowKernel, PoolWindowKernel,
+    PutCascadeSlotsKernel, ScoreWindowKernel, SumWindowKernel, TakeCascadeSlotsKernel>;
 
 }  // namespace sluice::device

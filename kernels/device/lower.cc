@@ -6,6 +6,8 @@
 
 #include "kernels/device/cascade_insert.h"
 #include "kernels/device/copy.h"
+#include "kernels/device/observe.h"
+#include "kernels/device/window_score.h"
 
 namespace sluice::device {
 namespace {
@@ -16,6 +18,11 @@ struct Lowerer {
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
   void operator()(const CascadeInsertArgs& args) const { LowerCascadeInsert(args, launcher); }
+  void operator()(const ObserveArgs& args) const { LowerObserve(args, launcher); }
+  void operator()(const CarryObservationsArgs& args) const {
+    LowerCarryObservations(args, launcher);
+  }
+  void operator()(const WindowScoreArgs& args) const { LowerWindowScore(args, launcher); }
   template <class Args>
   void operator()(const Args&) const {
     std::fprintf(stderr, "an operation that devices cannot do\n");
