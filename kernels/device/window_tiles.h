@@ -3,6 +3,8 @@
 
 // What the kernels of WindowScore know of rows and query rows, and the logits of a tile.
 
+#include <math.h>
+
 #include "kernels/core/observation.h"
 #include "kernels/core/rows.h"
 #include "kernels/core/split.h"
