@@ -93,7 +93,7 @@ TEST_P(LaneConformanceTest, TicketsCountEachLaneFromOne) {
 
 TEST_P(LaneConformanceTest, TheSignalIsRaisedWhenATicketPasses) {
   CompletionSignal signal;
-  const auto backend = GetParam().make(batch_.pool(), 2, &signal);
+  const auto backend = GetParam().make(batch_.world(), 2, &signal);
   const Ticket ticket = backend->Submit(Lane::kForeground, append_);
   uint32_t seen = 0;
   while (backend->Completed(Lane::kForeground) < ticket) {
