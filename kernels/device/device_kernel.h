@@ -5,10 +5,18 @@
 
 #include <variant>
 
+#include "kernels/device/attend_kernels.h"
+#include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/copy_kernels.h"
+#include "kernels/device/mass_kernels.h"
+#include "kernels/device/turns.h"
 
 namespace sluice::device {
 
-using DeviceKernel = std::variant<CopyPagesKernel, CopyScoresKernel>;
+using DeviceKernel =
+    std::variant<CopyPagesKernel, CopyScoresKernel,
+                 AttendCountKernel, AttendCutKernel, AttendKernel<Dtype::kF32>,
+                 AttendKernel<Dtype::kBf16>, AttendKernel<Dtype::kF16>, KeyTurnsKernel,
+                 MassKernel<Dtype::kF32>, MassKernel<Dtype::kBf16>, MassKernel<Dtype::kF16>>;
 
 }  // namespace sluice::device

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "kernels/device/attend.h"
 #include "kernels/device/copy.h"
 
 namespace sluice::device {
@@ -12,6 +13,7 @@ namespace {
 struct Lowerer {
   Launcher& launcher;
 
+  void operator()(const AttendArgs& args) const { LowerAttend(args, launcher); }
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
   template <class Args>
