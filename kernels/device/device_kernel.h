@@ -5,16 +5,26 @@
 
 #include <variant>
 
+#include "kernels/device/attend_kernels.h"
+#include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/cascade_kernels.h"
 #include "kernels/device/copy_kernels.h"
+#include "kernels/device/mass_kernels.h"
 #include "kernels/device/observe_kernels.h"
+#include "kernels/device/turns.h"
 #include "kernels/device/window_kernels.h"
 
 namespace sluice::device {
 
-using DeviceKernel = std::variant<
-    AddPendingKernel, CarryObservationsKernel, CopyPagesKernel, CopyScoresKernel,
-    DecideCascadeKernel, FoldWindowKernel, ObserveKernel, PackWindowKernel, PoolWindowKernel,
-    PutCascadeSlotsKernel, ScoreWindowKernel, SumWindowKernel, TakeCascadeSlotsKernel>;
+using DeviceKernel =
+    std::variant<CopyPagesKernel, CopyScoresKernel,
+                 AttendCountKernel, AttendCutKernel, AttendKernel<Dtype::kF32>,
+                 AttendKernel<Dtype::kBf16>, AttendKernel<Dtype::kF16>, KeyTurnsKernel,
+                 MassKernel<Dtype::kF32>, MassKernel<Dtype::kBf16>, MassKernel<Dtype::kF16>,
+                 AddPendingKernel, DecideCascadeKernel, TakeCascadeSlotsKernel,
+                 PutCascadeSlotsKernel,
+                 ObserveKernel, CarryObservationsKernel,
+                 PackWindowKernel, SumWindowKernel, FoldWindowKernel, ScoreWindowKernel,
+                 PoolWindowKernel>;
 
 }  // namespace sluice::device

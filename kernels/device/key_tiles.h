@@ -132,6 +132,23 @@ struct alignas(16) Float4 {
   float values[4];
 };
 
+// Dims dim .. dim + 3 of a slot of a tile in shared memory. REQUIRES: dim % 4 == 0.
+template <Dtype kDtype>
+SLUICE_HD inline Float4 FourDims(const std::byte* values, const SwizzledTile& tile, int32_t slot,
+                                 int32_t dim) {
+  const int32_t byte = dim * static_cast<int32_t>(DtypeBytes(kDtype));
+  const std::byte* const at =
+      values + SwizzledChunk(tile, slot, byte / kChunkBytes) + byte % kChunkBytes;
+  if constexpr (kDtype == Dtype::kF32) return *reinterpret_cast<const Float4*>(at);
+  struct alignas(8) Vector8 {
+    uint32_t words[2];
+  };
+  const Vector8 half = *reinterpret_cast<const Vector8*>(at);
+  float elements[kChunkElements<kDtype>];
+  Unpack<kDtype>(Vector16{{half.words[0], half.words[1], 0, 0}}, elements);
+  return {{elements[0], elements[1], elements[2], elements[3]}};
+}
+
 // dots[i] += the dot product of query row i and a slot's key, dim after dim.
 //
 // `chunk_at(c)` gives chunk c of the key's `chunks`; row i lies at `q + i * stride`, in

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "kernels/device/attend.h"
 #include "kernels/device/cascade_insert.h"
 #include "kernels/device/copy.h"
 #include "kernels/device/observe.h"
@@ -15,6 +16,7 @@ namespace {
 struct Lowerer {
   Launcher& launcher;
 
+  void operator()(const AttendArgs& args) const { LowerAttend(args, launcher); }
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
   void operator()(const CascadeInsertArgs& args) const { LowerCascadeInsert(args, launcher); }
