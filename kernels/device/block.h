@@ -66,8 +66,8 @@ struct alignas(16) Vector16 {
 };
 
 // The lanes' sum in every lane, added in the same order whatever the device.
-template <class Block>
-SLUICE_HD float WarpSum(Block& block, float value) {
+template <class Block, class T>
+SLUICE_HD T WarpSum(Block& block, T value) {
   for (int32_t mask = kWarpThreads / 2; mask > 0; mask /= 2) {
     value += block.ShuffleXor(value, mask);
   }

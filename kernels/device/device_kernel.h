@@ -5,12 +5,14 @@
 
 #include <variant>
 
+#include "kernels/device/append_kernels.h"
 #include "kernels/device/attend_kernels.h"
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/cascade_kernels.h"
 #include "kernels/device/copy_kernels.h"
 #include "kernels/device/mass_kernels.h"
 #include "kernels/device/observe_kernels.h"
+#include "kernels/device/transfer_kernels.h"
 #include "kernels/device/turns.h"
 #include "kernels/device/window_kernels.h"
 
@@ -18,6 +20,7 @@ namespace sluice::device {
 
 using DeviceKernel =
     std::variant<CopyPagesKernel, CopyScoresKernel,
+                 AppendKernel, TurnsKernel, ExportKernel, ImportKernel,
                  AttendCountKernel, AttendCutKernel, AttendKernel<Dtype::kF32>,
                  AttendKernel<Dtype::kBf16>, AttendKernel<Dtype::kF16>, KeyTurnsKernel,
                  MassKernel<Dtype::kF32>, MassKernel<Dtype::kBf16>, MassKernel<Dtype::kF16>,

@@ -4,10 +4,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "kernels/device/append.h"
 #include "kernels/device/attend.h"
 #include "kernels/device/cascade_insert.h"
 #include "kernels/device/copy.h"
 #include "kernels/device/observe.h"
+#include "kernels/device/transfer.h"
 #include "kernels/device/window_score.h"
 
 namespace sluice::device {
@@ -16,9 +18,12 @@ namespace {
 struct Lowerer {
   Launcher& launcher;
 
+  void operator()(const AppendArgs& args) const { LowerAppend(args, launcher); }
   void operator()(const AttendArgs& args) const { LowerAttend(args, launcher); }
   void operator()(const CopyPagesArgs& args) const { LowerCopyPages(args, launcher); }
   void operator()(const CopyScoresArgs& args) const { LowerCopyScores(args, launcher); }
+  void operator()(const ExportArgs& args) const { LowerExport(args, launcher); }
+  void operator()(const ImportArgs& args) const { LowerImport(args, launcher); }
   void operator()(const CascadeInsertArgs& args) const { LowerCascadeInsert(args, launcher); }
   void operator()(const ObserveArgs& args) const { LowerObserve(args, launcher); }
   void operator()(const CarryObservationsArgs& args) const {
