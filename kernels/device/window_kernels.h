@@ -55,15 +55,12 @@ struct LogitSum {
 
   SLUICE_HD void Add(float logit) {
     if (logit == -__builtin_huge_valf()) return;
-    if (logit > max) {
-      sum = sum * expf(max - logit) + 1.0f;
-      max = logit;
-    } else {
-      sum += expf(logit - max);
-    }
+    const bool larger = logit > max;
+    const float factor = expf(larger ? max - logit : logit - max);
+    sum = larger ? sum * factor + 1.0f : sum + factor;
+    max = larger ? logit : max;
   }
 
-  // exp(other - max) of the larger max: 0 of nothing.
   SLUICE_HD void Add(const LogitSum& other) {
     if (other.sum == 0.0f) return;
     const float larger = other.max > max ? other.max : max;

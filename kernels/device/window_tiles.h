@@ -134,8 +134,9 @@ class WindowTile {
     const int64_t index = tile * kTileSlots + slot_ - span_.chunks.lead;
     const int32_t group = slot_ / kGroupSlots;
     const int32_t of_group = slot_ % kGroupSlots;
-    position_ = span_.span.contiguous ? span_.span.first_position + index
-                                      : place_->positions[group][of_group];
+    const int64_t position = span_.span.contiguous ? span_.span.first_position + index
+                                                   : place_->positions[group][of_group];
+    age_ = static_cast<int32_t>(launch_.first_position - position);
     const float* const log_mass = place_->log_mass[group];
     log_mass_ = log_mass == nullptr ? 0.0f : log_mass[of_group];
   }
@@ -151,10 +152,9 @@ class WindowTile {
                                           logits);
     }
     for (int32_t i = 0; i < kWindowBatch; ++i) {
-      const int64_t row_position = launch_.first_position + first + i;
+      const int32_t age = age_ + first + i;
       const bool sees =
-          used_ && position_ <= row_position &&
-          (launch_.sliding_window == 0 || position_ > row_position - launch_.sliding_window);
+          used_ && age >= 0 && (launch_.sliding_window == 0 || age < launch_.sliding_window);
       logits[i] = sees ? Finish(logits[i]) : -__builtin_huge_valf();
     }
   }
@@ -174,7 +174,7 @@ class WindowTile {
   // Of the thread's slot.
   int32_t slot_ = 0;
   bool used_ = false;
-  int64_t position_ = 0;
+  int32_t age_ = 0;  // positions from it to the first query row; < 0: it is newer
   float log_mass_ = 0.0f;
 };
 
