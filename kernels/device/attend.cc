@@ -1,0 +1,196 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/device/attend.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/device/attend_kernels.h"
+#include "kernels/device/attend_plan_kernels.h"
+#include "kernels/device/mass_kernels.h"
+#include "kernels/device/turns.h"
+
+namespace sluice::device {
+namespace {
+
+// Room for the alignment of what is taken of the scratch.
+constexpr int64_t kScratchSlack = 4096;
+
+// A call and what is decided for all of it.
+struct Lowered {
+  const AttendArgs& args;
+  Launcher& launcher;
+  std::vector<AttendEntry> entries;  // of the host
+  AttendCall call;                   // of the device, for any rows
+  int32_t unit_rows = 2;             // a power of 2; the most of a unit
+  bool turns = false;                // some keys stand at cache positions and turn
+  void* out = nullptr;
+  float* lse = nullptr;
+  uint64_t* non_finite = nullptr;
+};
+
+std::vector<AttendEntry> EntriesOf(const AttendArgs& args, int32_t group) {
+  std::vector<AttendEntry> entries;
+  const int64_t call_end = args.first_token + args.token_count;
+  int32_t units = 0;
+  for (int32_t i = 0; i < args.view->entry_count; ++i) {
+    const ViewEntry& entry = args.view->entries[i];
+    const int64_t begin = std::max(entry.first_token, args.first_token);
+    const int64_t end = std::min(entry.first_token + entry.token_count, call_end);
+    if (begin >= end) continue;
+    entries.push_back({i, units, begin - args.first_token, end - begin,
+                       entry.base_length + begin - entry.first_token});
+    units += args.layer->kv_heads * UnitsOfRow(entries.back(), group);
+  }
+  return entries;
+}
+
+// The shapes, and the operation's arrays where kernels reach them.
+Lowered Prepare(const AttendArgs& args, Launcher& launcher) {
+  const LayerShape& layer = *args.layer;
+  const int32_t group = layer.q_heads / layer.kv_heads;
+  Lowered lowered{args, launcher, EntriesOf(args, group), {}};
+  for (const AttendEntry& entry : lowered.entries) {
+    while (lowered.unit_rows < kUnitRows && lowered.unit_rows < entry.token_count * group) {
+      lowered.unit_rows *= 2;
+    }
+    const ViewEntry& view_entry = args.view->entries[entry.entry];
+    if (view_entry.cascade_offset != kNoOffset && layer.rope.inv_freq != nullptr) {
+      lowered.turns = true;
+    }
+  }
+  AttendCall& call = lowered.call;
+  call.pool = launcher.pool();
+  call.layer = launcher.Layer(layer);
+  call.view_entries = launcher.View(*args.view).entries;
+  call.entries = launcher.In(lowered.entries.data(), static_cast<int64_t>(lowered.entries.size()));
+  const int64_t queries = args.token_count * layer.q_heads;
+  call.q = launcher.InBytes(args.q, queries * layer.k_dim * DtypeBytes(args.dtype));
+  call.dtype = args.dtype;
+  call.group = group;
+  lowered.out = launcher.OutBytes(args.out, queries * layer.v_dim * DtypeBytes(args.dtype));
+  lowered.lse = launcher.Out(args.lse, queries);
+  lowered.non_finite = launcher.Count(args.non_finite_count);
+  return lowered;
+}
+
+// Takes rows from first_row on, as many as scratch has room for with half of it left to
+// states, at least one; and counts their units.
+void TakeRows(const Lowered& lowered, int32_t first_row, AttendCall* call) {
+  const int32_t kv_heads = call->layer.kv_heads;
+  const auto rows = static_cast<int32_t>(lowered.entries.size()) * kv_heads;
+  const int64_t unit_bytes = static_cast<int64_t>(sizeof(AttendUnit)) +
+                             (lowered.args.accumulate_mass ? kUnitRows * 4 : 0);
+  const int64_t room = lowered.launcher.scratch_left_bytes() / 2;
+  call->first_row = first_row;
+  call->row_count = 0;
+  call->unit_count = 0;
+  for (int32_t row = first_row; row < rows; ++row) {
+    const AttendEntry& entry = lowered.entries[static_cast<size_t>(row / kv_heads)];
+    const int32_t units = UnitsOfRow(entry, call->group);
+    if (row == first_row) call->first_unit = entry.first_unit + row % kv_heads * units;
+    const int64_t bytes = (call->unit_count + units) * unit_bytes + (call->row_count + 2) * 4;
+    if (call->row_count > 0 && bytes > room) return;
+    ++call->row_count;
+    call->unit_count += units;
+  }
+}
+
+AttendPlan TakePlan(const Lowered& lowered, const AttendCall& call) {
+  Launcher& launcher = lowered.launcher;
+  AttendPlan plan;
+  plan.units = launcher.Scratch<AttendUnit>(call.unit_count);
+  plan.totals = launcher.Scratch<AttendTotals>(1);
+  if (lowered.args.accumulate_mass) {
+    plan.first_tiles = launcher.Scratch<int32_t>(call.row_count + 1);
+    plan.log_sums = launcher.Scratch<float>(int64_t{call.unit_count} * kUnitRows);
+  }
+  // More states than this are never of use, and numbers of floats fit 32 bits.
+  const int64_t most = (int64_t{call.unit_count} + kWantedItems) * kMaxChunks *
+                       StateFloats(kUnitRows, call.layer.v_dim);
+  const int64_t left = (launcher.scratch_left_bytes() - kScratchSlack) / 4;
+  plan.state_floats = std::clamp<int64_t>(left, 0, std::min<int64_t>(most, INT32_MAX));
+  plan.states = launcher.Scratch<float>(plan.state_floats);
+  return plan;
+}
+
+// No row of the call has more tiles.
+int64_t MostTiles(const Lowered& lowered, const AttendCall& call) {
+  int64_t tiles = 0;
+  const PoolView& pool = call.pool;
+  for (int32_t i = 0; i < call.row_count; ++i) {
+    const int32_t row = call.first_row + i;
+    const AttendEntry& entry =
+        lowered.entries[static_cast<size_t>(row / call.layer.kv_heads)];
+    const Row keys = MakeRow(pool, lowered.args.view->entries[entry.entry],
+                             call.layer.first_row + row % call.layer.kv_heads,
+                             entry.first_position + entry.token_count);
+    for (int32_t span = 0; span < keys.span_count; ++span) {
+      tiles += (ChunksOf(keys.spans[span], kTileSlots).end + kTileSlots - 1) / kTileSlots;
+    }
+  }
+  return tiles;
+}
+
+template <Dtype kDtype>
+void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,
+                 const Turn* key_turns) {
+  Launcher& launcher = lowered.launcher;
+  const LayerShape& layer = *lowered.args.layer;
+  AttendKernel<kDtype> attend;
+  attend.tiles = {call,
+                  MakeUnitLayout(layer, kDtype, lowered.unit_rows, lowered.turns, true,
+                                 lowered.unit_rows * layer.v_dim),
+                  key_turns};
+  attend.plan = plan;
+  attend.out = lowered.out;
+  attend.lse = lowered.lse;
+  attend.non_finite = lowered.non_finite;
+  launcher.Launch(attend, {int64_t{call.unit_count} + kWantedItems, attend.kThreads,
+                           attend.tiles.layout.bytes});
+  if (!lowered.args.accumulate_mass) return;
+  MassKernel<kDtype> mass;
+  mass.tiles = {call,
+                MakeUnitLayout(layer, kDtype, lowered.unit_rows, lowered.turns, false,
+                               mass.kSumFloats),
+                key_turns};
+  mass.plan = plan;
+  mass.rule = lowered.args.mass;
+  launcher.Launch(mass, {MostTiles(lowered, call), mass.kThreads, mass.tiles.layout.bytes});
+}
+
+void LaunchRows(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,
+                const Turn* key_turns) {
+  Launcher& launcher = lowered.launcher;
+  launcher.Launch(AttendCountKernel{call, plan},
+                  {call.row_count, AttendCountKernel::kThreads, AttendCountKernel::kSharedBytes});
+  launcher.Launch(AttendCutKernel{plan, call.unit_count, call.row_count, call.layer.v_dim},
+                  {1, AttendCutKernel::kThreads, AttendCutKernel::kSharedBytes});
+  const ViewEntry& entry = lowered.args.view->entries[lowered.entries.front().entry];
+  switch (call.pool.formats[entry.tail_format].page.dtype) {
+    case Dtype::kF32: return LaunchUnits<Dtype::kF32>(lowered, call, plan, key_turns);
+    case Dtype::kBf16: return LaunchUnits<Dtype::kBf16>(lowered, call, plan, key_turns);
+    case Dtype::kF16: return LaunchUnits<Dtype::kF16>(lowered, call, plan, key_turns);
+  }
+}
+
+}  // namespace
+
+void LowerAttend(const AttendArgs& args, Launcher& launcher) {
+  const Lowered lowered = Prepare(args, launcher);
+  AttendCall call = lowered.call;
+  const auto rows = static_cast<int32_t>(lowered.entries.size()) * call.layer.kv_heads;
+  for (int32_t row = 0; row < rows; row += call.row_count) {
+    launcher.ResetScratch();
+    Turn* key_turns = nullptr;
+    if (lowered.turns) {
+      const int64_t pairs = call.layer.rope.rotary_dim / 2;
+      key_turns = launcher.Scratch<Turn>(kTileSlots * pairs);
+      launcher.Launch(KeyTurnsKernel{call.layer.rope, key_turns}, {kTileSlots, 32, 0});
+    }
+    TakeRows(lowered, row, &call);
+    LaunchRows(lowered, call, TakePlan(lowered, call), key_turns);
+  }
+}
+
+}  // namespace sluice::device

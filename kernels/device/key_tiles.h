@@ -1,0 +1,185 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The slots of a row, 64 at a time: where they lie, their way to shared memory, and dot
+// products of query rows with their keys.
+//
+// Tiles of a span are counted as its chunks are (SpanChunks): they begin on a group of 16
+// slots, so that a group lies in one page whatever the page's size. Stateless.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/core/number.h"
+#include "kernels/core/rows.h"
+#include "kernels/core/split.h"
+#include "kernels/core/swizzle.h"
+#include "kernels/core/view.h"
+#include "kernels/device/block.h"
+
+namespace sluice::device {
+
+inline constexpr int32_t kGroupSlots = 16;
+inline constexpr int32_t kTileGroups = kTileSlots / kGroupSlots;
+
+// Where the groups of a tile lie. Slots outside [begin, end) are not to be used; groups
+// without any other have null pointers.
+struct TilePlace {
+  const std::byte* pages[kTileGroups];      // the bytes of each group's page
+  const int32_t* positions[kTileGroups];    // [16], of the group
+  const float* log_mass[kTileGroups];       // [16]; null: all 0
+  int32_t page_slots[kTileGroups];          // number in the page of the group's first slot
+  int32_t begin;
+  int32_t end;
+};
+
+// Finds group `group` of tile `tile`, of whose span the slots [begin, end) are used,
+// counted as in SpanChunks. One thread a group; `place` lies in shared memory.
+SLUICE_HD inline void LocateGroup(const PoolView& pool, const Span& span,
+                                  const SpanChunks& chunks, int64_t tile, int64_t begin,
+                                  int64_t end, int32_t group, TilePlace* place) {
+  const int64_t first = tile * kTileSlots;
+  const int64_t tile_begin = begin > first ? begin - first : 0;
+  const int64_t tile_end = end < first + kTileSlots ? end - first : int64_t{kTileSlots};
+  if (group == 0) {
+    place->begin = static_cast<int32_t>(tile_begin);
+    place->end = static_cast<int32_t>(tile_end);
+  }
+  place->pages[group] = nullptr;
+  place->positions[group] = nullptr;
+  place->log_mass[group] = nullptr;
+  if (group * kGroupSlots >= tile_end || (group + 1) * kGroupSlots <= tile_begin) return;
+  const SlabLayout& slab = span.format->slab;
+  const int64_t slot = chunks.first_group * kGroupSlots + first + group * kGroupSlots;
+  const int64_t page_slot = slot % slab.page_size;
+  const uint32_t page = span.Page(slot / slab.page_size);
+  place->pages[group] = PageData(pool, slab, page);
+  place->page_slots[group] = static_cast<int32_t>(page_slot);
+  place->positions[group] = PagePositions(pool, slab, page) + page_slot;
+  if ((*PageFlags(pool, slab, page) & kPageHasMass) == 0) return;
+  place->log_mass[group] = PageLogMass(pool, slab, page) + page_slot;
+}
+
+// The K or the V part of pages, and of tiles of 64 slots in shared memory.
+struct TileShape {
+  SwizzledTile page;
+  SwizzledTile tile;
+  int64_t page_offset = 0;  // in the page's bytes
+
+  SLUICE_HD constexpr int32_t chunks() const { return ChunksOfRow(tile); }
+  SLUICE_HD constexpr int32_t tile_bytes() const { return kTileSlots * tile.row_bytes; }
+};
+
+SLUICE_HD constexpr TileShape KeyTileShape(const PageFormat& format) {
+  return {MakeSwizzledTile(format.page_size, format.k_dim, format.dtype),
+          MakeSwizzledTile(kTileSlots, format.k_dim, format.dtype), 0};
+}
+
+SLUICE_HD constexpr TileShape ValueTileShape(const PageFormat& format) {
+  return {MakeSwizzledTile(format.page_size, format.v_dim, format.dtype),
+          MakeSwizzledTile(kTileSlots, format.v_dim, format.dtype), KTileBytes(format)};
+}
+
+// Chunk `chunk` of a used slot, where its page has it.
+SLUICE_HD inline const Vector16* ChunkInPage(const TilePlace& place, const TileShape& shape,
+                                             int32_t slot, int32_t chunk) {
+  const int32_t group = slot / kGroupSlots;
+  const int32_t page_slot = place.page_slots[group] + slot % kGroupSlots;
+  return reinterpret_cast<const Vector16*>(place.pages[group] + shape.page_offset +
+                                           SwizzledChunk(shape.page, page_slot, chunk));
+}
+
+// Brings a part of a tile to shared memory, [64, dim] in the layout "swizzled", unused slots as
+// zeros: chunks that still have to be committed and waited for. The whole block.
+template <class Block>
+SLUICE_HD void CopyTile(Block& block, const TilePlace& place, const TileShape& shape,
+                        std::byte* to) {
+  const int32_t chunks = shape.chunks();
+  for (int32_t i = block.thread(); i < kTileSlots * chunks; i += block.threads()) {
+    const int32_t slot = i / chunks;
+    const int32_t chunk = i % chunks;
+    auto* const at = reinterpret_cast<Vector16*>(to + SwizzledChunk(shape.tile, slot, chunk));
+    if (slot >= place.begin && slot < place.end) {
+      block.CopyAsync(at, ChunkInPage(place, shape, slot, chunk));
+    } else {
+      *at = Vector16();
+    }
+  }
+}
+
+template <Dtype kDtype>
+inline constexpr int32_t kChunkElements = static_cast<int32_t>(kChunkBytes / DtypeBytes(kDtype));
+
+// The elements of a chunk, in order.
+template <Dtype kDtype>
+SLUICE_HD inline void Unpack(const Vector16& chunk, float (&values)[kChunkElements<kDtype>]) {
+  for (int32_t i = 0; i < 4; ++i) {
+    const uint32_t word = chunk.words[i];
+    if constexpr (kDtype == Dtype::kF32) {
+      values[i] = FloatFromBits(word);
+    } else if constexpr (kDtype == Dtype::kBf16) {
+      values[2 * i] = FloatFromBits(word << 16);
+      values[2 * i + 1] = FloatFromBits(word & 0xffff0000u);
+    } else {
+      values[2 * i] = HalfToFloat(static_cast<uint16_t>(word));
+      values[2 * i + 1] = HalfToFloat(static_cast<uint16_t>(word >> 16));
+    }
+  }
+}
+
+// 4 floats that move together.
+struct alignas(16) Float4 {
+  float values[4];
+};
+
+// Dims dim .. dim + 3 of a slot of a tile in shared memory. REQUIRES: dim % 4 == 0.
+template <Dtype kDtype>
+SLUICE_HD inline Float4 FourDims(const std::byte* values, const SwizzledTile& tile, int32_t slot,
+                                 int32_t dim) {
+  const int32_t byte = dim * static_cast<int32_t>(DtypeBytes(kDtype));
+  const std::byte* const at =
+      values + SwizzledChunk(tile, slot, byte / kChunkBytes) + byte % kChunkBytes;
+  if constexpr (kDtype == Dtype::kF32) return *reinterpret_cast<const Float4*>(at);
+  struct alignas(8) Vector8 {
+    uint32_t words[2];
+  };
+  const Vector8 half = *reinterpret_cast<const Vector8*>(at);
+  float elements[kChunkElements<kDtype>];
+  Unpack<kDtype>(Vector16{{half.words[0], half.words[1], 0, 0}}, elements);
+  return {{elements[0], elements[1], elements[2], elements[3]}};
+}
+
+// dots[i] += the dot product of query row i and a slot's key, dim after dim.
+//
+// `chunk_at(c)` gives chunk c of the key's `chunks`; row i lies at `q + i * stride`, in
+// plain order, 16-byte aligned.
+template <Dtype kDtype, int32_t kRows, class ChunkAt>
+SLUICE_HD inline void AddDots(int32_t chunks, const ChunkAt& chunk_at, const float* q,
+                              int32_t stride, float (&dots)[kRows]) {
+  constexpr int32_t kElements = kChunkElements<kDtype>;
+  for (int32_t chunk = 0; chunk < chunks; ++chunk) {
+    float key[kElements];
+    Unpack<kDtype>(chunk_at(chunk), key);
+    for (int32_t row = 0; row < kRows; ++row) {
+      const float* const at = q + row * stride + chunk * kElements;
+      for (int32_t i = 0; i < kElements; i += 4) {
+        const Float4 part = *reinterpret_cast<const Float4*>(at + i);
+        for (int32_t j = 0; j < 4; ++j) dots[row] += part.values[j] * key[i + j];
+      }
+    }
+  }
+}
+
+// The same of a slot of a K tile in shared memory.
+template <Dtype kDtype, int32_t kRows>
+SLUICE_HD inline void AddDotsOfTile(const std::byte* keys, const SwizzledTile& tile, int32_t slot,
+                                    const float* q, int32_t stride, float (&dots)[kRows]) {
+  AddDots<kDtype, kRows>(
+      ChunksOfRow(tile),
+      [&](int32_t chunk) {
+        return *reinterpret_cast<const Vector16*>(keys + SwizzledChunk(tile, slot, chunk));
+      },
+      q, stride, dots);
+}
+
+}  // namespace sluice::device

@@ -1,0 +1,263 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A unit of query rows against a tile of keys: their logits, in units of log2.
+//
+// What attend and mass have in common. Blocks have kUnitThreads threads.
+
+#include <math.h>
+
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/core/number.h"
+#include "kernels/device/block.h"
+#include "kernels/device/key_tiles.h"
+#include "kernels/device/row_tiles.h"
+#include "kernels/device/turns.h"
+
+namespace sluice::device {
+
+inline constexpr int32_t kUnitThreads = 128;
+inline constexpr float kLog2E = 1.44269504f;
+
+// Floats of a row of logits or weights in shared memory: 8 threads of 4 rows each meet in
+// no bank.
+inline constexpr int32_t kWeightStride = kTileSlots + 8;
+
+// What a block knows of its unit and tile. Lies at the start of its shared memory.
+struct UnitState {
+  RowTiles tiles;
+  SlotRange visible[kMaxSpans];           // what any of the query rows sees of each span
+  TilePlace places[2];
+  int32_t finite[kUnitRows];              // whether the query row is
+  int32_t query_positions[kUnitRows];     // INT32_MIN: it sees nothing
+  int32_t key_positions[kTileSlots];      // INT32_MAX: nobody sees it
+  float log_mass[kTileSlots];             // in units of log2
+  float factors[kUnitRows];
+  float fold_factors[2][kUnitRows];       // of what was folded before, and of the chunk
+  float max[kUnitRows];
+  float sum[kUnitRows];
+};
+
+// Where things lie in a block's shared memory, in bytes.
+struct UnitLayout {
+  int32_t keys = 0;         // [64, k_dim] as stored
+  int32_t values = 0;       // [64, v_dim] as stored
+  int32_t q = 0;            // [unit rows, k_dim], times the logits' factor
+  int32_t turned_q = 0;     // the same for the tile, where keys turn
+  int32_t turned_keys = 0;  // [64, k_dim] in fp32, where keys turn
+  int32_t weights = 0;      // [16, kWeightStride]: logits, then weights
+  int32_t sums = 0;         // floats of the kernel's own
+  int32_t bytes = 0;
+};
+
+// `unit_rows`: a power of 2 that no unit has more query rows than, at least 2.
+constexpr UnitLayout MakeUnitLayout(const LayerShape& layer, Dtype dtype, int32_t unit_rows,
+                                    bool turns, bool with_values, int32_t sum_floats) {
+  UnitLayout layout;
+  int32_t bytes = static_cast<int32_t>(RoundUp(sizeof(UnitState), 128));
+  const auto take = [&bytes](int64_t size) {
+    const int32_t at = bytes;
+    bytes += static_cast<int32_t>(RoundUp(size, 128));
+    return at;
+  };
+  const int64_t element = DtypeBytes(dtype);
+  layout.keys = take(kTileSlots * layer.k_dim * element);
+  layout.values = take(with_values ? kTileSlots * layer.v_dim * element : 0);
+  layout.q = take(int64_t{unit_rows} * layer.k_dim * 4);
+  layout.turned_q = take(turns ? int64_t{unit_rows} * layer.k_dim * 4 : 0);
+  layout.turned_keys = turns && dtype == Dtype::kF32
+                           ? layout.keys
+                           : take(turns ? int64_t{kTileSlots} * layer.k_dim * 4 : 0);
+  layout.weights = take(kUnitRows * kWeightStride * 4);
+  layout.sums = take(int64_t{sum_floats} * 4);
+  layout.bytes = bytes;
+  return layout;
+}
+
+template <Dtype kDtype>
+struct UnitTiles {
+  AttendCall call;
+  UnitLayout layout;
+  const Turn* key_turns = nullptr;  // [64, rotary_dim / 2]; null: no keys of the call turn
+
+  template <class Block>
+  SLUICE_HD static UnitState& State(Block& block) {
+    return *reinterpret_cast<UnitState*>(block.shared());
+  }
+  template <class Block>
+  SLUICE_HD static float* Floats(Block& block, int32_t offset) {
+    return reinterpret_cast<float*>(block.shared() + offset);
+  }
+
+  SLUICE_HD bool Turns(int32_t row) const {
+    return key_turns != nullptr && call.ViewEntryOf(row).cascade_offset != kNoOffset;
+  }
+
+  // Brings query rows to shared memory, and notes where they stand: all threads see it after
+  // the next Sync. REQUIRES: State(block).tiles are of the row.
+  template <class Block>
+  SLUICE_HD void LoadQueries(Block& block, int32_t row, int32_t first_query,
+                             int32_t queries) const {
+    UnitState& state = State(block);
+    float* const q = Floats(block, layout.q);
+    const int32_t k_dim = call.layer.k_dim;
+    const float factor =
+        call.layer.scale * (call.layer.soft_cap != 0.0f ? 1.0f / call.layer.soft_cap : kLog2E);
+    ForEachOfBlock(block, kUnitRows, [&](int64_t i) { state.finite[i] = 1; });
+    block.Sync();
+    ForEachOfBlock(block, int64_t{queries} * k_dim, [&](int64_t i) {
+      const int64_t query = call.CallQuery(row, first_query + i / k_dim);
+      const float value = LoadAsFloat(call.q, call.dtype, query * k_dim + i % k_dim);
+      if (!IsFinite(value)) state.finite[i / k_dim] = 0;
+      q[i] = value * factor;
+    });
+    block.Sync();
+    ForEachOfBlock(block, kUnitRows, [&](int64_t i) {
+      const int64_t position = state.tiles.query_position + (first_query + i) / call.group;
+      state.query_positions[i] =
+          i < queries && state.finite[i] != 0 ? static_cast<int32_t>(position) : INT32_MIN;
+    });
+    if (Turns(row)) TurnFromArrival(block, row, first_query, queries);
+  }
+
+  // What the queries see of each span. As LoadQueries.
+  template <class Block>
+  SLUICE_HD void FindVisible(Block& block, int32_t first_query, int32_t queries) const {
+    UnitState& state = State(block);
+    const int64_t first = state.tiles.query_position + first_query / call.group;
+    const int64_t last = state.tiles.query_position + (first_query + queries - 1) / call.group;
+    ForEachOfBlock(block, state.tiles.row.span_count, [&](int64_t span) {
+      state.visible[span] =
+          VisibleSlots(call, state.tiles, static_cast<int32_t>(span), first, last);
+    });
+  }
+
+  // Notes positions and log_mass of the tile's slots.
+  template <class Block>
+  SLUICE_HD void NoteSlots(Block& block, int32_t span_index, int32_t tile,
+                           const TilePlace& place) const {
+    UnitState& state = State(block);
+    const Span& span = state.tiles.row.spans[span_index];
+    const int64_t first =
+        span.first_position + int64_t{tile} * kTileSlots - state.tiles.chunks[span_index].lead;
+    // All of a body is seen unless there is a window, or queries below the tail.
+    const bool by_position =
+        call.layer.window > 0 || state.tiles.query_position < state.tiles.tail_first_position;
+    ForEachOfBlock(block, kTileSlots, [&](int64_t i) {
+      const auto slot = static_cast<int32_t>(i);
+      const int32_t group = slot / kGroupSlots;
+      const int32_t in_group = slot % kGroupSlots;
+      if (slot < place.begin || slot >= place.end) {
+        state.key_positions[slot] = INT32_MAX;
+        return;
+      }
+      if (span.contiguous) {
+        state.key_positions[slot] = static_cast<int32_t>(first + slot);
+      } else {
+        state.key_positions[slot] = by_position ? place.positions[group][in_group] : 0;
+      }
+      const float* const log_mass = place.log_mass[group];
+      state.log_mass[slot] = log_mass == nullptr ? 0.0f : log_mass[in_group] * kLog2E;
+    });
+  }
+
+  // Turns the keys of the tile where they turn, once a tile. Before WriteDots.
+  template <class Block>
+  SLUICE_HD void PrepareKeys(Block& block, int32_t row) const {
+    if (!Turns(row)) return;
+    TurnKeys<kDtype>(block, call.layer.rope, key_turns, call.layer.k_dim,
+                     block.shared() + layout.keys, block.shared() + layout.turned_keys);
+  }
+
+  // Writes the dot products of the tile, [queries, kWeightStride]. REQUIRES: what LoadQueries
+  // and CopyTile brought is there. Keys that turn take a Sync.
+  template <class Block>
+  SLUICE_HD void WriteDots(Block& block, int32_t row, int32_t queries, int32_t span_index,
+                           int32_t tile) const {
+    const std::byte* const keys = block.shared() + layout.keys;
+    if (!Turns(row)) {
+      WriteDotsOf<kDtype>(block, keys, Floats(block, layout.q), queries);
+      return;
+    }
+    TurnToTile(block, queries, span_index, tile);
+    block.Sync();
+    WriteDotsOf<Dtype::kF32>(block, block.shared() + layout.turned_keys,
+                             Floats(block, layout.turned_q), queries);
+  }
+
+  // The logit of a query row and a slot of the tile, from their dot product; -inf: not seen.
+  SLUICE_HD float Logit(const UnitState& state, int32_t query, int32_t slot, float dot) const {
+    const int32_t position = state.query_positions[query];
+    const int32_t key = state.key_positions[slot];
+    if (key > position || (call.layer.window > 0 && key <= position - call.layer.window)) {
+      return -HUGE_VALF;
+    }
+    const float cap = call.layer.soft_cap;
+    return (cap != 0.0f ? cap * kLog2E * tanhf(dot) : dot) + state.log_mass[slot];
+  }
+
+ private:
+  template <Dtype kKeyDtype, class Block>
+  SLUICE_HD void WriteDotsOf(Block& block, const std::byte* keys, const float* q,
+                             int32_t queries) const {
+    if (queries <= 2) {
+      WriteDotsOfRows<kKeyDtype, 1>(block, keys, q);
+    } else if (queries <= 4) {
+      WriteDotsOfRows<kKeyDtype, 2>(block, keys, q);
+    } else if (queries <= 8) {
+      WriteDotsOfRows<kKeyDtype, 4>(block, keys, q);
+    } else {
+      WriteDotsOfRows<kKeyDtype, 8>(block, keys, q);
+    }
+  }
+
+  // A thread has a slot and every other one of 2 * kRows query rows.
+  template <Dtype kKeyDtype, int32_t kRows, class Block>
+  SLUICE_HD void WriteDotsOfRows(Block& block, const std::byte* keys, const float* q) const {
+    const int32_t k_dim = call.layer.k_dim;
+    const SwizzledTile shape = MakeSwizzledTile(kTileSlots, k_dim, kKeyDtype);
+    const int32_t slot = block.thread() % kTileSlots;
+    const int32_t first = block.thread() / kTileSlots;
+    float* const weights = Floats(block, layout.weights) + slot;
+    float dots[kRows] = {};
+    AddDotsOfTile<kKeyDtype, kRows>(keys, shape, slot, q + first * k_dim, 2 * k_dim, dots);
+    for (int32_t i = 0; i < kRows; ++i) weights[(first + 2 * i) * kWeightStride] = dots[i];
+  }
+
+  // Turns queries back from the true positions at which they were rotated, if they were. The
+  // factors of the cosines and sines, the keys' too, go to the queries.
+  template <class Block>
+  SLUICE_HD void TurnFromArrival(Block& block, int32_t row, int32_t first_query,
+                                 int32_t queries) const {
+    const RopeTable& rope = call.layer.rope;
+    const int64_t position = call.EntryOf(row).first_position;
+    const float factor =
+        rope.arrives_rotated ? rope.attention_factor : rope.attention_factor * rope.attention_factor;
+    const auto arrived = [&](int32_t query, float inv_freq) {
+      if (!rope.arrives_rotated) return 0.0;
+      const int64_t at = position + (first_query + query) / call.group;
+      const float angle = static_cast<float>(at) * inv_freq;
+      return -double{angle};
+    };
+    float* const q = Floats(block, layout.q);
+    TurnQueries(block, rope, queries, call.layer.k_dim, factor, arrived, q, q);
+  }
+
+  template <class Block>
+  SLUICE_HD void TurnToTile(Block& block, int32_t queries, int32_t span_index,
+                            int32_t tile) const {
+    const UnitState& state = State(block);
+    const int64_t first = state.tiles.row.spans[span_index].first_position +
+                          int64_t{tile} * kTileSlots - state.tiles.chunks[span_index].lead;
+    const auto distance = [&](int32_t query, float inv_freq) {
+      return static_cast<double>(state.query_positions[query] - first) * double{inv_freq};
+    };
+    TurnQueries(block, call.layer.rope, queries, call.layer.k_dim, 1.0f, distance,
+                Floats(block, layout.q), Floats(block, layout.turned_q));
+  }
+};
+
+}  // namespace sluice::device
