@@ -5,7 +5,7 @@ export JOBS
 # Everything but `fuzz`, whose targets run for as long as one lets them.
 PRESETS := default clang-all asan-all tsan-all
 
-.PHONY: help run build test test-all bench quality quality-smoke clean
+.PHONY: help run build build-cuda-all test test-all test-gpu gpu-bundle bench quality quality-smoke clean
 
 help:
 	@echo "make run            install what is missing, build, run the example engine against sluiced"
@@ -14,7 +14,10 @@ help:
 	@echo "make quality        what every policy costs in quality, over budgets; goes on where it was"
 	@echo "make quality-smoke  a few cells of that, and what must hold of them"
 	@echo "make build          install what is missing and build everything"
-	@echo "make test-all       every test under: $(PRESETS)"
+	@echo "make test-all       every test under: $(PRESETS); build-cuda-all where there is nvcc"
+	@echo "make gpu-bundle     those tests with all that they load, to be run elsewhere: build/gpu-bundle"
+	@echo "make test-gpu       the tests that need a GPU; skipped, with the reason, where there is none"
+	@echo "make build-cuda-all compile the kernels for every architecture that releases are for"
 	@echo "make clean          remove the build folder"
 	@echo
 	@echo "Figures are left in build/report/. Presets: cmake --list-presets=workflow"
@@ -36,6 +39,24 @@ test-all:
 	  PRESET=$$preset deploy/build; \
 	  ctest --preset $$preset; \
 	done
+	@if command -v nvcc >/dev/null; then $(MAKE) build-cuda-all; fi
+
+GPU_RUN := build/default/tests/kernels/cuda/gpu_run
+
+# gpu_run says what GPU there is, or why there is none and exits with 77.
+test-gpu: build
+	@if [ ! -x $(GPU_RUN) ]; then echo "skipped: this tree is built without CUDA"; \
+	elif $(GPU_RUN); then ctest --preset default -L '^gpu$$'; \
+	else [ $$? -eq 77 ]; fi
+
+# What a machine with a GPU, but without Debian's packages, needs for the same.
+gpu-bundle: build
+	@deploy/gpu-bundle build/default build/gpu-bundle
+
+# sm_80, sm_89, sm_90a, sm_100f, sm_120f, and PTX for what comes later.
+build-cuda-all:
+	@PRESET=cuda-all deploy/build sluice_kernels_cuda
+	@ctest --preset cuda-all
 
 bench:
 	@deploy/bootstrap $(if $(filter 1,$(PEERS)),--peers)

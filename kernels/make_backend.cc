@@ -1,12 +1,39 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "kernels/make_backend.h"
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference/reference_backend.h"
+#if SLUICE_WITH_CUDA
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/find_gpu.h"
+#endif
 
 namespace sluice {
+namespace {
+
+#if SLUICE_WITH_CUDA
+std::string CudaFault() { return cuda::FindGpu().fault; }
+
+std::unique_ptr<Backend> MakeCuda(const BackendOptions& options) {
+  return cuda::MakeCudaBackend(options);
+}
+#else
+std::string CudaFault() { return "this program was built without CUDA"; }
+
+std::unique_ptr<Backend> MakeCuda(const BackendOptions& /*options*/) {
+  std::fprintf(stderr, "no GPU to run on: %s\n", CudaFault().c_str());
+  std::abort();
+}
+#endif
+
+}  // namespace
+
+std::string BackendFault(BackendKind kind) {
+  return kind == BackendKind::kCuda ? CudaFault() : "";
+}
 
 std::unique_ptr<Backend> MakeBackend(const BackendOptions& options) {
   switch (options.kind) {
@@ -15,6 +42,8 @@ std::unique_ptr<Backend> MakeBackend(const BackendOptions& options) {
     case BackendKind::kCpu:
       return std::make_unique<CpuBackend>(
           CpuBackend::Options{options.pool, options.threads, options.signal});
+    case BackendKind::kCuda:
+      return MakeCuda(options);
   }
   std::abort();
 }

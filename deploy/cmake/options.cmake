@@ -63,7 +63,7 @@ if(NOT SLUICE_CUDA STREQUAL "OFF" AND EXISTS ${PROJECT_SOURCE_DIR}/kernels/cuda/
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
-    set(CMAKE_CUDA_ARCHITECTURES ${SLUICE_CUDA_ARCHITECTURES})
+    set(CMAKE_CUDA_ARCHITECTURES OFF)  # sluice_cuda_options does it: CMake 3.25 knows no 100f
     set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no later one for nvcc 13
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)
     enable_language(CUDA)

@@ -61,6 +61,28 @@ function(sluice_executable target)
   sluice_set_warnings(${target})
 endfunction()
 
+# sluice_cuda_options(<target>): how a target's .cu files are compiled. Products and sums are
+# not contracted: what is stored has the same bits as the CPU's; fmaf is there for the rest.
+# SLUICE_CUDA_ARCHITECTURES: 80 (code and PTX), 80-real (code) or 80-virtual (PTX).
+function(sluice_cuda_options target)
+  set(options -Xptxas=-v --fmad=false --Werror=all-warnings -Xcompiler=-Wall,-Wextra)
+  foreach(entry IN LISTS SLUICE_CUDA_ARCHITECTURES)
+    if(NOT entry MATCHES "^([0-9]+[af]?)(-real|-virtual)?$")
+      message(FATAL_ERROR "SLUICE_CUDA_ARCHITECTURES: ${entry} is none")
+    endif()
+    set(codes compute_${CMAKE_MATCH_1},sm_${CMAKE_MATCH_1})
+    if(CMAKE_MATCH_2 STREQUAL "-real")
+      set(codes sm_${CMAKE_MATCH_1})
+    elseif(CMAKE_MATCH_2 STREQUAL "-virtual")
+      set(codes compute_${CMAKE_MATCH_1})
+    endif()
+    list(APPEND options "--generate-code=arch=compute_${CMAKE_MATCH_1},code=[${codes}]")
+  endforeach()
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
+  set_target_properties(${target} PROPERTIES CUDA_COMPILER_LAUNCHER
+    "${PROJECT_SOURCE_DIR}/kernels/cuda/note_resources;${CMAKE_CUDA_COMPILER_LAUNCHER}")
+endfunction()
+
 # Gives a test its labels (default: unit), a time limit in seconds (default 120;
 # sanitizers get three times as long) and environment (NAME=value ..).
 function(sluice_set_test_properties name labels timeout env)
@@ -120,6 +142,15 @@ function(sluice_test name)
   endif()
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")
+endfunction()
+
+# sluice_gpu_test(<name> [ARGS ..]): an entry of ctest labelled gpu that runs the binary of
+# sluice_test(<name>_test) where there is a GPU, and is skipped where there is none.
+function(sluice_gpu_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "ARGS")
+  add_test(NAME ${name}_gpu COMMAND gpu_run $<TARGET_FILE:${name}_test> ${arg_ARGS})
+  sluice_set_test_properties(${name}_gpu gpu 600 "")
+  set_tests_properties(${name}_gpu PROPERTIES RESOURCE_LOCK gpu)
 endfunction()
 
 # The checkout's virtual environment where deploy/bootstrap has made it.

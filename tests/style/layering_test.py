@@ -20,7 +20,7 @@ ARROWS = {
     "kernels/reference": {"kernels"},
     "kernels/cpu": {"kernels"},
     "kernels/device": {"kernels"},
-    "kernels/cuda": {"kernels", "kernels/device"},
+    "kernels/cuda": {"kernels/device"},
     "daemon/base": set(),
     "daemon/memory": {"daemon/base"},
     "daemon/cache": {"daemon/base"},

@@ -18,16 +18,25 @@ namespace {
 // computed there is held against the reference without ThreadSanitizer.
 constexpr size_t kMostTargets = kUnderThreadSanitizer ? 1 : SIZE_MAX;
 
-std::unique_ptr<Backend> MakeOfKind(BackendKind kind, const PoolView& pool, int32_t threads,
+std::unique_ptr<Backend> MakeOfKind(BackendKind kind, const TestWorld& world, int32_t threads,
                                     CompletionSignal* signal) {
-  return MakeBackend(BackendOptions{kind, pool, threads, signal});
+  return MakeBackend(BackendOptions{kind, world.View(), threads, signal});
+}
+
+// The pool is host memory here, so that tests look at it as at the others'.
+std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
+                                  CompletionSignal* signal) {
+  BackendOptions options{BackendKind::kCuda, world.View(), 0, signal};
+  options.host_ranges = world.Memory();
+  options.pool_bytes = world.PoolBytes();
+  return MakeBackend(options);
 }
 
 // Little memory for staging and scratch, so that operations wait for it and are cut.
-std::unique_ptr<Backend> MakeEmulated(const PoolView& pool, int32_t threads,
+std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
                                       CompletionSignal* signal) {
   DeviceBackend::Options options;
-  options.pool = pool;
+  options.pool = world.View();
   options.staging_bytes = int64_t{256} << 10;
   options.scratch_bytes = int64_t{1} << 20;
   options.signal = signal;
@@ -40,20 +49,23 @@ std::unique_ptr<Backend> MakeEmulated(const PoolView& pool, int32_t threads,
 
 std::vector<BackendUnderTest> BackendsUnderTest(bool emulated) {
   std::vector<BackendUnderTest> backends;
-  backends.push_back({"reference", [](const PoolView& pool, int32_t threads, CompletionSignal* s) {
-                        return MakeOfKind(BackendKind::kReference, pool, threads, s);
+  backends.push_back({"reference", [](const TestWorld& w, int32_t threads, CompletionSignal* s) {
+                        return MakeOfKind(BackendKind::kReference, w, threads, s);
                       }});
   // The CPU backend, once for every instruction set that this machine has.
   std::vector<cpu::SimdTarget> targets = cpu::SimdTargets();
   targets.resize(std::min(targets.size(), kMostTargets));
   for (const cpu::SimdTarget target : targets) {
     const std::string name = std::string("cpu_") + cpu::SimdTargetName(target);
-    backends.push_back({name, [target](const PoolView& pool, int32_t threads, CompletionSignal* s) {
+    backends.push_back({name, [target](const TestWorld& w, int32_t threads, CompletionSignal* s) {
                           cpu::UseSimdTarget(target);
-                          return MakeOfKind(BackendKind::kCpu, pool, threads, s);
+                          return MakeOfKind(BackendKind::kCpu, w, threads, s);
                         }});
   }
   if (emulated) backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
+  if (emulated && BackendFault(BackendKind::kCuda).empty()) {
+    backends.push_back({"cuda", MakeCuda, PageLayout::kSwizzled});
+  }
   return backends;
 }
 

@@ -20,14 +20,14 @@ namespace sluice::kernels_testing {
 // A backend, as it is to be tested.
 struct BackendUnderTest {
   std::string name;  // letters, digits and underscores
-  std::function<std::unique_ptr<Backend>(const PoolView& pool, int32_t threads,
+  std::function<std::unique_ptr<Backend>(const TestWorld& world, int32_t threads,
                                          CompletionSignal* signal)>
       make;
   PageLayout layout = PageLayout::kGroup16;
 };
 
 // The one list of what the conformance suite runs over; with `emulated`, the kernels for
-// devices over emulated blocks too.
+// devices too: over emulated blocks, and as "cuda" on a GPU where there is one.
 std::vector<BackendUnderTest> BackendsUnderTest(bool emulated);
 
 // Of the suite's random content and of the emulated blocks' order.

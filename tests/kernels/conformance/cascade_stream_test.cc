@@ -108,7 +108,7 @@ class Stream {
     }
     layer_.rope.inv_freq = inv_freq_.data();
     layer_.rope.arrives_rotated = case_.arrives_rotated;
-    backend_ = backend.make(batch_.pool(), 2, nullptr);
+    backend_ = backend.make(batch_.world(), 2, nullptr);
   }
 
   // Takes `count` tokens in calls of any length, then inserts them.

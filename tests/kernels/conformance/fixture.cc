@@ -67,7 +67,7 @@ ConformanceTest::ConformanceTest() : random_({ConformanceSeed()}) {
 }
 
 std::unique_ptr<Backend> ConformanceTest::Make(const TestBatch& batch, int32_t threads) const {
-  return GetParam().make(batch.pool(), threads, nullptr);
+  return GetParam().make(batch.world(), threads, nullptr);
 }
 
 std::unique_ptr<Backend> ConformanceTest::MakeReference(const TestBatch& batch) {

@@ -93,7 +93,7 @@ TEST_P(LaneConformanceTest, TicketsCountEachLaneFromOne) {
 
 TEST_P(LaneConformanceTest, TheSignalIsRaisedWhenATicketPasses) {
   CompletionSignal signal;
-  const auto backend = GetParam().make(batch_.pool(), 2, &signal);
+  const auto backend = GetParam().make(batch_.world(), 2, &signal);
   const Ticket ticket = backend->Submit(Lane::kForeground, append_);
   uint32_t seen = 0;
   while (backend->Completed(Lane::kForeground) < ticket) {
@@ -124,7 +124,7 @@ TEST_P(LaneConformanceTest, ALaneHoldsItsCapacity) {
 
 TEST_P(LaneConformanceTest, SaysWhatItIs) {
   const auto backend = Make(batch_);
-  EXPECT_STREQ(backend->page_layout(), "group16");
+  EXPECT_EQ(backend->page_layout(), GetParam().layout);
   EXPECT_STRNE(backend->name(), "");
   EXPECT_STRNE(backend->description(), "");
 }

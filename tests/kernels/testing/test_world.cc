@@ -12,8 +12,6 @@ namespace {
 
 PageLayout page_layout = PageLayout::kGroup16;
 
-constexpr int64_t kLineBytes = 128;
-
 // Floats that differ beyond the tolerance; equal bits always pass.
 int64_t DifferingFloats(const std::byte* expected, const std::byte* actual, int64_t count,
                         double relative, double absolute) {
@@ -113,6 +111,18 @@ PoolView TestWorld::View() const {
   view.tables = reinterpret_cast<const std::byte*>(tables_.data());
   view.formats = formats_.data();
   return view;
+}
+
+std::vector<HostRange> TestWorld::Memory() const {
+  std::vector<HostRange> ranges;
+  const auto add = [&ranges](const auto& elements) {
+    const auto bytes = static_cast<int64_t>(elements.capacity() * sizeof(elements[0]));
+    if (bytes > 0) ranges.push_back({elements.data(), bytes});
+  };
+  add(pool_);
+  add(tables_);
+  add(formats_);
+  return ranges;
 }
 
 void ExpectSamePools(const TestWorld& expected, const TestWorld& actual,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/core/view.h"
+#include "kernels/make_backend.h"
 #include "tests/kernels/testing/random.h"
 
 namespace sluice::kernels_testing {
@@ -50,13 +51,18 @@ class TestWorld {
   // Pointers into this object: valid until the next Take, copy or move.
   PoolView View() const;
 
+  int64_t PoolBytes() const { return static_cast<int64_t>(pool_.size()) * kLineBytes; }
+  // All memory that the view leads to.
+  std::vector<HostRange> Memory() const;
+
   // The format of each slab; kScoreSlab where TakePoolBytes took it.
   static constexpr uint16_t kScoreSlab = 0xffff;
   const std::vector<uint16_t>& slab_formats() const { return slab_formats_; }
 
  private:
-  struct alignas(128) Line {
-    std::byte bytes[128];
+  static constexpr int64_t kLineBytes = 128;
+  struct alignas(kLineBytes) Line {
+    std::byte bytes[kLineBytes];
   };
 
   uint64_t AddSlab(uint16_t format);

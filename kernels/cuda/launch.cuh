@@ -1,0 +1,53 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// LaunchOnDevice, for the files that instantiate it.
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <type_traits>
+
+#include "kernels/cuda/cuda_block.cuh"
+#include "kernels/cuda/launch.h"
+
+namespace sluice::cuda {
+
+template <class Kernel>
+__global__ void __launch_bounds__(kMostThreads) RunKernel(const __grid_constant__ Kernel kernel) {
+  CudaBlock block;
+  kernel(block);
+}
+
+// Lets blocks of the kernel have all the shared memory that the device gives a block: a
+// lower limit would have to change under launches of the other lane.
+template <class Kernel>
+cudaError_t AllowAllSharedMemory() {
+  int device = 0;
+  int most_bytes = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error != cudaSuccess) return error;
+  error = cudaDeviceGetAttribute(&most_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (error != cudaSuccess) return error;
+  return cudaFuncSetAttribute(RunKernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                              most_bytes);
+}
+
+template <class Kernel>
+cudaError_t LaunchOnDevice(const Kernel& kernel, const device::LaunchShape& shape,
+                           int32_t most_blocks, cudaStream_t stream) {
+  static_assert(std::is_trivially_copyable_v<Kernel>, "kernels are passed by value");
+  static_assert(sizeof(Kernel) <= 4096, "what a launch can pass");
+  constexpr int32_t kSharedBytesOfAnyBlock = 48 << 10;
+  if (shape.shared_bytes > kSharedBytesOfAnyBlock) {
+    const cudaError_t error = AllowAllSharedMemory<Kernel>();
+    if (error != cudaSuccess) return error;
+  }
+  const auto blocks = static_cast<unsigned>(std::min<int64_t>(shape.items, most_blocks));
+  void* arguments[] = {const_cast<Kernel*>(&kernel)};
+  return cudaLaunchKernel(RunKernel<Kernel>, dim3(blocks),
+                          dim3(static_cast<unsigned>(shape.threads)), arguments,
+                          static_cast<size_t>(shape.shared_bytes), stream);
+}
+
+}  // namespace sluice::cuda

@@ -1,0 +1,32 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/make_backend.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace sluice {
+namespace {
+
+TEST(MakeBackendTest, BackendsOfTheCpuAreAlwaysThere) {
+  for (const BackendKind kind : {BackendKind::kReference, BackendKind::kCpu}) {
+    EXPECT_EQ(BackendFault(kind), "");
+    BackendOptions options;
+    options.kind = kind;
+    EXPECT_STREQ(MakeBackend(options)->name(), kind == BackendKind::kCpu ? "cpu" : "reference");
+  }
+}
+
+TEST(MakeBackendTest, TheGpusIsThereOrItIsSaidWhyNot) {
+  const std::string fault = BackendFault(BackendKind::kCuda);
+  BackendOptions options;
+  options.kind = BackendKind::kCuda;
+  if (fault.empty()) {
+    EXPECT_STREQ(MakeBackend(options)->name(), "cuda");
+  } else {
+    EXPECT_DEATH(MakeBackend(options), "no GPU to run on: " + fault);
+  }
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,88 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/gpu_runtime.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace sluice::cuda {
+namespace {
+
+TEST(FindGpuTest, SaysWhatThereIsOrWhyNot) {
+  const GpuFound gpu = FindGpu();
+  EXPECT_EQ(gpu.fault.empty(), gpu.major >= 8 && gpu.multiprocessors > 0);
+  EXPECT_EQ(gpu.fault.find('\n'), std::string::npos);
+}
+
+class GpuRuntimeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string fault = FindGpu().fault;
+    if (!fault.empty()) GTEST_SKIP() << fault;
+    runtime_ = std::make_unique<GpuRuntime>(GpuRuntime::Options{});
+  }
+
+  // Copies with a kernel, in place: all that is named must be reached by the device.
+  void Copy(Lane lane, const ScoreCopy* copies, int64_t count) {
+    const device::CopyScoresKernel kernel{{copies, count}};
+    runtime_->Launch(lane, kernel, {count, 128, 0});
+    runtime_->Mark(lane, ++marks_);
+    runtime_->AwaitMark(lane, marks_);
+  }
+
+  std::unique_ptr<GpuRuntime> runtime_;
+  Ticket marks_ = 0;
+};
+
+TEST_F(GpuRuntimeTest, RegisteredMemoryIsReachedAtItsAddress) {
+  std::vector<float> from(5000, 3.0f);
+  std::vector<float> to(5000);
+  const std::vector<ScoreCopy> copies = {{from.data(), to.data(), 5000}};
+  runtime_->RegisterHost(from.data(), 20000);
+  runtime_->RegisterHost(to.data(), 20000);
+  runtime_->RegisterHost(to.data(), 20000);
+  runtime_->RegisterHost(copies.data(), sizeof(ScoreCopy));
+  Copy(Lane::kForeground, copies.data(), 1);
+  EXPECT_EQ(to, from);
+  runtime_.reset();
+}
+
+TEST_F(GpuRuntimeTest, MemoryRegisteredByARuntimeBeforeIsRegisteredAnew) {
+  for (int i = 0; i < 3; ++i) {
+    SetUp();
+    std::vector<float> memory(1 << 20, static_cast<float>(i));
+    std::fill(memory.begin() + (1 << 19), memory.end(), -1.0f);
+    const std::vector<ScoreCopy> copies = {{memory.data(), memory.data() + (1 << 19), 1 << 19}};
+    runtime_->RegisterHost(memory.data(), int64_t{4} << 20);
+    runtime_->RegisterHost(copies.data(), sizeof(ScoreCopy));
+    marks_ = 0;
+    Copy(Lane::kBackground, copies.data(), 1);
+    EXPECT_EQ(std::count(memory.begin(), memory.end(), static_cast<float>(i)), 1 << 20);
+    runtime_.reset();
+  }
+}
+
+TEST_F(GpuRuntimeTest, MemoryThatThereIsNotIsNullAndNoFailure) {
+  EXPECT_EQ(runtime_->AllocateDevice(int64_t{1} << 50), nullptr);
+  std::byte* const host = runtime_->AllocateHost(8192);
+  std::byte* const memory = runtime_->AllocateDevice(4096);
+  ASSERT_NE(host, nullptr);
+  ASSERT_NE(memory, nullptr);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(host) % 256, 0u);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % 256, 0u);
+  auto* const copy = reinterpret_cast<ScoreCopy*>(host);
+  auto* const floats = reinterpret_cast<float*>(host + 4096);
+  auto* const middle = reinterpret_cast<float*>(memory);
+  floats[0] = 7.0f;
+  copy[0] = {floats, middle, 1};
+  Copy(Lane::kForeground, copy, 1);
+  copy[0] = {middle, floats + 1, 1};
+  Copy(Lane::kForeground, copy, 1);
+  EXPECT_EQ(floats[1], 7.0f);
+  runtime_->FreeDevice(memory);
+  runtime_->FreeHost(host);
+}
+
+}  // namespace
+}  // namespace sluice::cuda
