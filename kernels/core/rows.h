@@ -92,16 +92,15 @@ SLUICE_HD inline void AddCascade(const CascadeGeometry& geometry, int64_t tokens
   }
 }
 
-// The row of `row` (its number in the model) for an entry, holding every slot
-// with a true position below `end_position`; REQUIRES end_position >=
-// tail_first_position, so that the whole body is in it. Empty spans are left
-// out. Under a cascade the positions of its spans are cache positions.
-SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32_t row,
-                             int64_t end_position) {
-  Row result;
+// Makes `result` the row of `row` (its number in the model) for an entry, holding every
+// slot with a true position below `end_position`; REQUIRES end_position >=
+// tail_first_position, so that the whole body is in it. Empty spans are left out. Under a
+// cascade the positions of its spans are cache positions. `result` has no spans yet.
+SLUICE_HD inline void FillRow(const PoolView& pool, const ViewEntry& entry, int32_t row,
+                              int64_t end_position, Row* result) {
   const auto* words = reinterpret_cast<const uint32_t*>(pool.tables);
   if (const CascadeGeometry* cascade = CascadeOf(pool, entry)) {
-    AddCascade(*cascade, entry.tail_first_position, CascadeBody(pool, entry, row), &result);
+    AddCascade(*cascade, entry.tail_first_position, CascadeBody(pool, entry, row), result);
   } else if (entry.bodies_offset != kNoOffset) {
     const auto* bodies =
         reinterpret_cast<const BodiesRecord*>(pool.tables + entry.bodies_offset);
@@ -114,7 +113,7 @@ SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32
     span.format = pool.formats + entry.body_format;
     if (span.slots > 0) {
       span.contiguous = false;
-      result.Add(span);
+      result->Add(span);
     }
   }
   if (end_position > entry.tail_first_position) {
@@ -126,8 +125,15 @@ SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32
     span.slots = end_position - entry.tail_first_position;
     span.first_position = RowPosition(pool, entry, entry.tail_first_position);
     span.format = pool.formats + entry.tail_format;
-    result.Add(span);
+    result->Add(span);
   }
+}
+
+// The same as a value, which is large: kernels for devices fill one in shared memory.
+SLUICE_HD inline Row MakeRow(const PoolView& pool, const ViewEntry& entry, int32_t row,
+                             int64_t end_position) {
+  Row result;
+  FillRow(pool, entry, row, end_position, &result);
   return result;
 }
 

@@ -184,6 +184,7 @@ struct AttendKernel {
     float* const weights = Weights(block) + query * kWeightStride;
     float logits[kThreadSlots];
     float max = softmax->max;
+    SLUICE_UNROLL
     for (int32_t i = 0; i < kThreadSlots; ++i) {
       const int32_t slot = first + i * kRowThreads;
       logits[i] = query < item.unit.queries ? tiles.Logit(state, query, slot, weights[slot])
@@ -195,6 +196,7 @@ struct AttendKernel {
       max = other > max ? other : max;
     }
     float sum = 0.0f;
+    SLUICE_UNROLL
     for (int32_t i = 0; i < kThreadSlots; ++i) {
       const float weight = Rescale(logits[i], max);
       weights[first + i * kRowThreads] = weight;
@@ -241,22 +243,29 @@ struct AttendKernel {
     const std::byte* const tile = block.shared() + tiles.layout.values;
     const int32_t warp = block.thread() / kWarpThreads;
     const float* const weights = Weights(block) + warp * kWeightStride;
+    SLUICE_UNROLL
     for (int32_t j = 0; j < 2; ++j) {
       const int32_t dim = 4 * (block.lane() + j * kWarpThreads);
       if (dim >= v_dim) continue;
+      SLUICE_UNROLL
       for (int32_t i = 0; i < kRows; ++i) {
         const float factor = State(block).factors[warp + i * kWarps];
+        SLUICE_UNROLL
         for (int32_t d = 0; d < 4; ++d) values->of[i][j][d] *= factor;
       }
       for (int32_t slot = place.begin & ~3; slot < place.end; slot += 4) {
         Float4 four[kRows];
+        SLUICE_UNROLL
         for (int32_t i = 0; i < kRows; ++i) {
           four[i] =
               *reinterpret_cast<const Float4*>(weights + i * kWarps * kWeightStride + slot);
         }
+        SLUICE_UNROLL
         for (int32_t s = 0; s < 4; ++s) {
           const Float4 value = FourDims<kDtype>(tile, shape, slot + s, dim);
+          SLUICE_UNROLL
           for (int32_t i = 0; i < kRows; ++i) {
+            SLUICE_UNROLL
             for (int32_t d = 0; d < 4; ++d) {
               values->of[i][j][d] += four[i].values[s] * value.values[d];
             }
@@ -275,6 +284,7 @@ struct AttendKernel {
       ForEachValue(block, item.unit.queries, [&](int32_t i, int32_t j, int32_t at) {
         const int32_t query = block.thread() / kWarpThreads + i * kWarps;
         float* const folded = Folded(block) + at;
+        SLUICE_UNROLL
         for (int32_t d = 0; d < 4; ++d) {
           folded[d] = FoldSum(folded[d], state.fold_factors[0][query], values->of[i][j][d],
                               state.fold_factors[1][query]);
@@ -313,6 +323,7 @@ struct AttendKernel {
     }
     if (to == nullptr) return;
     ForEachValue(block, item.unit.queries, [&](int32_t, int32_t, int32_t at) {
+      SLUICE_UNROLL
       for (int32_t d = 0; d < 4; ++d) to[2 * kUnitRows + at + d] = Folded(block)[at + d];
     });
   }
@@ -342,6 +353,7 @@ struct AttendKernel {
         const float larger = from[query] > max ? from[query] : max;
         const float before = Rescale(max, larger);
         const float now = Rescale(from[query], larger);
+        SLUICE_UNROLL
         for (int32_t d = 0; d < 4; ++d) {
           four[d] = FoldSum(four[d], before, from[2 * kUnitRows + at + d], now);
         }
@@ -368,6 +380,7 @@ struct AttendKernel {
       const int32_t row = block.thread() / kWarpThreads + i * kWarps;
       const int64_t query = call.CallQuery(item.unit.row, item.unit.first_query + row);
       const float factor = state.factors[row];
+      SLUICE_UNROLL
       for (int32_t d = 0; d < 4; ++d) {
         const float value = factor == 0.0f ? 0.0f : Folded(block)[at + d] * factor;
         StoreFloat(out, call.dtype, query * v_dim + at % v_dim + d, value);
@@ -401,8 +414,10 @@ struct AttendKernel {
   template <class Block, class Function>
   SLUICE_HD void ForEachValue(Block& block, int32_t queries, const Function& function) const {
     const int32_t v_dim = tiles.call.layer.v_dim;
+    SLUICE_UNROLL
     for (int32_t i = 0; i < kWarpRows; ++i) {
       const int32_t query = block.thread() / kWarpThreads + i * kWarps;
+      SLUICE_UNROLL
       for (int32_t j = 0; j < 2; ++j) {
         const int32_t dim = 4 * (block.lane() + j * kWarpThreads);
         if (query < queries && dim < v_dim) function(i, j, query * v_dim + dim);
@@ -411,6 +426,7 @@ struct AttendKernel {
   }
 
   SLUICE_HD static void StoreValues(float* to, const float (&four)[4]) {
+    SLUICE_UNROLL
     for (int32_t d = 0; d < 4; ++d) to[d] = four[d];
   }
 

@@ -49,6 +49,13 @@
 
 #include "kernels/core/host_device.h"
 
+// Before a loop whose arrays are to stay in registers.
+#ifdef __CUDA_ARCH__
+#define SLUICE_UNROLL _Pragma("unroll")
+#else
+#define SLUICE_UNROLL
+#endif
+
 namespace sluice::device {
 
 inline constexpr int32_t kWarpThreads = 32;

@@ -113,6 +113,7 @@ inline constexpr int32_t kChunkElements = static_cast<int32_t>(kChunkBytes / Dty
 // The elements of a chunk, in order.
 template <Dtype kDtype>
 SLUICE_HD inline void Unpack(const Vector16& chunk, float (&values)[kChunkElements<kDtype>]) {
+  SLUICE_UNROLL
   for (int32_t i = 0; i < 4; ++i) {
     const uint32_t word = chunk.words[i];
     if constexpr (kDtype == Dtype::kF32) {
@@ -160,10 +161,13 @@ SLUICE_HD inline void AddDots(int32_t chunks, const ChunkAt& chunk_at, const flo
   for (int32_t chunk = 0; chunk < chunks; ++chunk) {
     float key[kElements];
     Unpack<kDtype>(chunk_at(chunk), key);
+    SLUICE_UNROLL
     for (int32_t row = 0; row < kRows; ++row) {
       const float* const at = q + row * stride + chunk * kElements;
+      SLUICE_UNROLL
       for (int32_t i = 0; i < kElements; i += 4) {
         const Float4 part = *reinterpret_cast<const Float4*>(at + i);
+        SLUICE_UNROLL
         for (int32_t j = 0; j < 4; ++j) dots[row] += part.values[j] * key[i + j];
       }
     }

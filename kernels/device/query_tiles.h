@@ -224,6 +224,7 @@ struct UnitTiles {
     float* const weights = Floats(block, layout.weights) + slot;
     float dots[kRows] = {};
     AddDotsOfTile<kKeyDtype, kRows>(keys, shape, slot, q + first * k_dim, 2 * k_dim, dots);
+    SLUICE_UNROLL
     for (int32_t i = 0; i < kRows; ++i) weights[(first + 2 * i) * kWeightStride] = dots[i];
   }
 

@@ -93,8 +93,8 @@ SLUICE_HD void MakeRowTiles(Block& block, const AttendCall& call, int32_t row, R
     const AttendEntry& entry = call.EntryOf(row);
     const ViewEntry& view_entry = call.ViewEntryOf(row);
     const int64_t end = entry.first_position + entry.token_count;
-    new (&tiles->row) Row(MakeRow(call.pool, view_entry,
-                                  call.layer.first_row + row % call.layer.kv_heads, end));
+    FillRow(call.pool, view_entry, call.layer.first_row + row % call.layer.kv_heads, end,
+            new (&tiles->row) Row);
     // By what the row holds when all of the entry's tokens are there, so that the chunks
     // are the same however the entry's tokens are divided into operations.
     const int64_t later = view_entry.base_length + view_entry.token_count - end;
