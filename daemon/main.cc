@@ -147,7 +147,7 @@ absl::Status Run(const config::v1::Config& config) {
   ServerOptions options;
   options.epoch = engine->epoch();
   options.backend = engine->backend().name();
-  options.page_layout = engine->backend().page_layout();
+  options.page_layout = PageLayoutName(engine->backend().page_layout());
   options.presets = PresetPolicies();
   options.on_drain_request = [&stop](auto timeout) { stop->Request(timeout); };
   SLUICE_RETURN_IF_ERROR(server->Serve(std::move(options), engine.get()));

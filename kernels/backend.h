@@ -1,10 +1,12 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/completion_signal.h"
 #include "kernels/ops.h"
+#include "kernels/page_format.h"
 
 namespace sluice {
 
@@ -58,10 +60,14 @@ class Backend {
   // benchmarks and shutdown.
   virtual void WaitIdle() = 0;
 
-  // "reference", "cpu", ...; the layout of page bytes; what arithmetic it does
-  // and on which instruction set, for people ("fp32, AVX3, 2 threads").
+  // Fills a range of the pool with zero bytes, before any operation submitted later.
+  // REQUIRES: no operation under way reads or writes it. May block for some microseconds.
+  virtual void Clear(std::byte* memory, int64_t bytes) = 0;
+
+  // "reference", "cpu", ...; the layout of the pages that it reads and writes; what
+  // arithmetic it does and on which instruction set, for people ("fp32, AVX3, 2 threads").
   virtual const char* name() const = 0;
-  virtual const char* page_layout() const = 0;
+  virtual PageLayout page_layout() const = 0;
   virtual const char* description() const = 0;
 };
 

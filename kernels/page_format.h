@@ -27,6 +27,11 @@ enum class PageLayout : uint8_t {
   kSwizzled = 1,  // a slot's dims side by side, for blocks of GPU threads
 };
 
+// For people.
+SLUICE_HD constexpr const char* PageLayoutName(PageLayout layout) {
+  return layout == PageLayout::kGroup16 ? "group16" : "swizzled";
+}
+
 // How the bytes of a page are read. Immutable.
 //
 // A page is `[K tile][V tile]`, each padded to a multiple of 128 bytes. The

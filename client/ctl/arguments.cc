@@ -29,6 +29,7 @@ constexpr Name kNames[] = {
     {"reclaim", CtlCommand::kReclaim},
     {"top", CtlCommand::kTop},
     {"health", CtlCommand::kHealth},
+    {"doctor", CtlCommand::kDoctor},
 };
 
 std::optional<CtlCommand> FindCommand(absl::string_view word) {
@@ -143,6 +144,7 @@ std::string HelpText() {
       "               --dry-run: only says from which)\n"
       "  top          a live view of both; q ends it\n"
       "  health       nothing but the exit code: 0 if the daemon serves, else 1\n"
+      "  doctor       what of this machine and its daemon works, and what is missing\n"
       "  version      the version of this program\n"
       "  help         this text\n"
       "\n"

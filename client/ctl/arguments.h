@@ -10,7 +10,17 @@
 namespace sluice::client {
 
 // What sluicectl is to do.
-enum class CtlCommand { kHelp, kVersion, kStatus, kSequences, kExplain, kReclaim, kTop, kHealth };
+enum class CtlCommand {
+  kHelp,
+  kVersion,
+  kStatus,
+  kSequences,
+  kExplain,
+  kReclaim,
+  kTop,
+  kHealth,
+  kDoctor,
+};
 
 // The command line of sluicectl.
 struct Arguments {

@@ -9,6 +9,7 @@
 #include "client/cpp/address.h"
 #include "client/cpp/admin.h"
 #include "client/ctl/arguments.h"
+#include "client/ctl/doctor.h"
 #include "client/ctl/explain.h"
 #include "client/ctl/report.h"
 #include "client/ctl/top.h"
@@ -48,6 +49,14 @@ absl::Status Reclaim(Admin* admin, const Arguments& arguments, std::ostream& out
   return absl::OkStatus();
 }
 
+absl::Status Doctor(Admin* admin, const Arguments& arguments, std::ostream& out) {
+  const std::vector<Finding> findings =
+      Diagnose(admin->GetStatus(), arguments.address, LookAtMachine());
+  out << DoctorReport(findings);
+  return AnyMissing(findings) ? absl::FailedPreconditionError("something is missing")
+                              : absl::OkStatus();
+}
+
 absl::Status Run(const Arguments& arguments, std::ostream& out) {
   if (arguments.command == CtlCommand::kHelp) {
     out << HelpText();
@@ -72,6 +81,8 @@ absl::Status Run(const Arguments& arguments, std::ostream& out) {
       return PrintExplanation(admin->get(), arguments, out);
     case CtlCommand::kReclaim:
       return Reclaim(admin->get(), arguments, out);
+    case CtlCommand::kDoctor:
+      return Doctor(admin->get(), arguments, out);
     case CtlCommand::kTop:
       return RunTop(admin->get(), out);
     default:

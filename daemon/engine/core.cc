@@ -1,7 +1,6 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/engine/core.h"
 
-#include <cstring>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -171,8 +170,8 @@ absl::Status Core::EndOfWait(const CancelFlag& cancelled,
 
 void Core::ClearSlabs(const std::vector<SlabId>& slabs) {
   for (const SlabId slab : slabs) {
-    std::memset(memory.pool.pool + int64_t{slab.value} * memory.pool.slab_bytes, 0,
-                static_cast<size_t>(memory.pool.slab_bytes));
+    backend.Clear(memory.pool.pool + int64_t{slab.value} * memory.pool.slab_bytes,
+                  memory.pool.slab_bytes);
   }
 }
 

@@ -233,7 +233,8 @@ std::string FingerprintOf(const ModelGeometry& geometry, float scale) {
 
 }  // namespace
 
-absl::StatusOr<Model> Model::Create(ModelGeometry geometry, int64_t slab_bytes) {
+absl::StatusOr<Model> Model::Create(ModelGeometry geometry, int64_t slab_bytes,
+                                    PageLayout layout) {
   SLUICE_RETURN_IF_ERROR(Check(geometry));
   SLUICE_RETURN_IF_ERROR(CheckOnePairing(geometry));
   Model model;
@@ -250,6 +251,7 @@ absl::StatusOr<Model> Model::Create(ModelGeometry geometry, int64_t slab_bytes) 
   }
   model.first_alike_ = FirstAlike(model.geometry_.layers);
   model.format_.page = FormatOf(model.geometry_);
+  model.format_.page.layout = layout;
   model.format_.slab = MakeSlabLayout(model.format_.page, slab_bytes);
   if (model.format_.slab.pages < 1) {
     return RefuseField("page_size_tokens",

@@ -49,9 +49,10 @@ struct ModelGeometry {
 // Immutable; kernels read its LayerShapes until the daemon ends.
 class Model {
  public:
-  // INVALID_ARGUMENT (FIELD_INVALID) naming the field, what came and what is
-  // allowed.
-  static absl::StatusOr<Model> Create(ModelGeometry geometry, int64_t slab_bytes);
+  // `layout`: of its pages. INVALID_ARGUMENT (FIELD_INVALID) naming the field, what
+  // came and what is allowed.
+  static absl::StatusOr<Model> Create(ModelGeometry geometry, int64_t slab_bytes,
+                                      PageLayout layout = PageLayout::kGroup16);
 
   const ModelGeometry& geometry() const { return geometry_; }
   // SHA-256 over all of the geometry and the name (models of one geometry with

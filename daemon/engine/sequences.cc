@@ -80,7 +80,8 @@ int64_t Sequences::ModelCount(int32_t tenant) const {
 absl::StatusOr<ModelInfo> Sequences::TryRegister(RegisterModel& command) {
   if (core_.draining) return Draining();
   SLUICE_ASSIGN_OR_RETURN(
-      Model model, Model::Create(std::move(command.geometry), core_.memory.pool.slab_bytes));
+      Model model, Model::Create(std::move(command.geometry), core_.memory.pool.slab_bytes,
+                                 core_.backend.page_layout()));
   const auto mismatch = [](absl::string_view field, const std::string& message) {
     return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kFingerprintMismatch, field,
                   message);

@@ -19,11 +19,6 @@
 
 namespace sluice {
 
-// For people.
-SLUICE_HD constexpr const char* PageLayoutName(PageLayout layout) {
-  return layout == PageLayout::kGroup16 ? "group16" : "swizzled";
-}
-
 // Slots that lie side by side in a K tile.
 inline constexpr int32_t kGroupSlots = 16;
 

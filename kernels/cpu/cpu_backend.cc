@@ -1,7 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/cpu_backend.h"
 
-#include "kernels/core/layout.h"
+#include <cstring>
+
 #include "kernels/cpu/simd_target.h"
 
 namespace sluice {
@@ -65,6 +66,8 @@ void CpuBackend::WaitIdle() {
   }
 }
 
-const char* CpuBackend::page_layout() const { return PageLayoutName(PageLayout::kGroup16); }
+void CpuBackend::Clear(std::byte* memory, int64_t bytes) {
+  std::memset(memory, 0, static_cast<size_t>(bytes));
+}
 
 }  // namespace sluice

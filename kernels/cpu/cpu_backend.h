@@ -36,9 +36,10 @@ class CpuBackend : public Backend {
   void SetQuiet(bool quiet) override;
   void Help() override;
   void WaitIdle() override;
+  void Clear(std::byte* memory, int64_t bytes) override;
 
   const char* name() const override { return "cpu"; }
-  const char* page_layout() const override;
+  PageLayout page_layout() const override { return PageLayout::kGroup16; }
   const char* description() const override { return description_.c_str(); }
 
  private:

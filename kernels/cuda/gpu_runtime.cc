@@ -60,6 +60,13 @@ std::byte* GpuRuntime::AllocateDevice(int64_t bytes) {
 
 void GpuRuntime::FreeDevice(std::byte* memory) { EndOnError(cudaFree(memory), "cudaFree"); }
 
+// On a stream of the calling thread's own: the lanes go on beside it.
+void GpuRuntime::Clear(std::byte* memory, int64_t bytes) {
+  EndOnError(cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), cudaStreamPerThread),
+             "cudaMemsetAsync");
+  EndOnError(cudaStreamSynchronize(cudaStreamPerThread), "cudaStreamSynchronize");
+}
+
 // As many blocks as the multiprocessors can hold at once, if nothing but threads were scarce.
 int32_t GpuRuntime::MostBlocks(Lane lane, int32_t threads) const {
   const int32_t multiprocessors =
@@ -74,7 +81,7 @@ void GpuRuntime::Launch(Lane lane, const device::DeviceKernel& kernel,
   std::visit(
       [&](const auto& alternative) {
         EndOnError(LaunchOnDevice(alternative, shape, most_blocks, stream),
-                   typeid(alternative).name());
+                   typeid(alternative).name());  // names the kernel
       },
       kernel);
 }

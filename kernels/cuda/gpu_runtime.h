@@ -33,6 +33,7 @@ class GpuRuntime : public device::DeviceRuntime {
   void FreeHost(std::byte* memory) override;
   std::byte* AllocateDevice(int64_t bytes) override;
   void FreeDevice(std::byte* memory) override;
+  void Clear(std::byte* memory, int64_t bytes) override;
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override;
   void Mark(Lane lane, Ticket number) override;

@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "kernels/core/layout.h"
 
 namespace sluice {
 namespace {
@@ -50,7 +49,5 @@ void DeviceBackend::WaitIdle() {
     }
   }
 }
-
-const char* DeviceBackend::page_layout() const { return PageLayoutName(PageLayout::kSwizzled); }
 
 }  // namespace sluice

@@ -36,9 +36,10 @@ class DeviceBackend : public Backend {
   Ticket Submitted(Lane lane) const override;
   Ticket Completed(Lane lane) const override;
   void WaitIdle() override;
+  void Clear(std::byte* memory, int64_t bytes) override { runtime_->Clear(memory, bytes); }
 
   const char* name() const override { return name_.c_str(); }
-  const char* page_layout() const override;
+  PageLayout page_layout() const override { return PageLayout::kSwizzled; }
   const char* description() const override { return description_.c_str(); }
 
  private:

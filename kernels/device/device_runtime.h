@@ -31,6 +31,9 @@ class DeviceRuntime {
   virtual std::byte* AllocateDevice(int64_t bytes) = 0;
   virtual void FreeDevice(std::byte* memory) = 0;
 
+  // Fills memory of the device with zero bytes; returns once that is done.
+  virtual void Clear(std::byte* memory, int64_t bytes) = 0;
+
   virtual void Launch(Lane lane, const DeviceKernel& kernel, const LaunchShape& shape) = 0;
 
   // Marks what was launched on the lane so far with a number that ascends by 1 from 1.

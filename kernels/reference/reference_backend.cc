@@ -1,7 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "kernels/reference/reference_backend.h"
 
-#include "kernels/core/layout.h"
+#include <cstring>
+
 #include "kernels/reference/append.h"
 #include "kernels/reference/attend.h"
 #include "kernels/reference/cascade.h"
@@ -61,6 +62,8 @@ Ticket ReferenceBackend::Completed(Lane lane) const { return Submitted(lane); }
 
 void ReferenceBackend::WaitIdle() {}
 
-const char* ReferenceBackend::page_layout() const { return PageLayoutName(PageLayout::kGroup16); }
+void ReferenceBackend::Clear(std::byte* memory, int64_t bytes) {
+  std::memset(memory, 0, static_cast<size_t>(bytes));
+}
 
 }  // namespace sluice

@@ -23,9 +23,10 @@ class ReferenceBackend : public Backend {
   Ticket Submitted(Lane lane) const override;
   Ticket Completed(Lane lane) const override;
   void WaitIdle() override;
+  void Clear(std::byte* memory, int64_t bytes) override;
 
   const char* name() const override { return "reference"; }
-  const char* page_layout() const override;
+  PageLayout page_layout() const override { return PageLayout::kGroup16; }
   const char* description() const override { return "fp64, scalar, 1 thread"; }
 
  private:

@@ -77,7 +77,8 @@ class GatedBackend final : public Backend {
   void WaitIdle() override;
 
   const char* name() const override { return "gated"; }
-  const char* page_layout() const override { return inner_.page_layout(); }
+  PageLayout page_layout() const override { return inner_.page_layout(); }
+  void Clear(std::byte* memory, int64_t bytes) override { inner_.Clear(memory, bytes); }
   const char* description() const override { return inner_.description(); }
 
  private:

@@ -53,6 +53,13 @@ TEST_F(CommandsTest, StatusIsForPeople) {
   EXPECT_THAT(err_.str(), IsEmpty());
 }
 
+TEST_F(CommandsTest, DoctorLooksAtTheDaemonAndTheMachine) {
+  daemon_.SetStatus(Status());
+  EXPECT_EQ(Run({"doctor"}), kCtlDone) << out_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("sluiced 1.2.3 at unix:"));
+  EXPECT_THAT(out_.str(), HasSubstr("memfd"));
+}
+
 TEST_F(CommandsTest, StatusIsForProgramsToo) {
   daemon_.SetStatus(Status());
   EXPECT_EQ(Run({"status", "--json"}), kCtlDone);

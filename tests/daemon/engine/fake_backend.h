@@ -23,7 +23,8 @@ class FakeBackend final : public Backend {
     for (LaneState& lane : lanes_) lane.passed = lane.operations.size();
   }
   const char* name() const override { return "fake"; }
-  const char* page_layout() const override { return "none"; }
+  PageLayout page_layout() const override { return PageLayout::kGroup16; }
+  void Clear(std::byte*, int64_t) override {}
   const char* description() const override { return "runs nothing"; }
 
   void PassOne(Lane lane) {

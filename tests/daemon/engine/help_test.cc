@@ -42,7 +42,8 @@ class CountingBackend final : public Backend {
   void WaitIdle() override { inner_->WaitIdle(); }
 
   const char* name() const override { return "counting"; }
-  const char* page_layout() const override { return inner_->page_layout(); }
+  PageLayout page_layout() const override { return inner_->page_layout(); }
+  void Clear(std::byte* memory, int64_t bytes) override { inner_->Clear(memory, bytes); }
   const char* description() const override { return inner_->description(); }
 
  private:

@@ -124,7 +124,7 @@ TEST_P(LaneConformanceTest, ALaneHoldsItsCapacity) {
 
 TEST_P(LaneConformanceTest, SaysWhatItIs) {
   const auto backend = Make(batch_);
-  EXPECT_STREQ(backend->page_layout(), "group16");
+  EXPECT_EQ(backend->page_layout(), GetParam().layout);
   EXPECT_STRNE(backend->name(), "");
   EXPECT_STRNE(backend->description(), "");
 }

@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include "tests/testing/sanitizers.h"
-
 extern "C" {
 // Of the sanitizers' runtimes, where they are linked.
 void __sanitizer_start_switch_fiber(void** fake_stack_save, const void* bottom, size_t size)
@@ -27,10 +25,10 @@ boost::context::stack_context SimFiber::HeldStack::allocate() const {
 }
 
 SimFiber::SimFiber(std::function<void()> function)
-    : function_(std::move(function)), stack_(kStackBytes) {
+    : function_(std::move(function)), stack_(std::make_unique_for_overwrite<std::byte[]>(kStackBytes)) {
   if (__tsan_create_fiber != nullptr) tsan_fiber_ = __tsan_create_fiber(0);
   fiber_ = boost::context::fiber(
-      std::allocator_arg, HeldStack(stack_.data()),
+      std::allocator_arg, HeldStack(stack_.get()),
       [this](boost::context::fiber&& caller) { return Loop(std::move(caller)); });
 }
 
@@ -68,7 +66,7 @@ void SimFiber::LeaveFiber() {
 
 void SimFiber::BeforeResume() {
   if (__sanitizer_start_switch_fiber != nullptr) {
-    __sanitizer_start_switch_fiber(&caller_fake_stack_, stack_.data(), kStackBytes);
+    __sanitizer_start_switch_fiber(&caller_fake_stack_, stack_.get(), kStackBytes);
   }
   if (tsan_fiber_ != nullptr) {
     tsan_caller_ = __tsan_get_current_fiber();

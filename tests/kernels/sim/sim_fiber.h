@@ -4,7 +4,7 @@
 #include <boost/context/fiber.hpp>
 #include <cstddef>
 #include <functional>
-#include <vector>
+#include <memory>
 
 namespace sluice::sim {
 
@@ -47,7 +47,7 @@ class SimFiber {
   void AfterResume();
 
   const std::function<void()> function_;
-  std::vector<std::byte> stack_;
+  const std::unique_ptr<std::byte[]> stack_;
   boost::context::fiber fiber_;   // while the fiber does not run
   boost::context::fiber caller_;  // while it does
   bool ended_ = false;

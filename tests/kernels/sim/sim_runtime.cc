@@ -19,6 +19,10 @@ std::byte* SimRuntime::AllocateHost(int64_t bytes) {
 
 void SimRuntime::FreeHost(std::byte* memory) { std::free(memory); }
 
+void SimRuntime::Clear(std::byte* memory, int64_t bytes) {
+  std::memset(memory, 0, static_cast<size_t>(bytes));
+}
+
 void SimRuntime::Launch(Lane lane, const device::DeviceKernel& kernel,
                         const device::LaunchShape& shape) {
   SimGrid& grid = *grids_[static_cast<size_t>(lane)];
