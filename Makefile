@@ -5,7 +5,7 @@ export JOBS
 # Everything but `fuzz`, whose targets run for as long as one lets them.
 PRESETS := default clang-all asan-all tsan-all
 
-.PHONY: help run build build-cuda-all test test-all test-gpu bench quality quality-smoke clean
+.PHONY: help run build build-cuda-all test test-all test-gpu gpu-bundle bench quality quality-smoke clean
 
 help:
 	@echo "make run            install what is missing, build, run the example engine against sluiced"
@@ -15,6 +15,7 @@ help:
 	@echo "make quality-smoke  a few cells of that, and what must hold of them"
 	@echo "make build          install what is missing and build everything"
 	@echo "make test-all       every test under: $(PRESETS); build-cuda-all where there is nvcc"
+	@echo "make gpu-bundle     those tests with all that they load, to be run elsewhere: build/gpu-bundle"
 	@echo "make test-gpu       the tests that need a GPU; skipped, with the reason, where there is none"
 	@echo "make build-cuda-all compile the kernels for every architecture that releases are for"
 	@echo "make clean          remove the build folder"
@@ -47,6 +48,10 @@ test-gpu: build
 	@if [ ! -x $(GPU_RUN) ]; then echo "skipped: this tree is built without CUDA"; \
 	elif $(GPU_RUN); then ctest --preset default -L '^gpu$$'; \
 	else [ $$? -eq 77 ]; fi
+
+# What a machine with a GPU, but without Debian's packages, needs for the same.
+gpu-bundle: build
+	@deploy/gpu-bundle build/default build/gpu-bundle
 
 # sm_80, sm_89, sm_90a, sm_100f, sm_120f, and PTX for what comes later.
 build-cuda-all:

@@ -28,6 +28,7 @@
 #include "daemon/server/preset_policies.h"
 #include "daemon/server/server.h"
 #include "daemon/server/stop_signal.h"
+#include "kernels/make_backend.h"
 
 namespace sluice {
 namespace {
@@ -117,6 +118,9 @@ absl::StatusOr<config::v1::Config> ConfigOfFlags() {
 absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const config::v1::Config& config,
                                                     const Clock& clock) {
   const EngineOptions options = ToEngineOptions(config);
+  if (const std::string fault = BackendFault(options.backend); !fault.empty()) {
+    return absl::UnavailableError(absl::StrCat("backend: ", fault));
+  }
   const absl::Time start = absl::Now();
   LogInfo("pool_touch_begins", {{"bytes", options.pool_bytes}});
   absl::Time next_line = start + kProgressPeriod;

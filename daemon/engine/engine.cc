@@ -40,9 +40,12 @@ constexpr int kRoundsHere = 5;
 // Deadlines further away than this need not wake the thread when they are set.
 constexpr absl::Duration kLongestSleep = absl::Seconds(1);
 
-std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const PoolView& pool,
+std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const Core::Memory& memory,
                                        CompletionSignal& signal) {
-  const BackendOptions backend{options.backend, pool, options.worker_threads, &signal};
+  BackendOptions backend{options.backend, memory.pool, options.worker_threads, &signal};
+  backend.pool_bytes = memory.slab_count * memory.pool.slab_bytes + memory.workspace_bytes;
+  backend.host_ranges = {{memory.tables, memory.table_bytes},
+                         {memory.formats, Core::kMaxFormats * int64_t{sizeof(SpanFormat)}}};
   return options.make_backend ? options.make_backend(backend) : MakeBackend(backend);
 }
 
@@ -58,7 +61,7 @@ class Engine::Impl {
   Impl(EngineOptions options, const Clock& clock, EngineMemory memory)
       : options_(std::move(options)),
         memory_(std::move(memory)),
-        backend_(MakeBackendOf(options_, memory_.view().pool, signal_)),
+        backend_(MakeBackendOf(options_, memory_.view(), signal_)),
         queue_(static_cast<int32_t>(options_.tenants.size()), options_.queue_length, signal_),
         core_(options_, clock, *backend_, memory_.view(), RandomEpoch()),
         jobs_(core_),

@@ -48,9 +48,13 @@ absl::Status CheckOptions(const EngineOptions& options) {
   return absl::OkStatus();
 }
 
+PoolPlace PlaceOf(BackendKind backend) {
+  return backend == BackendKind::kCuda ? PoolPlace::kGpu : PoolPlace::kHost;
+}
+
 }  // namespace
 
-EngineMemory::EngineMemory(HostSegment pool, HostSegment tables)
+EngineMemory::EngineMemory(PoolSegment pool, HostSegment tables)
     : pool_(std::move(pool)), tables_(std::move(tables)), formats_(Core::kMaxFormats) {}
 
 absl::StatusOr<EngineMemory> EngineMemory::Create(
@@ -67,8 +71,9 @@ absl::StatusOr<EngineMemory> EngineMemory::Create(
     if (progress) progress(bytes);
   };
   SLUICE_ASSIGN_OR_RETURN(
-      HostSegment pool,
-      HostSegment::Create("sluice-pool", slabs * options.slab_bytes + workspace, touched));
+      PoolSegment pool,
+      PoolSegment::Create(PlaceOf(options.backend), "sluice-pool",
+                          slabs * options.slab_bytes + workspace, touched));
   SLUICE_ASSIGN_OR_RETURN(
       HostSegment tables,
       HostSegment::Create("sluice-tables",

@@ -4,6 +4,21 @@
 #include "daemon/rpc/validate_common.h"
 
 namespace sluice {
+namespace {
+
+BackendKind ToBackendKind(config::v1::Config::Backend backend) {
+  using config::v1::Config;
+  switch (backend) {
+    case Config::BACKEND_REFERENCE:
+      return BackendKind::kReference;
+    case Config::BACKEND_CUDA:
+      return BackendKind::kCuda;
+    default:
+      return BackendKind::kCpu;
+  }
+}
+
+}  // namespace
 
 EngineOptions ToEngineOptions(const config::v1::Config& config) {
   EngineOptions options;
@@ -26,9 +41,7 @@ EngineOptions ToEngineOptions(const config::v1::Config& config) {
   options.queue_length = limits.queue_length();
   options.step_time_limit = ToDuration(config.step_time_limit());
   options.default_lease = ToDuration(config.default_lease());
-  options.backend = config.backend() == config::v1::Config::BACKEND_REFERENCE
-                        ? BackendKind::kReference
-                        : BackendKind::kCpu;
+  options.backend = ToBackendKind(config.backend());
   options.worker_threads = config.worker_threads();
   return options;
 }

@@ -41,6 +41,17 @@ def test_a_pool_that_is_too_small_is_told_in_bytes() -> None:
     assert message == f"sluiced: pool.bytes: must be in {limits}, got 12\n"
 
 
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="a GPU may be here")
+def test_a_gpu_that_is_not_there_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"backend": "BACKEND_CUDA"}')
+    flags = (f"--config={config}", f"--listen=unix:{tmp_path}/socket", "--metrics_address=")
+    code, message = run(find_binary(), *flags)
+    assert code == 1
+    assert "backend: " in message
+    assert "CUDA" in message or "driver" in message
+
+
 def test_the_cpp_example_tells_a_refusal_in_words(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text('{"limits": {"sequences": 1}}')

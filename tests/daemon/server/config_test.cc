@@ -64,6 +64,12 @@ TEST(ConfigTest, TheEngineGetsWholeSlabs) {
   EXPECT_EQ(options.tenants.size(), 1);
 }
 
+TEST(ConfigTest, TheEngineGetsTheBackend) {
+  EXPECT_EQ(ToEngineOptions(Effective("{}")).backend, BackendKind::kCpu);
+  EXPECT_EQ(ToEngineOptions(Effective(R"({"backend": "BACKEND_CUDA"})")).backend,
+            BackendKind::kCuda);
+}
+
 TEST(ConfigTest, WatermarksAndGuaranteesReachTheEngine) {
   const EngineOptions defaults = ToEngineOptions(Effective("{}"));
   EXPECT_EQ(defaults.high_watermark, 0.9);

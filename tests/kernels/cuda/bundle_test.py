@@ -1,0 +1,32 @@
+# Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+"""The bundle for machines with a GPU is complete: it starts without this machine's libraries."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SKIPPED = 77
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+
+
+class BundleTest(unittest.TestCase):
+    def test_it_runs_by_itself(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            made = subprocess.run([REPOSITORY / "deploy/gpu-bundle", BUILD, folder],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(made.returncode, 0, made.stderr)
+            tests = (pathlib.Path(folder) / "tests").read_text().splitlines()
+            self.assertTrue(any(line.startswith("cuda_device_gpu ") for line in tests), tests)
+            done = subprocess.run([pathlib.Path(folder) / "run"], capture_output=True, text=True,
+                                  check=False, env={"PATH": "/usr/bin:/bin"})
+            self.assertIn(done.returncode, (0, SKIPPED), done.stdout + done.stderr)
+            if done.returncode == SKIPPED:
+                self.assertRegex(done.stdout, r"^skipped: .+\n$")
+
+
+BUILD = sys.argv.pop(1)
+
+if __name__ == "__main__":
+    unittest.main()
