@@ -239,14 +239,14 @@ struct AttendKernel {
   template <int32_t kRows, class Block>
   SLUICE_HD void AddValuesOfRows(Block& block, const TilePlace& place, Values* values) const {
     const int32_t v_dim = tiles.call.layer.v_dim;
-    const SwizzledTile shape = MakeSwizzledTile(kTileSlots, v_dim, kDtype);
-    const std::byte* const tile = block.shared() + tiles.layout.values;
+    const auto row_bytes = static_cast<int32_t>(v_dim * DtypeBytes(kDtype));
     const int32_t warp = block.thread() / kWarpThreads;
     const float* const weights = Weights(block) + warp * kWeightStride;
     SLUICE_UNROLL
     for (int32_t j = 0; j < 2; ++j) {
       const int32_t dim = 4 * (block.lane() + j * kWarpThreads);
       if (dim >= v_dim) continue;
+      const FourDims<kDtype> dims(block.shared() + tiles.layout.values, row_bytes, dim);
       SLUICE_UNROLL
       for (int32_t i = 0; i < kRows; ++i) {
         const float factor = State(block).factors[warp + i * kWarps];
@@ -262,7 +262,7 @@ struct AttendKernel {
         }
         SLUICE_UNROLL
         for (int32_t s = 0; s < 4; ++s) {
-          const Float4 value = FourDims<kDtype>(tile, shape, slot + s, dim);
+          const Float4 value = dims.Of(slot + s);
           SLUICE_UNROLL
           for (int32_t i = 0; i < kRows; ++i) {
             SLUICE_UNROLL
@@ -369,7 +369,8 @@ struct AttendKernel {
     UnitState& state = State(block);
     const AttendCall& call = tiles.call;
     ForEachOfBlock(block, item.unit.queries, [&](int64_t i) {
-      const int64_t query = call.CallQuery(item.unit.row, item.unit.first_query + i);
+      const int64_t query =
+          call.CallQuery(item.unit.row, item.unit.first_query + static_cast<int32_t>(i));
       float log_sum = HUGE_VALF;
       state.factors[i] = Answer(query, state.max[i], state.sum[i], &log_sum);
       if (plan.log_sums != nullptr) plan.log_sums[int64_t{unit} * kUnitRows + i] = log_sum;
