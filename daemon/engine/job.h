@@ -57,6 +57,9 @@ struct Job {
   // The step that came with the trigger rolls back to here, or did: what lies beyond is
   // none of the job's.
   std::optional<int64_t> length_limit;
+  // Where only a prefill observes: how long the sequence was at the prefill's end. The rows
+  // are those of the tokens before, however many come until the job starts.
+  std::optional<int64_t> observed_length;
   bool goes_first = false;  // it goes by passes, or another lacks the pages that it holds
   bool dry_run = false;     // it ends before anything is built
   std::function<void(const JobEnd&)> answer;  // of a Compress; may be empty

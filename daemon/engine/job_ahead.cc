@@ -131,11 +131,7 @@ void Jobs::DropAhead(SequenceState& sequence) {
 // What the operations under way read or write stays until they have passed.
 bool Jobs::DropPassedAhead() {
   const auto dropped = std::erase_if(ahead_, [this](const std::unique_ptr<ScoresAhead>& ahead) {
-    if (ahead->sequence != nullptr) return false;
-    if (!ahead->tickets.empty() &&
-        core_.backend.Completed(Lane::kBackground) < ahead->tickets.back()) {
-      return false;
-    }
+    if (ahead->sequence != nullptr || IsUnderWay(*ahead)) return false;
     core_.cache.ReleaseBlock(ahead->pages);
     core_.cache.ReleaseBlock(ahead->rings);
     core_.tables.Free(ahead->list_range);
@@ -143,6 +139,11 @@ bool Jobs::DropPassedAhead() {
   });
   if (dropped > 0) core_.waiting.Changed();
   return dropped > 0;
+}
+
+bool Jobs::IsUnderWay(const ScoresAhead& ahead) const {
+  return !ahead.tickets.empty() &&
+         core_.backend.Completed(Lane::kBackground) < ahead.tickets.back();
 }
 
 int32_t Jobs::RowsAhead(const Job& job) const {

@@ -18,6 +18,8 @@ namespace {
 
 // Scores that are moved at a time, unless a row has more: less than a millisecond.
 constexpr int64_t kSliceSlots = int64_t{128} << 10;
+// Jobs that gather at a time: each has an operation in the lane, which has other users.
+constexpr int64_t kMostGathering = 64;
 
 // How many of the rows from `first_row` on a slice takes.
 int32_t SliceOf(const std::vector<int64_t>& offsets, int32_t first_row) {
@@ -137,7 +139,7 @@ bool Jobs::GathersScores(const Job& job) const {
 // The rows that a step's attends are not to change meanwhile: the next step waits, and
 // nothing else does for longer than a slice.
 bool Jobs::StartGather(Job& job) {
-  if (core_.dispatcher.copies_wait()) return false;
+  if (core_.dispatcher.copies_wait() || gathering_ == kMostGathering) return false;
   const int64_t page_size = job.sequence->model->model->format().page.page_size;
   job.score_destinations.assign(1, 0);
   for (const int32_t kept : job.kept) {
@@ -147,6 +149,7 @@ bool Jobs::StartGather(Job& job) {
   job.stage = Job::Stage::kGathering;
   job.lane = Lane::kForeground;
   job.gathered_rows = 0;
+  ++gathering_;
   SubmitGatherSlice(job);
   return true;
 }
@@ -165,6 +168,7 @@ void Jobs::SubmitGatherSlice(Job& job) {
 
 void Jobs::FinishGatherSlice(Job& job) {
   if (job.gathered_rows < static_cast<int32_t>(job.kept.size())) return SubmitGatherSlice(job);
+  --gathering_;
   FinishPass(job);
 }
 

@@ -46,6 +46,10 @@ void Jobs::LookAtTriggers(SequenceState& sequence, std::optional<int64_t> length
   if (!trigger.has_value()) return;
   Queue(sequence, *trigger, sequence.policy, sequence.policy->visible() == Visible::kWhenDue, {});
   sequence.job->length_limit = length_limit;
+  if (trigger == Trigger::kPrefillEnd && sequence.policy->scorer() == Scorer::kWindow &&
+      !KeepsObservations(sequence, Phase::kDecode)) {
+    sequence.job->observed_length = length;
+  }
 }
 
 void Jobs::Request(SequenceState& sequence, PolicyPtr policy,
@@ -107,6 +111,8 @@ void Jobs::Cancel(SequenceState& sequence) {
 }
 
 void Jobs::EndAbove(SequenceState& sequence, int64_t length) {
+  // The step may bring other tokens up to the length that was scored.
+  DropAhead(sequence);
   Job* const job = sequence.job;
   if (job == nullptr) return;
   if (job->stage == Job::Stage::kQueued || length >= job->read_tokens()) {
@@ -127,6 +133,9 @@ void Jobs::EndAbove(SequenceState& sequence, int64_t length) {
 // Rows and scores that steps change are those of the length at which it starts.
 void Jobs::LimitTo(Job& job, int64_t length) const {
   const SequenceState& sequence = *job.sequence;
+  if (job.observed_length.has_value()) {
+    job.observed_length = std::min(*job.observed_length, length);
+  }
   const bool moves_on = core_.cached(sequence).scores().has_value() ||
                         (job.policy->scorer() == Scorer::kWindow &&
                          KeepsObservations(sequence, Phase::kDecode));
@@ -142,6 +151,7 @@ bool Jobs::DropPassedZombies() {
     if (core_.backend.Completed(job->lane) < job->ticket) return false;
     FreeTables(*job);
     if (job->rings.has_value()) core_.cache.ReleaseBlock(*job->rings);
+    if (job->stage == Job::Stage::kGathering) --gathering_;
     if (running_ == job.get()) running_ = nullptr;
     return true;
   });
@@ -150,9 +160,23 @@ bool Jobs::DropPassedZombies() {
 }
 
 bool Jobs::CancelledOnesRead() const {
-  return std::any_of(zombies_.begin(), zombies_.end(), [this](const std::unique_ptr<Job>& job) {
-    return core_.backend.Completed(job->lane) < job->ticket;
-  });
+  return std::any_of(zombies_.begin(), zombies_.end(),
+                     [this](const std::unique_ptr<Job>& job) {
+                       return core_.backend.Completed(job->lane) < job->ticket;
+                     }) ||
+         std::any_of(ahead_.begin(), ahead_.end(),
+                     [this](const std::unique_ptr<ScoresAhead>& ahead) {
+                       return ahead->sequence == nullptr && IsUnderWay(*ahead);
+                     });
+}
+
+bool Jobs::CancelsARead(const SequenceState& sequence, int64_t length) const {
+  const Job* const job = sequence.job;
+  if (job != nullptr && job->stage == Job::Stage::kRunning && length < job->read_tokens()) {
+    return true;
+  }
+  return sequence.ahead != nullptr && length < sequence.ahead->length_tokens &&
+         IsUnderWay(*sequence.ahead);
 }
 
 bool Jobs::Pump() {
@@ -232,8 +256,10 @@ bool Jobs::StartNext() {
 // Where a step came with the trigger it has said what it takes back.
 int64_t Jobs::LengthFor(const Job& job) {
   const SequenceState& sequence = *job.sequence;
-  return job.length_limit.has_value() ? std::min(*job.length_limit, sequence.cached->length())
-                                      : sequence.settled_length();
+  const int64_t length = job.length_limit.has_value()
+                             ? std::min(*job.length_limit, sequence.cached->length())
+                             : sequence.settled_length();
+  return std::min(job.observed_length.value_or(length), length);
 }
 
 void Jobs::MakeRecipe(Job& job, int64_t length) {

@@ -64,8 +64,12 @@ class Jobs {
 
   // A step begins at `length`, by a rollback if that is below the sequence's: ends a job
   // that works on what lies beyond. What triggered it is looked at again, as if the
-  // sequence were rolled back already.
+  // sequence were rolled back already. What was scored ahead for it is given up.
   void EndAbove(SequenceState& sequence, int64_t length);
+
+  // Whether a step that rolls back to `length` makes an operation under way one of those
+  // that nobody waits for.
+  bool CancelsARead(const SequenceState& sequence, int64_t length) const;
 
   // A step is open: takes the memory to score some of its entries by the time it closes.
   // One that finds none is scored by its job.
@@ -86,7 +90,8 @@ class Jobs {
   // Goes on with what passed. True if anything moved.
   bool Pump();
 
-  // Whether operations of cancelled jobs may still read what their sequences drop.
+  // Whether operations of cancelled jobs, or those that scored ahead in vain, may still
+  // read what their sequences drop.
   bool CancelledOnesRead() const;
 
   int64_t count() const { return static_cast<int64_t>(jobs_.size()); }
@@ -115,6 +120,7 @@ class Jobs {
   int32_t RowsAhead(const Job& job) const;
   void SubmitCopiesOfAhead(Job& job, int32_t row_count);
   bool DropPassedAhead();
+  bool IsUnderWay(const ScoresAhead& ahead) const;
   // Starts what the recipe says, once it has what it selects by.
   void StartRecipe(Job& job);
   // Whether a queued job is waited for.
@@ -201,6 +207,7 @@ class Jobs {
   std::list<std::unique_ptr<Job>> jobs_;     // queued, running, paused and built ones
   std::list<std::unique_ptr<Job>> zombies_;  // cancelled with an operation under way
   Job* running_ = nullptr;
+  int64_t gathering_ = 0;  // jobs with a slice of a gather in the foreground lane
   std::list<std::unique_ptr<ScoresAhead>> ahead_;
 };
 

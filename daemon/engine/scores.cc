@@ -19,6 +19,7 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kLeastBytes = 128;  // of a body's page
+constexpr int64_t kFloatBytes = sizeof(float);
 constexpr int64_t kOffsetBytes = sizeof(uint64_t);
 constexpr int64_t kFirstListBlocks = 16;
 
@@ -89,6 +90,23 @@ absl::StatusOr<PageClass> TailScorePage(Core& core, const ModelState& model,
   return RefuseField("policy.preset",
                      absl::StrCat("the scores of a block of this model, ", bytes,
                                   " bytes, do not fit a slab of ", core.memory.pool.slab_bytes));
+}
+
+absl::Status CheckBodyScores(const Core& core, const Model& model, const Policy& policy) {
+  if (!policy.needs().accumulated_score.has_value() || policy.needs().cascade.has_value()) {
+    return absl::OkStatus();
+  }
+  const PolicySpec& spec = policy.spec();
+  const bool by_heavy = spec.heavy_tokens.has_value();
+  const int64_t tokens = by_heavy ? *spec.heavy_tokens : spec.budget_tokens.value_or(0);
+  const int64_t page_size = model.format().page.page_size;
+  const int64_t page_bytes = int64_t{model.row_count()} * page_size * kFloatBytes;
+  const int64_t most_pages = core.memory.pool.slab_bytes / page_bytes;
+  if (CeilDivide(tokens, page_size) <= most_pages) return absl::OkStatus();
+  return RefuseField(absl::StrCat("policy.parameters.", by_heavy ? "heavy_tokens" : "budget_tokens"),
+                     absl::StrCat("must be at most ", most_pages * page_size,
+                                  " for this model, whose scores of what is kept fit no slab of ",
+                                  core.memory.pool.slab_bytes, " bytes otherwise, got ", tokens));
 }
 
 // Powers of two, so that jobs on bodies of all lengths share slabs.

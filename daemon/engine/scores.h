@@ -15,6 +15,7 @@
 namespace sluice {
 
 class Core;
+class Model;
 struct ModelState;
 struct SequenceState;
 struct StepState;
@@ -33,6 +34,11 @@ GroupReduce ReduceOf(HeadReduce reduce);
 // REQUIRES: the policy accumulates scores.
 absl::StatusOr<PageClass> TailScorePage(Core& core, const ModelState& model,
                                         const PolicyNeeds& needs);
+
+// Whether a policy's jobs will have room for the scores of what they keep.
+// Errors: INVALID_ARGUMENT (FIELD_INVALID), policy.parameters.heavy_tokens or budget_tokens:
+// those of a whole body do not fit a slab.
+absl::Status CheckBodyScores(const Core& core, const Model& model, const Policy& policy);
 
 // The page of a body of at most `body_pages` pages; nothing where the sequence keeps no
 // scores, or for no pages.

@@ -150,6 +150,7 @@ absl::StatusOr<PolicyPtr> Sequences::MakePolicyFor(const PolicySpec& spec,
                                draft_tokens));
   }
   SLUICE_RETURN_IF_ERROR(CheckKeySpace(*policy, *model.model));
+  SLUICE_RETURN_IF_ERROR(CheckBodyScores(core_, *model.model, *policy));
   return policy;
 }
 

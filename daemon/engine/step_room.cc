@@ -16,13 +16,6 @@ namespace {
 
 using Outcome = WaitList::Outcome;
 
-// Whether a rollback to `length` cancels an operation that is under way.
-bool CancelsARead(const SequenceState& sequence, int64_t length) {
-  const Job* const job = sequence.job;
-  return job != nullptr && job->stage == Job::Stage::kRunning &&
-         length < job->read_tokens();
-}
-
 }  // namespace
 
 // What steps do to sequences under a cascade follows from the lengths alone.
@@ -58,7 +51,7 @@ DroppedPages Steps::DroppedBy(const BeginStep& command,
                               const std::vector<SequenceState*>& sequences) const {
   if (jobs_.CancelledOnesRead()) return DroppedPages::kStillRead;
   for (size_t i = 0; i < sequences.size(); ++i) {
-    if (CancelsARead(*sequences[i], command.entries[i].base_length)) {
+    if (jobs_.CancelsARead(*sequences[i], command.entries[i].base_length)) {
       return DroppedPages::kStillRead;
     }
   }

@@ -15,12 +15,60 @@ function(sluice_set_warnings target)
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${SLUICE_WARNINGS}>")
 endfunction()
 
+# sluice_precompile(<target> library|test|optimized_test|rpc_test)
+#
+# Compiles the headers that most sources include once for all targets of a kind: each kind
+# has compiler options of its own.
+function(sluice_precompile target kind)
+  set(owner sluice_${kind}_headers)
+  if(NOT TARGET ${owner})
+    set(source ${PROJECT_BINARY_DIR}/${owner}.cc)
+    file(CONFIGURE OUTPUT ${source} CONTENT "")
+    set(headers <algorithm> <atomic> <cmath> <cstdint> <cstring> <deque> <functional> <limits>
+      <memory> <numeric> <optional> <random> <span> <string> <thread> <utility> <variant> <vector>
+      <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h> <absl/status/statusor.h>
+      <absl/strings/cord.h> <absl/strings/str_cat.h> <absl/time/time.h>)
+    if(kind STREQUAL "library")
+      add_library(${owner} OBJECT ${source})
+    else()
+      add_executable(${owner} ${source})
+      target_link_libraries(${owner} PRIVATE GTest::gmock_main)
+      list(APPEND headers <gmock/gmock.h> <gtest/gtest.h>)
+    endif()
+    if(kind MATCHES "^(test|rpc_test)$")
+      target_compile_options(${owner} PRIVATE -O0)
+    endif()
+    if(kind STREQUAL "rpc_test")
+      target_link_libraries(${owner} PRIVATE sluice_proto)
+      list(APPEND headers <grpcpp/grpcpp.h> <sluice/v1/admin.grpc.pb.h>
+        <sluice/v1/kv_cache.grpc.pb.h>)
+    endif()
+    target_link_libraries(${owner} PRIVATE absl::flat_hash_map absl::statusor)
+    target_include_directories(${owner} PRIVATE ${PROJECT_SOURCE_DIR})
+    sluice_set_warnings(${owner})
+    target_precompile_headers(${owner} PRIVATE ${headers})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${owner})
+endfunction()
+
+# Whether the targets of this folder are linked with gRPC, whose options differ.
+function(sluice_is_rpc_folder result)
+  cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR}
+    OUTPUT_VARIABLE folder)
+  if(folder MATCHES "^(tests/)?(client/|daemon/rpc$|daemon/server$|fuzz$)")
+    set(${result} ON PARENT_SCOPE)
+  else()
+    set(${result} OFF PARENT_SCOPE)
+  endif()
+endfunction()
+
 # sluice_library(<target> [SRCS ..] [HDRS ..] [DEPS ..] [PRIVATE_DEPS ..] [GENERATED])
 #
 # A static library, or an interface one where there are no sources. Includes are
-# written from the repository root. Each header in HDRS must compile by itself
-# (tests/style checks that all are listed). GENERATED: sources not written by us,
-# which are compiled without warnings.
+# written from the repository root. Each header in HDRS must compile by itself (tests/style
+# checks that all are listed): one with a source of its name does so in that source, which
+# includes it first (tests/style checks that too), the others are verified. GENERATED: sources
+# not written by us, which are compiled without warnings.
 function(sluice_library target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "GENERATED" "" "SRCS;HDRS;DEPS;PRIVATE_DEPS")
   if(arg_UNPARSED_ARGUMENTS)
@@ -38,6 +86,15 @@ function(sluice_library target)
       return()
     endif()
     sluice_set_warnings(${target})
+    foreach(source IN LISTS arg_SRCS)
+      string(REGEX REPLACE "\\.cc$" ".h" header ${source})
+      list(REMOVE_ITEM headers ${header})
+    endforeach()
+    # What is precompiled hides what a header lacks. Showing that is the part of g++.
+    sluice_is_rpc_folder(is_rpc)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT is_rpc)
+      sluice_precompile(${target} library)
+    endif()
     target_sources(${target} PUBLIC FILE_SET HEADERS
       BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
   else()
@@ -102,43 +159,28 @@ function(sluice_set_test_properties name labels timeout env)
   endif()
 endfunction()
 
-# Compiles the headers that most tests include once for all of them. What is linked with
-# gRPC has other definitions.
-function(sluice_precompile target)
-  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/tests/(client|daemon/rpc|daemon/server|fuzz)")
-    return()
-  endif()
-  if(NOT TARGET sluice_test_headers)
-    file(WRITE ${PROJECT_BINARY_DIR}/test_headers.cc "")
-    add_executable(sluice_test_headers ${PROJECT_BINARY_DIR}/test_headers.cc)
-    target_link_libraries(sluice_test_headers PRIVATE GTest::gmock_main absl::statusor)
-    target_compile_options(sluice_test_headers PRIVATE -O0)
-    sluice_set_warnings(sluice_test_headers)
-    target_include_directories(sluice_test_headers PRIVATE ${PROJECT_SOURCE_DIR})
-    target_precompile_headers(sluice_test_headers PRIVATE
-      <algorithm> <cstdint> <functional> <memory> <optional> <random> <span> <string> <thread>
-      <vector> <absl/container/flat_hash_map.h> <absl/status/statusor.h> <absl/strings/cord.h>
-      <absl/strings/str_cat.h> <absl/time/time.h> <gmock/gmock.h> <gtest/gtest.h>)
-  endif()
-  target_precompile_headers(${target} REUSE_FROM sluice_test_headers)
-endfunction()
-
 # sluice_test(<name> SRCS .. [DEPS ..] [LABELS ..] [TIMEOUT seconds] [ENV NAME=value ..]
 #             [OPTIMIZED])
 #
 # A GoogleTest binary (with GoogleMock and a main) and one ctest entry for it. Its own
-# sources are compiled without optimisation, and with the headers of most tests compiled
-# once, since they are most of a build; OPTIMIZED is for tests that compute much
-# themselves.
+# sources are compiled without optimisation, since they are most of a build; OPTIMIZED is
+# for tests that compute much themselves.
 function(sluice_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "OPTIMIZED" "TIMEOUT" "SRCS;DEPS;LABELS;ENV")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "sluice_test(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
   endif()
   sluice_executable(${name} SRCS ${arg_SRCS} DEPS ${arg_DEPS} GTest::gmock_main Threads::Threads)
-  if(NOT arg_OPTIMIZED)
+  sluice_is_rpc_folder(is_rpc)
+  if(arg_OPTIMIZED)
+    sluice_precompile(${name} optimized_test)
+  else()
     target_compile_options(${name} PRIVATE -O0)
-    sluice_precompile(${name})
+    if(is_rpc)
+      sluice_precompile(${name} rpc_test)
+    else()
+      sluice_precompile(${name} test)
+    endif()
   endif()
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")

@@ -244,6 +244,37 @@ SLUICE_HD inline float FightingScore(float score) {
   return score == score ? score : -__builtin_huge_valf();
 }
 
+// What a ring makes of what is offered to it.
+struct RingOffer {
+  int32_t change = 0;      // number of the change whose content it meets
+  bool accepted = false;   // it takes the place; else the two fight for it
+  bool displaces = false;  // accepted, and what was there is offered to the next ring
+};
+
+// Offers something at x to ring `ring`, and brings its state up to date.
+SLUICE_HD inline RingOffer OfferToRing(const CascadeGeometry& geometry,
+                                       const CascadeChanges& changes, int32_t ring, int64_t x,
+                                       RingState* state) {
+  const CascadeChanges::Run& run = changes.rings[ring];
+  const bool accepts = Accepts(geometry.rings[ring], x);
+  const bool full = state->count == geometry.ring_slots;
+  const int32_t place = !accepts ? state->newest() : (full ? state->start : state->count);
+  const int32_t distance = place - run.first;
+  if (accepts && full) {
+    state->start = (state->start + 1) % geometry.ring_slots;
+  } else if (accepts) {
+    ++state->count;
+  }
+  return {run.offset + (distance < 0 ? distance + geometry.ring_slots : distance), accepts,
+          accepts && full};
+}
+
+// Whether what is offered wins against what is there: equal scores are won by the
+// challenger.
+SLUICE_HD inline bool ChallengerWins(float challenger, float holder) {
+  return FightingScore(challenger) >= FightingScore(holder);
+}
+
 // The rule, token by token (core-methods 3, c.2).
 //
 // `score(source)` is the score of a slot of the body (source < body_slots) or of
@@ -251,7 +282,7 @@ SLUICE_HD inline float FightingScore(float score) {
 // of each changed slot comes from afterwards, as the body was before the call;
 // its own number: it stays. Content moves to rings behind its own only: who
 // writes the rings from the last to the first, and then the sinks, reads nothing
-// that was overwritten. Equal scores are won by the challenger.
+// that was overwritten.
 template <class Score>
 SLUICE_HD inline void DecideCascade(const CascadeGeometry& geometry,
                                     const CascadeChanges& changes, const Score& score,
@@ -273,25 +304,15 @@ SLUICE_HD inline void DecideCascade(const CascadeGeometry& geometry,
     }
     const int64_t x = changes.first_token + token - geometry.sinks;
     for (int32_t i = 0; i < geometry.ring_count; ++i) {
-      RingState& state = states[i];
-      const CascadeChanges::Run& run = changes.rings[i];
-      const bool accepts = Accepts(geometry.rings[i], x);
-      const bool full = state.count == geometry.ring_slots;
-      const int32_t place = !accepts ? state.newest() : (full ? state.start : state.count);
-      const int32_t distance = place - run.first;
-      int32_t& holder =
-          sources[run.offset + (distance < 0 ? distance + geometry.ring_slots : distance)];
-      if (!accepts) {
-        if (FightingScore(score(current)) >= FightingScore(score(holder))) holder = current;
+      const RingOffer offer = OfferToRing(geometry, changes, i, x, &states[i]);
+      int32_t& holder = sources[offer.change];
+      if (!offer.accepted) {
+        if (ChallengerWins(score(current), score(holder))) holder = current;
         break;
       }
       const int32_t displaced = holder;
       holder = current;
-      if (!full) {
-        ++state.count;
-        break;
-      }
-      state.start = (state.start + 1) % geometry.ring_slots;
+      if (!offer.displaces) break;
       current = displaced;
     }
   }

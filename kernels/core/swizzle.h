@@ -46,11 +46,12 @@ SLUICE_HD constexpr int32_t ColumnWidth(const SwizzledTile& tile, int32_t begin)
 
 // Byte offset in the tile of chunk `chunk` of a slot.
 SLUICE_HD constexpr int32_t SwizzledChunk(const SwizzledTile& tile, int32_t slot, int32_t chunk) {
+  // Widths are powers of 2: divisions by what is not known before are slow on devices.
   const int32_t width = ColumnWidth(tile, chunk * kChunkBytes);
-  const int32_t column = chunk * kChunkBytes / width * width;  // its first byte of a row
-  const int32_t slots_per_line = kColumnBytes / width;
-  const int32_t chunks = width / kChunkBytes;
-  const int32_t place = (chunk % chunks) ^ (slot / slots_per_line % chunks);
+  const int32_t column = chunk * kChunkBytes & ~(width - 1);  // its first byte of a row
+  const int32_t line_shift = width == kColumnBytes ? 0 : (width == 64 ? 1 : 2);
+  const int32_t mask = width / kChunkBytes - 1;
+  const int32_t place = (chunk & mask) ^ (slot >> line_shift & mask);
   return column * tile.slots + slot * width + place * kChunkBytes;
 }
 

@@ -80,14 +80,17 @@ void AttendPlan::AddUnits(const PoolView& pool, const AttendArgs& args, int32_t 
     unit.last_chunk = static_cast<int32_t>(chunks.end);
     unit.chunk_slots = static_cast<int32_t>(row.chunk_slots());
     unit.row_chunks = row.chunk_count();
+    unit.slots = std::min((chunks.end - chunks.begin) * row.chunk_slots(), row.row().slots);
   }
 }
 
+// A row of many spans has many chunks that are not full: the mean counts.
 int64_t AttendPlan::ChunkCost(const AttendUnit& unit) const {
   const double flops = 2.0 * unit.rows * (layer_->k_dim + layer_->v_dim);
   const double slot_ns =
       std::max(kNsPerByte * static_cast<double>(slot_bytes_), kNsPerFlop * flops);
-  return 1 + static_cast<int64_t>(slot_ns * unit.chunk_slots);
+  const int64_t chunks = std::max(1, unit.last_chunk - unit.first_chunk);
+  return 1 + static_cast<int64_t>(slot_ns * static_cast<double>(unit.slots)) / chunks;
 }
 
 int64_t AttendPlan::SegmentChunks(const AttendUnit& unit, int64_t target_ns) const {

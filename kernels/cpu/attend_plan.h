@@ -32,6 +32,7 @@ struct AttendUnit {
   int32_t segment_count = 0;
   int32_t chunk_slots = 0;
   int32_t row_chunks = 0;  // chunks of the row, seen or not
+  int64_t slots = 0;       // at most this many in its chunks
   MassSource mass = MassSource::kNone;
   int64_t queries_offset = 0;  // its packed query rows in shared memory, in floats (kKeys)
   int64_t partial_offset = 0;  // its partial states in shared memory, in floats

@@ -103,6 +103,9 @@ HWY_INLINE void TurnToTile(const float* HWY_RESTRICT q, int rows, const TileTurn
 
 // logits[r, first ..] = q[r] . R(i) k for kRows rows and kColumns vectors of slots i,
 // counted in each group of 16. q: from TurnToTile; key_turns: as RopeRows has them.
+//
+// Turning makes this longer than the products of the values, which then wait for memory:
+// the first pass asks for a part of the next tile's values too.
 template <Dtype kDtype, int kRows, int kColumns>
 HWY_INLINE void TurnedProducts(const float* HWY_RESTRICT q, const float* HWY_RESTRICT key_turns,
                                int32_t k_dim, const AttendTile& tile, const AttendTile& next,
@@ -112,6 +115,7 @@ HWY_INLINE void TurnedProducts(const float* HWY_RESTRICT q, const float* HWY_RES
   constexpr int kGroupFloats = kRows * 2 * kTurnPairs;
   const std::byte* k[kColumns];
   const std::byte* ahead[kColumns];
+  const std::byte* values_ahead = first == 0 && &next != &tile ? next.v[0] : nullptr;
   VF sums[kRows][kColumns];
   HWY_UNROLL(8) for (int c = 0; c < kColumns; ++c) {
     const int slot = first + c * kLanes;
@@ -139,6 +143,7 @@ HWY_INLINE void TurnedProducts(const float* HWY_RESTRICT q, const float* HWY_RES
         sums[r][c] = hn::MulAdd(hn::Set(d, q_row[kTurnPairs]), key.y, sums[r][c]);
       }
     }
+    if (values_ahead != nullptr) PrefetchToL2(values_ahead + pair * 64);
     key_turns += 3 * kGroupSlots;
     q += pair % kTurnPairs == kTurnPairs - 1 ? kTileGroups * kGroupFloats - (kTurnPairs - 1) : 1;
   }

@@ -90,6 +90,16 @@ SLUICE_HD float WarpMax(Block& block, float value) {
   return value;
 }
 
+// Calls function(i) for i in [0, kCount), each of them a constant: arrays that it indexes
+// by i stay in registers.
+template <int32_t kCount, class Function>
+SLUICE_HD void Unrolled(const Function& function) {
+  if constexpr (kCount > 0) {
+    Unrolled<kCount - 1>(function);
+    function(kCount - 1);
+  }
+}
+
 // Calls function(i) for the thread's share of [0, count).
 template <class Block, class Function>
 SLUICE_HD void ForEachOfBlock(Block& block, int64_t count, const Function& function) {

@@ -80,15 +80,6 @@ SLUICE_HD constexpr TileShape ValueTileShape(const PageFormat& format) {
           MakeSwizzledTile(kTileSlots, format.v_dim, format.dtype), KTileBytes(format)};
 }
 
-// Chunk `chunk` of a used slot, where its page has it.
-SLUICE_HD inline const Vector16* ChunkInPage(const TilePlace& place, const TileShape& shape,
-                                             int32_t slot, int32_t chunk) {
-  const int32_t group = slot / kGroupSlots;
-  const int32_t page_slot = place.page_slots[group] + slot % kGroupSlots;
-  return reinterpret_cast<const Vector16*>(place.pages[group] + shape.page_offset +
-                                           SwizzledChunk(shape.page, page_slot, chunk));
-}
-
 // The column of kWidth bytes of a tile that begins with byte `begin` of its rows; chunk `c` of
 // it changes places as in core/swizzle.h, by numbers known when it is compiled.
 template <int32_t kWidth>

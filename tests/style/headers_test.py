@@ -1,8 +1,9 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
-"""Every header of the daemon, the kernels and the clients is on a list of its folder.
+"""Every header of the daemon, the kernels and the clients is shown to compile by itself.
 
-What is on a list (HDRS of sluice_library) is compiled by itself: ctest's entry
-headers_compile_alone builds all of them.
+A source includes the header of its name before all else, so that the build compiles it alone.
+Headers without such a source are compiled by ctest's entry headers_compile_alone, if they are
+on a list of their folder (HDRS of sluice_library).
 """
 
 import pathlib
@@ -36,6 +37,17 @@ def unlisted(headers: list[str], lists: dict[str, str]) -> list[str]:
     return faults
 
 
+def late(sources: dict[str, str], headers: set[str]) -> list[str]:
+    """Those of `sources` (path: text) that include another header before that of their name."""
+    faults = []
+    for source, text in sources.items():
+        header = source.removesuffix(".cc") + ".h"
+        first = re.search(r"^ *# *include (.*)", text, re.MULTILINE)
+        if header in headers and (not first or first.group(1).split()[0] != f'"{header}"'):
+            faults.append(f"{source}: must include {header} first")
+    return faults
+
+
 class RepositoryTest(unittest.TestCase):
     def test_headers_are_listed(self):
         paths = [path for path in repository.files() if path.parts[0] in LISTED_FOLDERS]
@@ -46,6 +58,16 @@ class RepositoryTest(unittest.TestCase):
         }
         headers = [str(path) for path in paths if path.suffix in (".h", ".cuh")]
         faults = unlisted(headers, lists)
+        self.assertFalse(faults, "\n" + "\n".join(faults))
+
+    def test_sources_include_their_header_first(self):
+        headers = {str(path) for path in repository.files() if path.suffix == ".h"}
+        sources = {
+            str(path): repository.read(path) or ""
+            for path in repository.files()
+            if path.suffix == ".cc"
+        }
+        faults = late(sources, headers)
         self.assertFalse(faults, "\n" + "\n".join(faults))
 
 
@@ -62,6 +84,18 @@ class CheckerTest(unittest.TestCase):
     def test_listed_and_exempt_headers_pass(self):
         headers = ["daemon/base/mutex.h", "daemon/base/a-inl.h", "kernels/core/view.h"]
         self.assertFalse(unlisted(headers, self.LISTS))
+
+    def test_a_source_that_includes_its_header_late_is_found(self):
+        headers = {"daemon/base/hash.h"}
+        other = '#include <string>\n\n#include "daemon/base/hash.h"\n'
+        self.assertTrue(late({"daemon/base/hash.cc": other}, headers))
+        self.assertTrue(late({"daemon/base/hash.cc": "int x;\n"}, headers))
+
+    def test_a_source_that_includes_its_header_first_or_has_none_passes(self):
+        headers = {"daemon/base/hash.h"}
+        own = '// Text.\n#include "daemon/base/hash.h"  // for all\n#include <string>\n'
+        self.assertFalse(late({"daemon/base/hash.cc": own}, headers))
+        self.assertFalse(late({"daemon/main.cc": "#include <string>\n"}, headers))
 
 
 if __name__ == "__main__":

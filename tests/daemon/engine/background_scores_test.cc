@@ -176,6 +176,32 @@ TEST_F(BackgroundScoresTest, AStepWaitsUntilTheScoresAreCopied) {
   ExpectAllComesBack();
 }
 
+// Each built during a step; then all steps end together.
+TEST_F(BackgroundScoresTest, ManyThatCommitTogetherDoNotFillTheLane) {
+  constexpr size_t kMany = 80;
+  const TestModel model = driver_->Register(GeometryOf(stream_));
+  std::vector<TestSequence> sequences;
+  for (size_t i = 0; i < kMany; ++i) {
+    sequence_ = driver_->Create(model, H2o(2));
+    gate_->Hold(Lane::kBackground);
+    Run(kPrompt, Phase::kPrefill);
+    gate_->AwaitWaiting(Lane::kBackground, 1);
+    ASSERT_TRUE(driver_->Begin({Decode(sequence_)}).ok());
+    gate_->Open(Lane::kBackground);
+    gate_->AwaitIdle(Lane::kBackground);
+    sequences.push_back(sequence_);
+  }
+  EXPECT_EQ(driver_->Status().running_jobs, kMany);
+  gate_->Hold(Lane::kForeground);
+  driver_->Advance(absl::Seconds(61));
+  EXPECT_EQ(driver_->Status().open_steps, 0);
+  EXPECT_LE(gate_->MostUnderWay(Lane::kForeground), 64);
+  gate_->Open(Lane::kForeground);
+  EXPECT_EQ(driver_->Settled().totals.JobsThatEnded(JobOutcome::kCommitted), kMany);
+  for (const TestSequence& sequence : sequences) EXPECT_TRUE(driver_->Free(sequence).ok());
+  EXPECT_EQ(driver_->Settled().pool.in_use, 0);
+}
+
 TEST_F(BackgroundScoresTest, ALostSequenceHasNoJob) {
   PrefillWithBackgroundHeld();
   const StreamPart part{&sequence_, &stream_};

@@ -1,9 +1,12 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 // Layers that are scored while the step computes later ones.
 
+#include <algorithm>
+
 #include "gtest/gtest.h"
 #include "tests/daemon/engine/backends.h"
 #include "tests/daemon/engine/window_oracle.h"
+#include "tests/golden/l2norm_examples.h"
 
 namespace sluice {
 namespace {
@@ -26,7 +29,7 @@ class ScoresAheadTest : public ::testing::Test {
 
   // Opens the step that ends a prefill.
   void BeginLastStep(CreateSequence more = {}) {
-    sequence_ = driver_->Create(model_, WindowPolicySpec("dynamickv"), more);
+    sequence_ = driver_->Create(model_, policy_, more);
     StepPart part = Prefill(sequence_, kTokens);
     part.tags = tags_;
     const auto begun = driver_->Begin({part});
@@ -53,6 +56,7 @@ class ScoresAheadTest : public ::testing::Test {
   std::shared_ptr<BackendGate> gate_ = std::make_shared<BackendGate>();
   std::unique_ptr<EngineDriver> driver_ = EngineDriver::Gated(gate_);
   TestModel model_;
+  PolicySpec policy_ = WindowPolicySpec("dynamickv");
   TestSequence sequence_;
   std::vector<int64_t> tags_;
   uint64_t step_ = 0;
@@ -132,6 +136,57 @@ TEST_F(ScoresAheadTest, ChunksBeforeTheLastAreNotScored) {
   ASSERT_TRUE(RunStep(*driver_, model_, {last}).ok());
   ExpectKeptAsByTheOracle();
   EXPECT_GE(Scored(), 3);
+  ExpectNothingLeft();
+}
+
+TEST_F(ScoresAheadTest, TokensThatWereTakenBackSinceAreNotWhatIsSelectedBy) {
+  policy_.visible = Visible::kWhenReady;
+  policy_.triggers = TriggerSpec{.prefill_end = true, .every_tokens = 1000};
+  PolicySpec occupies = golden::L2Count(20);
+  occupies.visible = Visible::kWhenReady;
+  TestSequence occupant = driver_->Create(model_, occupies);
+  BeginLastStep();
+  AttendTo(0);
+  AttendTo(1);
+  gate_->AwaitIdle(Lane::kBackground);
+  gate_->Hold(Lane::kBackground);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(occupant, 60)}).ok());
+  gate_->AwaitWaiting(Lane::kBackground, 1);
+  AttendTo(2);  // its job comes after the other
+  sequence_.tags = tags_;
+  StepPart other = Decode(sequence_, 5);
+  other.rollback_to = kTokens - other.tokens;
+  do {
+    other.tags = driver_->NewTags(other.tokens);
+    std::copy(other.tags.begin(), other.tags.end(), tags_.end() - other.tokens);
+  } while (OracleHeld("dynamickv", model_.geometry, tags_).empty());
+  ASSERT_TRUE(RunStep(*driver_, model_, {other}).ok());
+  gate_->Open(Lane::kBackground);
+  driver_->Settled();
+  EXPECT_EQ(driver_->Info(sequence_)->last_job->outcome, JobOutcome::kCommitted);
+  ExpectKeptAsByTheOracle();
+}
+
+TEST_F(ScoresAheadTest, AStepTakesNoPageThatIsScoredInVain) {
+  sequence_ = driver_->Create(model_, policy_);
+  ASSERT_TRUE(RunStep(*driver_, model_, {Prefill(sequence_, 64, false)}).ok());
+  const auto last = driver_->Begin({Prefill(sequence_, kTokens)});
+  ASSERT_TRUE(last.ok()) << last.status();
+  gate_->Hold(Lane::kBackground);
+  step_ = last->step;
+  AttendTo(0);
+  ASSERT_TRUE(driver_->Abort(step_).ok());
+  const auto retired = [this] {
+    return driver_->StatusOnce([](const auto& status) { return !status.giving_back; })
+        .pool.retired;
+  };
+  const int64_t before = retired();
+  StepPart again = Prefill(sequence_, 40, false);
+  again.rollback_to = 10;
+  const auto begun = driver_->Begin({again});
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  EXPECT_EQ(retired(), before + 3 * model_.block_bytes);
+  ASSERT_TRUE(driver_->Abort(begun->step).ok());
   ExpectNothingLeft();
 }
 

@@ -306,6 +306,20 @@ TEST_P(ScoresTest, CompressTakesAnotherBudgetButNoOtherPolicy) {
   EXPECT_EQ(driver_->Held(sequence, 0, 0).size(), 6u);
 }
 
+// Of 4 head caches, 16 bytes a token, in a slab of 1 MiB.
+TEST_P(ScoresTest, ABudgetWhoseScoresFitNoSlabIsRefused) {
+  const ScoreStream stream = Stream(17);
+  TestSequence sequence = driver_->Create(Model(stream));
+  SetPolicy set;
+  set.sequence = sequence.id;
+  set.policy = H2o({.heavy = 65536, .recent = 3});
+  EXPECT_TRUE(driver_->Call(set).ok());
+  set.policy.heavy_tokens = 65537;
+  EXPECT_THAT(driver_->Call(set).status(), RefusedField("policy.parameters.heavy_tokens"));
+  set.policy = Tova({.capacity = 70000});
+  EXPECT_THAT(driver_->Call(set).status(), RefusedField("policy.parameters.budget_tokens"));
+}
+
 TEST_P(ScoresTest, QueriesMustComeWithTheirStep) {
   const ScoreStream stream = Stream(15);
   TestSequence sequence = driver_->Create(Model(stream), Tova({.capacity = 30}));

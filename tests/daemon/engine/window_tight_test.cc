@@ -205,7 +205,31 @@ TEST_F(WindowInFlightTest, ItIsNotPlannedWhileAStepIsOpen) {
     ASSERT_TRUE(SendAttend(*driver_, model_, step->step, layer, tags).Wait().ok());
   }
   driver_->Settled();
-  EXPECT_EQ(driver_->Info(sequence)->last_job->detail, "7 of 8 observation rows");
+  EXPECT_EQ(driver_->Info(sequence)->last_job->outcome, JobOutcome::kCommitted);
+}
+
+TEST_F(WindowInFlightTest, OneThatStartsLateScoresByTheLastRowsOfThePrompt) {
+  TestSequence occupant = WithHeldJob(golden::L2Count(20), driver_->NewTags(90));
+  for (const std::string& form : WindowForms()) {
+    PolicySpec policy = WindowPolicySpec(form);
+    policy.visible = Visible::kWhenReady;
+    TestSequence sequence = driver_->Create(model_, policy);
+    StepPart prompt = Prefill(sequence, 90);
+    prompt.tags = ClearTags(form, 90);
+    ASSERT_TRUE(RunStep(*driver_, model_, {prompt}).ok());
+    for (int i = 0; i < 10; ++i) {
+      ASSERT_TRUE(RunStep(*driver_, model_, {Decode(sequence)}).ok());
+    }
+    gate_->Open(Lane::kBackground);
+    driver_->Settled();
+    HeldPositions want = OracleHeld(form, model_.geometry, prompt.tags);
+    for (auto& row : want) {
+      for (int64_t position = 90; position < 100; ++position) row.push_back(position);
+    }
+    EXPECT_EQ(driver_->HeldRows(model_, sequence), want) << form;
+    EXPECT_EQ(driver_->Info(sequence)->last_job->detail, "");
+    occupant = WithHeldJob(golden::L2Count(20), driver_->NewTags(90));
+  }
 }
 
 TEST_F(WindowInFlightTest, AJobThatCountsMakesWayAndCountsAgain) {

@@ -52,7 +52,7 @@ std::vector<BackendUnderTest> BackendsUnderTest(bool emulated) {
   backends.push_back({"reference", [](const TestWorld& w, int32_t threads, CompletionSignal* s) {
                         return MakeOfKind(BackendKind::kReference, w, threads, s);
                       }});
-  // The CPU backend, once for every instruction set that this machine has.
+  // The CPU backend, once for every instruction set that is compiled in and this machine has.
   std::vector<cpu::SimdTarget> targets = cpu::SimdTargets();
   targets.resize(std::min(targets.size(), kMostTargets));
   for (const cpu::SimdTarget target : targets) {

@@ -77,6 +77,21 @@ TEST_F(AttendPlanTest, ItemsHoldEverySegmentOnce) {
   }
 }
 
+// Chunks at the end of a span are seldom full. What is cut keeps its weights in shared
+// memory for the mass, which costs more than the cut gains.
+TEST_F(AttendPlanTest, RowsOfManySpansAreCutByTheirSlots) {
+  TestBatch batch(format_, 1, 5);
+  batch.AddSequence(SequenceShape{257, -1, 0, 3500, 1});
+  batch.AddSequence(SequenceShape{0, -1, -1, 4095, 1});
+  const AttendPlan& plan = Plan(batch, 1, 4, true);
+  ASSERT_EQ(plan.units().size(), 2u);
+  EXPECT_EQ(plan.units()[0].last_chunk, 16);
+  EXPECT_EQ(plan.units()[1].last_chunk, 16);
+  EXPECT_EQ(plan.units()[0].segment_count, 1);
+  EXPECT_EQ(plan.units()[0].mass, MassSource::kScratch);
+  EXPECT_EQ(plan.units()[1].segment_count, 2);
+}
+
 TEST_F(AttendPlanTest, QueryRowsAreCutAtMultiplesOf64) {
   TestBatch batch(format_, 1, 3);
   batch.AddSequence(SequenceShape{0, -1, -1, 10, 50});

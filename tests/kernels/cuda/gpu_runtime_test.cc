@@ -27,12 +27,13 @@ class GpuRuntimeTest : public testing::Test {
   void Copy(Lane lane, const ScoreCopy* copies, int64_t count) {
     const device::CopyScoresKernel kernel{{copies, count}};
     runtime_->Launch(lane, kernel, {count, 128, 0});
-    runtime_->Mark(lane, ++marks_);
-    runtime_->AwaitMark(lane, marks_);
+    Ticket& mark = marks_[static_cast<size_t>(lane)];
+    runtime_->Mark(lane, ++mark);
+    runtime_->AwaitMark(lane, mark);
   }
 
   std::unique_ptr<GpuRuntime> runtime_;
-  Ticket marks_ = 0;
+  Ticket marks_[2] = {};
 };
 
 TEST_F(GpuRuntimeTest, RegisteredMemoryIsReachedAtItsAddress) {
@@ -50,25 +51,29 @@ TEST_F(GpuRuntimeTest, RegisteredMemoryIsReachedAtItsAddress) {
 
 TEST_F(GpuRuntimeTest, MemoryRegisteredByARuntimeBeforeIsRegisteredAnew) {
   for (int i = 0; i < 3; ++i) {
-    SetUp();
+    runtime_ = std::make_unique<GpuRuntime>(GpuRuntime::Options{});
     std::vector<float> memory(1 << 20, static_cast<float>(i));
     std::fill(memory.begin() + (1 << 19), memory.end(), -1.0f);
     const std::vector<ScoreCopy> copies = {{memory.data(), memory.data() + (1 << 19), 1 << 19}};
     runtime_->RegisterHost(memory.data(), int64_t{4} << 20);
     runtime_->RegisterHost(copies.data(), sizeof(ScoreCopy));
-    marks_ = 0;
     Copy(Lane::kBackground, copies.data(), 1);
     EXPECT_EQ(std::count(memory.begin(), memory.end(), static_cast<float>(i)), 1 << 20);
     runtime_.reset();
   }
 }
 
+// As that of a process that asks for too much.
 TEST_F(GpuRuntimeTest, MemoryThatThereIsNotIsNullAndNoFailure) {
   EXPECT_EQ(runtime_->AllocateDevice(int64_t{1} << 50), nullptr);
+  std::byte* const memory = runtime_->AllocateDevice(4096);
+  EXPECT_NE(memory, nullptr);
+  runtime_->FreeDevice(memory);
+}
+
+TEST_F(GpuRuntimeTest, MemoryOfTheDeviceKeepsWhatKernelsWriteUntilItIsCleared) {
   std::byte* const host = runtime_->AllocateHost(8192);
   std::byte* const memory = runtime_->AllocateDevice(4096);
-  ASSERT_NE(host, nullptr);
-  ASSERT_NE(memory, nullptr);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(host) % 256, 0u);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % 256, 0u);
   auto* const copy = reinterpret_cast<ScoreCopy*>(host);
@@ -78,8 +83,11 @@ TEST_F(GpuRuntimeTest, MemoryThatThereIsNotIsNullAndNoFailure) {
   copy[0] = {floats, middle, 1};
   Copy(Lane::kForeground, copy, 1);
   copy[0] = {middle, floats + 1, 1};
-  Copy(Lane::kForeground, copy, 1);
+  Copy(Lane::kBackground, copy, 1);
   EXPECT_EQ(floats[1], 7.0f);
+  runtime_->Clear(memory, 4096);
+  Copy(Lane::kForeground, copy, 1);
+  EXPECT_EQ(floats[1], 0.0f);
   runtime_->FreeDevice(memory);
   runtime_->FreeHost(host);
 }

@@ -25,7 +25,7 @@ boost::context::stack_context SimFiber::HeldStack::allocate() const {
 }
 
 SimFiber::SimFiber(std::function<void()> function)
-    : function_(std::move(function)), stack_(std::make_unique_for_overwrite<std::byte[]>(kStackBytes)) {
+    : function_(std::move(function)), stack_(new std::byte[kStackBytes]) {
   if (__tsan_create_fiber != nullptr) tsan_fiber_ = __tsan_create_fiber(0);
   fiber_ = boost::context::fiber(
       std::allocator_arg, HeldStack(stack_.get()),

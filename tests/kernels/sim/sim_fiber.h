@@ -47,7 +47,7 @@ class SimFiber {
   void AfterResume();
 
   const std::function<void()> function_;
-  const std::unique_ptr<std::byte[]> stack_;
+  const std::unique_ptr<std::byte[]> stack_;  // not cleared: most of it is never touched
   boost::context::fiber fiber_;   // while the fiber does not run
   boost::context::fiber caller_;  // while it does
   bool ended_ = false;

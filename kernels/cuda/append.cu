@@ -1,0 +1,12 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/launch.cuh"
+#include "kernels/device/append_kernels.h"
+
+namespace sluice::cuda {
+
+template cudaError_t LaunchOnDevice(const device::AppendKernel&, const device::LaunchShape&,
+                                    int32_t, cudaStream_t);
+template cudaError_t LaunchOnDevice(const device::TurnsKernel&, const device::LaunchShape&,
+                                    int32_t, cudaStream_t);
+
+}  // namespace sluice::cuda

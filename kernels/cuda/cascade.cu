@@ -1,0 +1,16 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/launch.cuh"
+#include "kernels/device/cascade_kernels.h"
+
+namespace sluice::cuda {
+
+template cudaError_t LaunchOnDevice(const device::AddPendingKernel&, const device::LaunchShape&,
+                                    int32_t, cudaStream_t);
+template cudaError_t LaunchOnDevice(const device::DecideCascadeKernel&, const device::LaunchShape&,
+                                    int32_t, cudaStream_t);
+template cudaError_t LaunchOnDevice(const device::TakeCascadeSlotsKernel&,
+                                    const device::LaunchShape&, int32_t, cudaStream_t);
+template cudaError_t LaunchOnDevice(const device::PutCascadeSlotsKernel&,
+                                    const device::LaunchShape&, int32_t, cudaStream_t);
+
+}  // namespace sluice::cuda

@@ -1,0 +1,12 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/launch.cuh"
+#include "kernels/device/compact_kernels.h"
+
+namespace sluice::cuda {
+
+template cudaError_t LaunchOnDevice(const device::FindPagesKernel&, const device::LaunchShape&,
+                                    int32_t, cudaStream_t);
+template cudaError_t LaunchOnDevice(const device::CompactKernel&, const device::LaunchShape&,
+                                    int32_t, cudaStream_t);
+
+}  // namespace sluice::cuda

@@ -1,0 +1,10 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/device/append_kernels.h"
+#include "tests/kernels/sim/sim_launch-inl.h"
+
+namespace sluice::sim {
+
+template void RunOnSim(const device::AppendKernel&, const device::LaunchShape&, SimGrid&);
+template void RunOnSim(const device::TurnsKernel&, const device::LaunchShape&, SimGrid&);
+
+}  // namespace sluice::sim

@@ -1,0 +1,11 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/device/observe_kernels.h"
+#include "tests/kernels/sim/sim_launch-inl.h"
+
+namespace sluice::sim {
+
+template void RunOnSim(const device::ObserveKernel&, const device::LaunchShape&, SimGrid&);
+template void RunOnSim(const device::CarryObservationsKernel&, const device::LaunchShape&,
+                       SimGrid&);
+
+}  // namespace sluice::sim
