@@ -45,9 +45,7 @@ std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
                                          std::make_unique<sim::SimRuntime>(seed));
 }
 
-}  // namespace
-
-std::vector<BackendUnderTest> BackendsUnderTest(bool emulated) {
+std::vector<BackendUnderTest> ListBackends() {
   std::vector<BackendUnderTest> backends;
   backends.push_back({"reference", [](const TestWorld& w, int32_t threads, CompletionSignal* s) {
                         return MakeOfKind(BackendKind::kReference, w, threads, s);
@@ -62,10 +60,17 @@ std::vector<BackendUnderTest> BackendsUnderTest(bool emulated) {
                           return MakeOfKind(BackendKind::kCpu, w, threads, s);
                         }});
   }
-  if (emulated) backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
-  if (emulated && BackendFault(BackendKind::kCuda).empty()) {
+  backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
+  if (BackendFault(BackendKind::kCuda).empty()) {
     backends.push_back({"cuda", MakeCuda, PageLayout::kSwizzled});
   }
+  return backends;
+}
+
+}  // namespace
+
+const std::vector<BackendUnderTest>& BackendsUnderTest() {
+  static const std::vector<BackendUnderTest> backends = ListBackends();
   return backends;
 }
 
