@@ -13,6 +13,7 @@
 
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/block.h"
+#include "kernels/device/item_search.h"
 #include "kernels/device/query_tiles.h"
 
 namespace sluice::device {
@@ -41,9 +42,10 @@ struct AttendKernel {
   SLUICE_HD void operator()(Block& block) const {
     const int32_t items = plan.totals->items;
     for (int64_t item = block.index(); item < items; item += block.count()) {
-      const int32_t unit =
-          LastAtMost(tiles.call.unit_count, item, [&](int32_t i) { return plan.units[i].first_item; });
-      RunItem(block, unit, static_cast<int32_t>(item) - plan.units[unit].first_item);
+      const AttendUnit& unit = RecordOf(plan.units, tiles.call.unit_count, item,
+                                        [](const AttendUnit& u) { return u.first_item; });
+      RunItem(block, static_cast<int32_t>(&unit - plan.units),
+              static_cast<int32_t>(item) - unit.first_item);
       block.Sync();
     }
   }
