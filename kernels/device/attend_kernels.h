@@ -13,20 +13,11 @@
 
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/block.h"
+#include "kernels/device/fold.h"
 #include "kernels/device/item_search.h"
 #include "kernels/device/query_tiles.h"
 
 namespace sluice::device {
-
-// 2^(before - after) of maxima; 0 where there was nothing before.
-SLUICE_HD inline float Rescale(float before, float after) {
-  return before == -HUGE_VALF ? 0.0f : exp2f(before - after);
-}
-
-// a * factor_a + b * factor_b, rounded in one way wherever chunks fold.
-SLUICE_HD inline float FoldSum(float a, float factor_a, float b, float factor_b) {
-  return fmaf(b, factor_b, a * factor_a);
-}
 
 template <Dtype kDtype>
 struct AttendKernel {
@@ -255,6 +246,7 @@ struct AttendKernel {
         SLUICE_UNROLL
         for (int32_t d = 0; d < 4; ++d) values->of[i][j][d] *= factor;
       }
+      SLUICE_NO_UNROLL
       for (int32_t slot = place.begin & ~3; slot < place.end; slot += 4) {
         Float4 four[kRows];
         SLUICE_UNROLL

@@ -231,6 +231,7 @@ SLUICE_HD inline void AddDotsOfTile(const std::byte* keys, const SwizzledTile& t
                                     const float* q, int32_t stride, float (&dots)[kRows]) {
   ForEachColumn(tile.row_bytes, [&](auto column, int32_t begin) {
     using C = decltype(column);
+    SLUICE_NO_UNROLL
     for (int32_t chunk = 0; chunk < C::kChunks; ++chunk) {
       const std::byte* const at = keys + C::Offset(tile.slots, begin, slot, chunk);
       AddDots<kDtype, kRows>(*reinterpret_cast<const Vector16*>(at), q, stride, dots);

@@ -237,8 +237,8 @@ struct UnitTiles {
                                  int32_t queries) const {
     const RopeTable& rope = call.layer.rope;
     const int64_t position = call.EntryOf(row).first_position;
-    const float factor =
-        rope.arrives_rotated ? rope.attention_factor : rope.attention_factor * rope.attention_factor;
+    const float once = rope.attention_factor;
+    const float factor = rope.arrives_rotated ? once : once * once;
     const auto arrived = [&](int32_t query, float inv_freq) {
       if (!rope.arrives_rotated) return 0.0;
       const int64_t at = position + (first_query + query) / call.group;
