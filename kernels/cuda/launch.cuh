@@ -13,10 +13,22 @@
 
 namespace sluice::cuda {
 
-// Two blocks at a time are enough: without saying so, a kernel spills registers that it could
-// have, to let more blocks run beside each other.
+// What a kernel's blocks have at most, and how many of them are enough at a time: without
+// saying so, a kernel spills registers that it could have, to let more blocks run beside
+// each other.
+template <class Kernel, class = void>
+struct Bounds {
+  static constexpr int32_t kThreads = kMostThreads;
+  static constexpr int32_t kBlocks = 2;
+};
 template <class Kernel>
-__global__ void __launch_bounds__(kMostThreads, 2)
+struct Bounds<Kernel, std::void_t<decltype(Kernel::kThreads)>> {
+  static constexpr int32_t kThreads = Kernel::kThreads;
+  static constexpr int32_t kBlocks = kThreads < 128 ? 4 : 384 / kThreads;
+};
+
+template <class Kernel>
+__global__ void __launch_bounds__(Bounds<Kernel>::kThreads, Bounds<Kernel>::kBlocks)
     RunKernel(const __grid_constant__ Kernel kernel) {
   CudaBlock block;
   kernel(block);

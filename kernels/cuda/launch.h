@@ -14,7 +14,8 @@ namespace sluice::cuda {
 inline constexpr int32_t kMostThreads = 256;
 
 // Launches a kernel of kernels/device over a GPU's blocks, at most `most_blocks` of them.
-// `shape.items` > 0, `shape.threads` <= kMostThreads, or it is an invalid configuration.
+// `shape.items` > 0, `shape.threads` <= Kernel::kThreads (where a kernel does not say it:
+// kMostThreads), or it is an invalid configuration.
 // Instantiated in the family's .cu file for each of its kernels. Thread-safe.
 template <class Kernel>
 cudaError_t LaunchOnDevice(const Kernel& kernel, const device::LaunchShape& shape,
