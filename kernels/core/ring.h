@@ -251,21 +251,20 @@ struct RingOffer {
   bool displaces = false;  // accepted, and what was there is offered to the next ring
 };
 
-// Offers something at x to ring `ring`, and brings its state up to date.
-SLUICE_HD inline RingOffer OfferToRing(const CascadeGeometry& geometry,
-                                       const CascadeChanges& changes, int32_t ring, int64_t x,
-                                       RingState* state) {
-  const CascadeChanges::Run& run = changes.rings[ring];
-  const bool accepts = Accepts(geometry.rings[ring], x);
-  const bool full = state->count == geometry.ring_slots;
+// Offers something at x to a ring of `ring_slots`, and brings its state up to date. `run`:
+// its changes.
+SLUICE_HD inline RingOffer OfferToRing(const CascadeRing& ring, const CascadeChanges::Run& run,
+                                       int32_t ring_slots, int64_t x, RingState* state) {
+  const bool accepts = Accepts(ring, x);
+  const bool full = state->count == ring_slots;
   const int32_t place = !accepts ? state->newest() : (full ? state->start : state->count);
   const int32_t distance = place - run.first;
   if (accepts && full) {
-    state->start = (state->start + 1) % geometry.ring_slots;
+    state->start = (state->start + 1) % ring_slots;
   } else if (accepts) {
     ++state->count;
   }
-  return {run.offset + (distance < 0 ? distance + geometry.ring_slots : distance), accepts,
+  return {run.offset + (distance < 0 ? distance + ring_slots : distance), accepts,
           accepts && full};
 }
 
@@ -304,7 +303,8 @@ SLUICE_HD inline void DecideCascade(const CascadeGeometry& geometry,
     }
     const int64_t x = changes.first_token + token - geometry.sinks;
     for (int32_t i = 0; i < geometry.ring_count; ++i) {
-      const RingOffer offer = OfferToRing(geometry, changes, i, x, &states[i]);
+      const RingOffer offer = OfferToRing(geometry.rings[i], changes.rings[i],
+                                          geometry.ring_slots, x, &states[i]);
       int32_t& holder = sources[offer.change];
       if (!offer.accepted) {
         if (ChallengerWins(score(current), score(holder))) holder = current;

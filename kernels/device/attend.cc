@@ -114,20 +114,30 @@ AttendPlan TakePlan(const Lowered& lowered, const AttendCall& call) {
   return plan;
 }
 
-// No row of the call has more tiles.
-int64_t MostTiles(const Lowered& lowered, const AttendCall& call) {
+int64_t TilesOf(const Row& row) {
   int64_t tiles = 0;
-  const PoolView& pool = call.pool;
+  for (int32_t span = 0; span < row.span_count; ++span) {
+    tiles += (ChunksOf(row.spans[span], kTileSlots).end + kTileSlots - 1) / kTileSlots;
+  }
+  return tiles;
+}
+
+// Of all rows of the call.
+int64_t MostTiles(const Lowered& lowered, const AttendCall& call) {
+  const int32_t kv_heads = call.layer.kv_heads;
+  int64_t tiles = 0;
+  int64_t row_tiles = 0;
   for (int32_t i = 0; i < call.row_count; ++i) {
-    const int32_t row = call.first_row + i;
+    const int32_t head = (call.first_row + i) % kv_heads;
     const AttendEntry& entry =
-        lowered.entries[static_cast<size_t>(row / call.layer.kv_heads)];
-    const Row keys = MakeRow(pool, lowered.args.view->entries[entry.entry],
-                             call.layer.first_row + row % call.layer.kv_heads,
-                             entry.first_position + entry.token_count);
-    for (int32_t span = 0; span < keys.span_count; ++span) {
-      tiles += (ChunksOf(keys.spans[span], kTileSlots).end + kTileSlots - 1) / kTileSlots;
+        lowered.entries[static_cast<size_t>((call.first_row + i) / kv_heads)];
+    const ViewEntry& view_entry = lowered.args.view->entries[entry.entry];
+    // An entry's rows are alike under a cascade, whose pieces take long to find.
+    if (i == 0 || head == 0 || view_entry.cascade_offset == kNoOffset) {
+      row_tiles = TilesOf(MakeRow(call.pool, view_entry, call.layer.first_row + head,
+                                  entry.first_position + entry.token_count));
     }
+    tiles += row_tiles;
   }
   return tiles;
 }

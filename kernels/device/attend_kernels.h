@@ -371,15 +371,15 @@ struct AttendKernel {
     });
     block.Sync();
     const int32_t v_dim = call.layer.v_dim;
+    const float* const folded = Folded(block);
     ForEachValue(block, item.unit.queries, [&](int32_t i, int32_t, int32_t at) {
       const int32_t row = block.thread() / kWarpThreads + i * kWarps;
       const int64_t query = call.CallQuery(item.unit.row, item.unit.first_query + row);
       const float factor = state.factors[row];
+      float four[4];
       SLUICE_UNROLL
-      for (int32_t d = 0; d < 4; ++d) {
-        const float value = factor == 0.0f ? 0.0f : Folded(block)[at + d] * factor;
-        StoreFloat(out, call.dtype, query * v_dim + at % v_dim + d, value);
-      }
+      for (int32_t d = 0; d < 4; ++d) four[d] = factor == 0.0f ? 0.0f : folded[at + d] * factor;
+      StoreFour(out, call.dtype, query * v_dim + at % v_dim, four);
     });
   }
 

@@ -66,7 +66,7 @@ inline constexpr int32_t kWarpThreads = 32;
 // How a kernel is launched.
 struct LaunchShape {
   int64_t items = 0;           // more blocks than this have nothing to do
-  int32_t threads = 128;       // of a block: a multiple of 32, at most 1024
+  int32_t threads = 128;       // of a block: a multiple of 32, at most 256
   int32_t shared_bytes = 0;    // of a block
 };
 

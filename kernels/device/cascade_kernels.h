@@ -133,25 +133,35 @@ struct DecideCascadeKernel {
     const int32_t ring = block.lane();
     const bool has_ring = ring < geometry.ring_count;
     RingState state;
-    if (has_ring) state = RingAfter(geometry, ring, changes.first_token);
+    CascadeRing rule;
+    CascadeChanges::Run run;
+    if (has_ring) {
+      state = RingAfter(geometry, ring, changes.first_token);
+      rule = geometry.rings[ring];
+      run = changes.rings[ring];
+    }
+    // Copies: the geometry lies in host memory, and what is stored below might change it.
+    const int32_t ring_slots = geometry.ring_slots;
+    const int32_t first_pending = geometry.body_slots();
+    const int64_t first_x = changes.first_token - geometry.sinks;
+    const auto count = static_cast<int32_t>(changes.count);
+    const int32_t sinks = changes.sinks;
+    const int32_t steps = count - sinks + geometry.ring_count - 1;
     Offered offered;
-    const int64_t steps = changes.count - changes.sinks + geometry.ring_count - 1;
-    for (int64_t step = 0; step < steps; ++step) {
-      const int64_t token = changes.sinks + step - ring;
+    for (int32_t step = 0; step < steps; ++step) {
+      const int32_t token = sinks + step - ring;
       offered = FromLaneBefore(block, offered);
       if (ring == 0) {
         offered = Offered();
-        if (token < changes.count) {
-          offered = {geometry.body_slots() + static_cast<int32_t>(token),
-                     places.pending_scores[token]};
+        if (token < count) {
+          offered = {first_pending + token, places.pending_scores[token]};
         }
       }
       if (!has_ring || offered.source < 0) {
         offered = Offered();
         continue;
       }
-      const int64_t x = changes.first_token + token - geometry.sinks;
-      offered = Take(OfferToRing(geometry, changes, ring, x, &state), offered, places);
+      offered = Take(OfferToRing(rule, run, ring_slots, first_x + token, &state), offered, places);
     }
   }
 

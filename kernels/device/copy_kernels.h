@@ -66,8 +66,11 @@ struct CopyPagesKernel {
   }
 };
 
-// A block copies the scores of a place.
+// A block copies the scores of a place: a piece of what is to be copied, so that a large copy
+// is many blocks'.
 struct CopyScoresKernel {
+  static constexpr int64_t kPieceScores = 4096;
+
   CopyScoresArgs args;  // copies: of the device
 
   template <class Block>

@@ -26,8 +26,8 @@ struct PackWindowKernel {
     const int64_t items = launch.QueryRow(launch.row_count, 0);
     ForEachOfWarp(block, items, [&](int64_t item) {
       const int64_t position = launch.first_position + item % launch.query_rows;
-      const auto head = static_cast<int32_t>(item / launch.query_rows) +
-                        launch.first_kv_head * launch.group;
+      const auto head =
+          static_cast<int32_t>(item / launch.query_rows) + launch.first_q_head;
       const bool held = position < length && HoldsObservation(observation, layout, position);
       const std::byte* const kept = observation + ObservedQueryOffset(layout, position, head);
       for (int32_t dim = block.lane(); dim < launch.k_dim; dim += kWarpThreads) {
@@ -175,8 +175,8 @@ struct FoldWindowKernel {
       const LogitSum* const of_row = sums + row.first_chunk * 2 * stride + item % stride;
       LogitSum total;
       for (int64_t i = 0; i < row.chunk_count() * 2; ++i) total.Add(of_row[i * stride]);
-      const auto head = static_cast<int32_t>(item / launch.query_rows) +
-                        launch.first_kv_head * launch.group;
+      const auto head =
+          static_cast<int32_t>(item / launch.query_rows) + launch.first_q_head;
       launch.log_sums[item] = LogSum(total, head);
     }
   }
@@ -190,7 +190,8 @@ struct FoldWindowKernel {
 };
 
 // A block makes the scores of a tile: a thread adds up the weights of one head's rows for
-// one slot, in order, then one thread a slot reduces over the heads, in order.
+// one slot, in order, then one thread a slot reduces over the heads, in order. Where a
+// launch has some of a kv head's query heads, it goes on from what those before left.
 struct ScoreWindowKernel {
   WindowLaunch launch;
   int64_t items = 0;
@@ -228,8 +229,8 @@ struct ScoreWindowKernel {
     if (block.thread() < kTileSlots) {
       const int64_t at = index * kTileSlots + slot;
       if (at >= span.chunks.lead && at < span.scored_end) {
-        row.raw[span.first_score + at - span.chunks.lead] =
-            seen ? Reduce(sums + slot) : 0.0f;
+        float& raw = row.raw[span.first_score + at - span.chunks.lead];
+        raw = seen ? Reduce(sums + slot, launch.heads_before == 0 ? 0.0f : raw) : 0.0f;
       }
     }
     block.Sync();
@@ -252,14 +253,16 @@ struct ScoreWindowKernel {
     return sum;
   }
 
-  // `sums`: of a slot, the heads' a tile apart.
-  SLUICE_HD float Reduce(const float* sums) const {
-    float reduced = 0.0f;
+  // `sums`: of a slot, the heads' a tile apart; `reduced`: over the heads before.
+  SLUICE_HD float Reduce(const float* sums, float reduced) const {
     for (int32_t head = 0; head < launch.group; ++head) {
       const float sum = sums[head * kTileSlots];
       reduced = reduce == GroupReduce::kMax ? (sum > reduced ? sum : reduced) : reduced + sum;
     }
-    return reduce == GroupReduce::kMean ? reduced / static_cast<float>(launch.group) : reduced;
+    const bool ends = launch.heads_before + launch.group == launch.whole_group;
+    return ends && reduce == GroupReduce::kMean
+               ? reduced / static_cast<float>(launch.whole_group)
+               : reduced;
   }
 };
 

@@ -9,7 +9,8 @@
 namespace sluice::device {
 namespace {
 
-// One operation on its way to launches of as many rows at a time as scratch holds.
+// One operation on its way to launches of as many rows at a time as scratch holds, or of
+// as many query heads of a row, at least one.
 class WindowLowering {
  public:
   WindowLowering(const WindowScoreArgs& args, Launcher& launcher)
@@ -17,8 +18,8 @@ class WindowLowering {
     for (int32_t r = 0; r < args.rows.row_count; ++r) AddRow(r);
     const LayerShape layer = launcher.Layer(*args.layer);
     launch_.pool = launcher.pool();
-    launch_.group = layer.q_heads / layer.kv_heads;
-    launch_.heads_at_once = std::min(launch_.group, kMostWindowHeads);
+    launch_.whole_group = layer.q_heads / layer.kv_heads;
+    TakeHeads(0, launch_.whole_group);
     launch_.k_dim = layer.k_dim;
     launch_.scale = layer.scale;
     launch_.soft_cap = layer.soft_cap;
@@ -35,13 +36,16 @@ class WindowLowering {
     const auto count = static_cast<int32_t>(rows_.size());
     for (int32_t first = 0; first < count;) {
       launcher_.ResetScratch();
-      int64_t bytes = ScratchBytes(rows_[static_cast<size_t>(first)]);
-      int32_t last = first + 1;
-      for (; last < count; ++last) {
-        bytes += ScratchBytes(rows_[static_cast<size_t>(last)]);
-        if (bytes > launcher_.scratch_left_bytes()) break;
+      const int32_t last = first + RowsThatFit(first);
+      PlaceRows(first, last);
+      const int32_t heads = HeadsThatFit(first, last);
+      TakeHeads(0, heads);
+      TakeRoom();
+      for (int32_t before = 0; before < launch_.whole_group; before += heads) {
+        TakeHeads(before, std::min(heads, launch_.whole_group - before));
+        LaunchHeads(first);
       }
-      LaunchRows(first, last);
+      LaunchPooling();
       first = last;
     }
   }
@@ -71,60 +75,103 @@ class WindowLowering {
     }
   }
 
+  void TakeHeads(int32_t before, int32_t heads) {
+    launch_.heads_before = before;
+    launch_.group = heads;
+    launch_.heads_at_once = std::min(heads, kMostWindowHeads);
+  }
+
   int64_t QueryRows() const { return int64_t{launch_.group} * launch_.query_rows; }
 
   bool Pools() const { return args_.pool != WindowPool::kNone; }
 
-  // With what alignment may add.
-  int64_t ScratchBytes(const WindowRow& row) const {
+  int64_t RawBytes(const WindowRow& row) const { return Pools() ? row.scored_slots * 4 : 0; }
+
+  // Of `heads` query heads, without raw scores; with what alignment may add.
+  int64_t ScratchBytes(const WindowRow& row, int32_t heads) const {
     constexpr int64_t kAlignments = 4 * 256;
     const int64_t query_bytes = (int64_t{launch_.k_dim} + 1) * 4;
     const int64_t sum_bytes = row.chunk_count() * 2 * static_cast<int64_t>(sizeof(LogitSum));
-    return kAlignments + QueryRows() * (query_bytes + sum_bytes) +
-           (Pools() ? row.scored_slots * 4 : 0);
+    return kAlignments + int64_t{heads} * launch_.query_rows * (query_bytes + sum_bytes);
   }
 
-  void LaunchRows(int32_t first, int32_t last) {
-    int64_t chunks = 0;
-    int64_t tiles = 0;
-    int64_t runs = 0;
+  // Rows from `first` on that scratch holds at a time, at least one.
+  int32_t RowsThatFit(int32_t first) const {
+    const auto count = static_cast<int32_t>(rows_.size());
+    int64_t bytes = 0;
+    int32_t last = first;
+    for (; last < count; ++last) {
+      const WindowRow& row = rows_[static_cast<size_t>(last)];
+      bytes += ScratchBytes(row, launch_.whole_group) + RawBytes(row);
+      if (last > first && bytes > launcher_.scratch_left_bytes()) break;
+    }
+    return last - first;
+  }
+
+  // Query heads of a kv head that the scratch left holds at a time: all but where there is
+  // one row alone.
+  int32_t HeadsThatFit(int32_t first, int32_t last) const {
+    int32_t heads = launch_.whole_group;
+    const WindowRow& row = rows_[static_cast<size_t>(first)];
+    while (last - first == 1 && heads > 1 &&
+           ScratchBytes(row, heads) > launcher_.scratch_left_bytes()) {
+      --heads;
+    }
+    return heads;
+  }
+
+  // Numbers what the rows of a launch have.
+  void PlaceRows(int32_t first, int32_t last) {
+    chunks_ = tiles_ = runs_ = 0;
     for (int32_t r = first; r < last; ++r) {
       WindowRow& row = rows_[static_cast<size_t>(r)];
       row.index = r - first;
-      row.first_chunk = chunks;
-      row.first_tile = tiles;
-      row.first_run = runs;
+      row.first_chunk = chunks_;
+      row.first_tile = tiles_;
+      row.first_run = runs_;
       row.scores = scores_ + args_.rows.row_offsets[r];
       row.raw = Pools() ? launcher_.Scratch<float>(row.scored_slots) : row.scores;
-      chunks += row.chunk_count();
-      tiles += row.TileCount(0) + row.TileCount(1);
-      runs += (row.scored_slots + PoolWindowKernel::kRunSlots - 1) / PoolWindowKernel::kRunSlots;
+      chunks_ += row.chunk_count();
+      tiles_ += row.TileCount(0) + row.TileCount(1);
+      runs_ += (row.scored_slots + PoolWindowKernel::kRunSlots - 1) / PoolWindowKernel::kRunSlots;
     }
-    const int64_t query_rows = (last - first) * QueryRows();
     launch_.rows = launcher_.In(rows_.data() + first, last - first);
     launch_.row_count = last - first;
-    launch_.first_kv_head = args_.rows.first_row - args_.layer->first_row + first;
-    launch_.queries = launcher_.Scratch<float>(query_rows * launch_.k_dim);
-    launch_.log_sums = launcher_.Scratch<float>(query_rows);
-    launcher_.Launch(PackWindowKernel{launch_, observation_, args_.layout, args_.length},
-                     WarpItems(query_rows));
-    LaunchSums(chunks);
-    const LaunchShape tile_shape{tiles, launch_.heads_at_once * kTileSlots,
-                                 WindowSharedBytes(launch_.key_bytes, launch_.group)};
-    launcher_.Launch(ScoreWindowKernel{launch_, tiles, args_.reduce}, tile_shape);
-    if (!Pools()) return;
-    launcher_.Launch(PoolWindowKernel{launch_.rows, launch_.row_count, runs, args_.pool,
-                                      args_.pool_width},
-                     {runs, PoolWindowKernel::kRunSlots, 0});
   }
 
-  void LaunchSums(int64_t chunks) {
-    SumWindowKernel sum{launch_, 0, launcher_.Scratch<LogitSum>(chunks * 2 * QueryRows())};
-    sum.items = chunks * sum.UnitHeads() * (launch_.query_rows / kWindowBatch);
+  // Takes scratch for as many heads as are worked on at a time.
+  void TakeRoom() {
+    const int64_t query_rows = launch_.row_count * QueryRows();
+    launch_.queries = launcher_.Scratch<float>(query_rows * launch_.k_dim);
+    launch_.log_sums = launcher_.Scratch<float>(query_rows);
+    sums_ = launcher_.Scratch<LogitSum>(chunks_ * 2 * QueryRows());
+  }
+
+  void LaunchHeads(int32_t first) {
+    const int32_t kv_head = args_.rows.first_row - args_.layer->first_row + first;
+    launch_.first_q_head = kv_head * launch_.whole_group + launch_.heads_before;
+    launcher_.Launch(PackWindowKernel{launch_, observation_, args_.layout, args_.length},
+                     WarpItems(launch_.row_count * QueryRows()));
+    LaunchSums();
+    const LaunchShape tile_shape{tiles_, launch_.heads_at_once * kTileSlots,
+                                 WindowSharedBytes(launch_.key_bytes, launch_.group)};
+    launcher_.Launch(ScoreWindowKernel{launch_, tiles_, args_.reduce}, tile_shape);
+  }
+
+  void LaunchSums() {
+    SumWindowKernel sum{launch_, 0, sums_};
+    sum.items = chunks_ * sum.UnitHeads() * (launch_.query_rows / kWindowBatch);
     launcher_.Launch(sum, {sum.items, launch_.heads_at_once * kTileSlots,
                            WindowSharedBytes(launch_.key_bytes, 0)});
     const int64_t query_rows = launch_.row_count * QueryRows();
-    launcher_.Launch(FoldWindowKernel{launch_, sum.sums}, {(query_rows + 127) / 128, 128, 0});
+    launcher_.Launch(FoldWindowKernel{launch_, sums_}, {(query_rows + 127) / 128, 128, 0});
+  }
+
+  void LaunchPooling() {
+    if (!Pools()) return;
+    launcher_.Launch(PoolWindowKernel{launch_.rows, launch_.row_count, runs_, args_.pool,
+                                      args_.pool_width},
+                     {runs_, PoolWindowKernel::kRunSlots, 0});
   }
 
   const WindowScoreArgs& args_;
@@ -133,6 +180,11 @@ class WindowLowering {
   std::vector<WindowRow> rows_;
   const std::byte* observation_ = nullptr;
   float* scores_ = nullptr;
+  // Of the rows of a launch.
+  int64_t chunks_ = 0;
+  int64_t tiles_ = 0;  // with slots to be scored
+  int64_t runs_ = 0;   // of slots to be pooled
+  LogitSum* sums_ = nullptr;
 };
 
 }  // namespace

@@ -57,8 +57,10 @@ struct WindowLaunch {
   PoolView pool;
   const WindowRow* rows = nullptr;  // [row_count]
   int32_t row_count = 0;
-  int32_t first_kv_head = 0;  // of the layer, of the first row
-  int32_t group = 1;          // query heads a kv head
+  int32_t first_q_head = 0;   // of the layer: the first row's first one that is worked on
+  int32_t group = 1;          // query heads a kv head that are worked on
+  int32_t heads_before = 0;   // of the kv head, worked on by launches before
+  int32_t whole_group = 1;    // query heads a kv head
   int32_t heads_at_once = 1;  // of them, of a block
   int32_t k_dim = 0;
   float scale = 1.0f;

@@ -82,12 +82,12 @@ TEST_F(DeviceBackendTest, ALaneWaitsForTheOthersTicket) {
   }
 }
 
-// More at once than staging holds, and one larger than all of it.
+// More at once than staging holds, and one larger than all of it and than a block copies.
 TEST_F(DeviceBackendTest, OperationsWaitForRoomInStaging) {
   const auto backend = Make({});
-  std::vector<float> from(2000, 3.0f);
+  std::vector<float> from(9000, 3.0f);
   std::vector<std::vector<float>> to(64, std::vector<float>(400));
-  std::vector<float> large(2000);
+  std::vector<float> large(9000);
   std::vector<ScoreCopy> copies;
   for (std::vector<float>& place : to) copies.push_back({from.data(), place.data(), 400});
   for (const ScoreCopy& copy : copies) backend->Submit(Lane::kForeground, CopyScoresArgs{&copy, 1});

@@ -43,7 +43,8 @@ std::vector<float> Score(const TestBatch& batch, const LayerShape& layer, int64_
   return scores;
 }
 
-// 28 KiB: a row of the three at a time; 60: two.
+// 28 KiB: a row of the three at a time; 60: two; 17: three query heads of a row, then the
+// other two; 12: two, two and one.
 TEST(DeviceWindowScoreTest, WhatScratchHoldsAtATimeDoesNotShow) {
   kernels_testing::UsePageLayout(PageLayout::kSwizzled);
   const PageFormat format{Dtype::kF16, {}, {}, 32, 64, 16, 0};
@@ -59,6 +60,8 @@ TEST(DeviceWindowScoreTest, WhatScratchHoldsAtATimeDoesNotShow) {
   EXPECT_GT(whole[0], 0.0f);
   EXPECT_EQ(Score(batch, layer, 28 << 10), whole);
   EXPECT_EQ(Score(batch, layer, 60 << 10), whole);
+  EXPECT_EQ(Score(batch, layer, 17 << 10), whole);
+  EXPECT_EQ(Score(batch, layer, 12 << 10), whole);
 }
 
 }  // namespace

@@ -136,6 +136,13 @@ TEST(SimBlockDeathTest, AThreadThatLeavesTheOthersWaitingFails) {
   EXPECT_DEATH(RunKernel({1, 32, 0}, body), "wait at different places");
 }
 
+TEST(SimBlockDeathTest, BlocksHaveWholeWarpsAndNoMoreThreadsThanKernelsAreCompiledFor) {
+  const auto body = [](SimBlock&) {};
+  RunKernel({1, 256, 0}, body);
+  EXPECT_DEATH(RunKernel({1, 288, 0}, body), "a block of 288 threads");
+  EXPECT_DEATH(RunKernel({1, 48, 0}, body), "a block of 48 threads");
+}
+
 TEST(SimBlockDeathTest, CopiesMustBeWaitedFor) {
   alignas(16) static const float source[4] = {};
   const auto body = [](SimBlock& block) { block.CopyAsync(block.shared(), source); };

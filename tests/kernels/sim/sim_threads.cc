@@ -13,6 +13,9 @@ namespace sluice::sim {
 
 using device::kWarpThreads;
 
+// Of a block: what kernels are compiled for.
+constexpr int32_t kMostThreads = 256;
+
 void Fail(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -53,7 +56,7 @@ void SimThreads::Grow(int32_t threads) {
 }
 
 void SimThreads::Run(int32_t threads, const std::function<void(int32_t)>& body) {
-  if (threads < kWarpThreads || threads % kWarpThreads != 0 || threads > 1024) {
+  if (threads < kWarpThreads || threads % kWarpThreads != 0 || threads > kMostThreads) {
     Fail("a block of %d threads", threads);
   }
   Grow(threads);
