@@ -1,8 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "kernels/device/lower.h"
 
-#include <cstdio>
-#include <cstdlib>
+#include <variant>
 
 #include "kernels/device/append.h"
 #include "kernels/device/attend.h"
@@ -38,11 +37,6 @@ struct Lowerer {
     LowerCarryObservations(args, launcher);
   }
   void operator()(const WindowScoreArgs& args) const { LowerWindowScore(args, launcher); }
-  template <class Args>
-  void operator()(const Args&) const {
-    std::fprintf(stderr, "an operation that devices cannot do\n");
-    std::abort();
-  }
 };
 
 }  // namespace

@@ -6,18 +6,27 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/kernels/sim/sim_backend.h"
 #include "tests/testing/step_driver.h"
 
 namespace sluice {
 
 // The backends that an engine test runs on. kThreaded: the reference behind one
-// thread a lane.
-enum class TestBackend { kReference, kThreaded, kCpu };
+// thread a lane. kEmulated: the kernels for GPUs over emulated blocks.
+enum class TestBackend { kReference, kThreaded, kCpu, kEmulated };
 
 inline std::string NameOf(TestBackend backend) {
-  return backend == TestBackend::kReference ? "Reference"
-         : backend == TestBackend::kCpu     ? "Cpu"
-                                            : "Threaded";
+  switch (backend) {
+    case TestBackend::kReference:
+      return "Reference";
+    case TestBackend::kThreaded:
+      return "Threaded";
+    case TestBackend::kCpu:
+      return "Cpu";
+    case TestBackend::kEmulated:
+      return "Emulated";
+  }
+  return "";
 }
 
 inline void PrintTo(TestBackend backend, std::ostream* out) { *out << NameOf(backend); }
@@ -27,6 +36,11 @@ inline std::unique_ptr<EngineDriver> MakeDriver(TestBackend backend,
   if (backend == TestBackend::kThreaded) {
     return EngineDriver::Gated(std::make_shared<BackendGate>(), std::move(options));
   }
+  if (backend == TestBackend::kEmulated) {
+    options.make_backend = [](const BackendOptions& of_engine) {
+      return sim::MakeEmulatedBackend(of_engine, /*seed=*/1);
+    };
+  }
   options.backend =
       backend == TestBackend::kCpu ? BackendKind::kCpu : BackendKind::kReference;
   options.worker_threads = 2;
@@ -35,10 +49,10 @@ inline std::unique_ptr<EngineDriver> MakeDriver(TestBackend backend,
 
 class OnEveryBackend : public ::testing::TestWithParam<TestBackend> {};
 
-#define SLUICE_ON_EVERY_BACKEND(fixture)                                                 \
-  INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                            \
-                           ::testing::Values(TestBackend::kReference,                    \
-                                             TestBackend::kThreaded, TestBackend::kCpu), \
+#define SLUICE_ON_EVERY_BACKEND(fixture)                                                      \
+  INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                                 \
+                           ::testing::Values(TestBackend::kReference, TestBackend::kThreaded, \
+                                             TestBackend::kCpu, TestBackend::kEmulated),      \
                            [](const auto& info) { return NameOf(info.param); })
 
 }  // namespace sluice

@@ -26,9 +26,9 @@ struct BackendUnderTest {
   PageLayout layout = PageLayout::kGroup16;
 };
 
-// The one list of what the conformance suite runs over; with `emulated`, the kernels for
-// devices too: over emulated blocks, and as "cuda" on a GPU where there is one.
-std::vector<BackendUnderTest> BackendsUnderTest(bool emulated);
+// The one list of what the conformance suite runs over: the kernels for devices over
+// emulated blocks too, and on a GPU where there is one.
+const std::vector<BackendUnderTest>& BackendsUnderTest();
 
 // Of the suite's random content and of the emulated blocks' order.
 int64_t ConformanceSeed();
@@ -82,5 +82,5 @@ void ExpectSameBits(const AttendResult& expected, const AttendResult& actual);
 
 #define SLUICE_CONFORMANCE_SUITE(fixture)                                           \
   INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                       \
-                           testing::ValuesIn(kernels_testing::BackendsUnderTest(SLUICE_EMULATED)), \
+                           testing::ValuesIn(kernels_testing::BackendsUnderTest()), \
                            kernels_testing::NameOf)
