@@ -4,9 +4,11 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/kernels/sim/sim_backend.h"
+#include "tests/testing/sanitizers.h"
 #include "tests/testing/step_driver.h"
 
 namespace sluice {
@@ -47,12 +49,20 @@ inline std::unique_ptr<EngineDriver> MakeDriver(TestBackend backend,
   return std::make_unique<EngineDriver>(std::move(options));
 }
 
+// Emulated blocks are slow under sanitizers, which see them in the conformance suite.
+inline std::vector<TestBackend> EngineBackends() {
+  std::vector<TestBackend> backends = {TestBackend::kReference, TestBackend::kThreaded,
+                                       TestBackend::kCpu};
+  if (!kUnderThreadSanitizer && !kUnderAddressSanitizer) {
+    backends.push_back(TestBackend::kEmulated);
+  }
+  return backends;
+}
+
 class OnEveryBackend : public ::testing::TestWithParam<TestBackend> {};
 
-#define SLUICE_ON_EVERY_BACKEND(fixture)                                                      \
-  INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                                 \
-                           ::testing::Values(TestBackend::kReference, TestBackend::kThreaded, \
-                                             TestBackend::kCpu, TestBackend::kEmulated),      \
+#define SLUICE_ON_EVERY_BACKEND(fixture)                                             \
+  INSTANTIATE_TEST_SUITE_P(Backends, fixture, ::testing::ValuesIn(EngineBackends()), \
                            [](const auto& info) { return NameOf(info.param); })
 
 }  // namespace sluice
