@@ -5,7 +5,8 @@ export JOBS
 # Everything but `fuzz`, whose targets run for as long as one lets them.
 PRESETS := default clang-all asan-all tsan-all
 
-.PHONY: help run build build-cuda-all test test-all test-gpu gpu-bundle bench bench-gpu quality quality-smoke clean
+.PHONY: help run build build-cuda-all test test-all test-gpu gpu-bundle bench bench-gpu
+.PHONY: quality quality-smoke clean
 
 help:
 	@echo "make run            install what is missing, build, run the example engine against sluiced"

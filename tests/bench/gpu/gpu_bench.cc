@@ -66,7 +66,7 @@ class Kernels {
 
   void Move() {
     Run({maker_.Append("append_64k", 1, 65536), maker_.Compact("compact_half", 64, 16384, false),
-         maker_.CopyPages("copy_pages", 8192)},
+         maker_.CopyPages("copy_pages", 16384)},
         Against::kCopy);
     Run({maker_.Append("append_step", 256, 1), maker_.Compact("compact_none", 64, 16384, true),
          maker_.InsertCascade("cascade_insert", 32, 4096, 32)},

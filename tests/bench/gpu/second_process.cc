@@ -2,7 +2,9 @@
 #include "tests/bench/gpu/second_process.h"
 
 #include <cuda_runtime_api.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,7 +99,8 @@ std::optional<Message> Asked(int socket, const Message& message, int descriptor)
   return answer;
 }
 
-constexpr const char* kGone = "the second process ended";
+constexpr const char* kGone = "the second process ended, or says nothing";
+constexpr timeval kPatience = {30, 0};
 
 }  // namespace
 
@@ -112,11 +115,14 @@ SecondProcess::SecondProcess() {
   }
   close(sockets[1]);
   socket_ = sockets[0];
+  setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
 }
 
 SecondProcess::~SecondProcess() {
   if (socket_ >= 0) close(socket_);
-  if (process_ > 0) waitpid(process_, nullptr, 0);
+  if (process_ <= 0) return;
+  kill(process_, SIGKILL);  // a fault of the device can leave it waiting
+  waitpid(process_, nullptr, 0);
 }
 
 std::string SecondProcess::Ping(bool launch) {
