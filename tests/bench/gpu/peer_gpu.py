@@ -62,9 +62,9 @@ def say(name: str, value: float, unit: str) -> None:
                       "version": torch.__version__}), flush=True)
 
 
-def measure(name: str, run: Callable[[], object]) -> None:
+def measure(name: str, run: Callable[[], object], as_graph: bool) -> None:
     try:
-        say(f"{name}_us", seconds_of(graph_of(run)) * 1e6, "us")
+        say(f"{name}_us", seconds_of(graph_of(run) if as_graph else run) * 1e6, "us")
     except (RuntimeError, torch.cuda.OutOfMemoryError) as error:
         print(f"PyTorch: no {name}: {str(error).splitlines()[0]}", file=sys.stderr)
 
@@ -86,22 +86,23 @@ def measure_attention() -> None:
             # The query heads of a group as rows: no head of keys is read twice.
             q = random(sequences, KV_HEADS, heads // KV_HEADS, DIM)
             with sdpa_kernel(backend):
-                measure(f"{name}_{peer}", lambda q=q, k=k, v=v: sdpa(q, k, v))
+                measure(f"{name}_{peer}", lambda q=q, k=k, v=v: sdpa(q, k, v), True)
         q = random(1, 32, 8192, DIM)
         k, v = (random(1, KV_HEADS, 8192, DIM) for _ in range(2))
         with sdpa_kernel(backend):
             measure(f"prefill_8k_{peer}",
-                    lambda q=q, k=k, v=v: sdpa(q, k, v, is_causal=True, enable_gqa=True))
+                    lambda q=q, k=k, v=v: sdpa(q, k, v, is_causal=True, enable_gqa=True),
+                    False)
 
 
 def measure_selection() -> None:
     scores = torch.rand((256, 32768), device="cuda")
-    measure("select_256x32k_topk", lambda: scores.topk(32768 // 4, sorted=False))
+    measure("select_256x32k_topk", lambda: scores.topk(32768 // 4, sorted=False), False)
     many = torch.rand(1024 * 32768, device="cuda")
-    measure("select_33m_topk", lambda: many.topk(many.numel() // 4, sorted=False))
+    measure("select_33m_topk", lambda: many.topk(many.numel() // 4, sorted=False), False)
     rows = random(64 * 16384, 2 * DIM)
     kept = torch.rand(len(rows), device="cuda").topk(len(rows) // 2).indices.sort().values
-    measure("compact_half_gather", lambda: rows.index_select(0, kept))
+    measure("compact_half_gather", lambda: rows.index_select(0, kept), False)
 
 
 def main() -> int:

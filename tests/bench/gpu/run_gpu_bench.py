@@ -32,22 +32,22 @@ from figures import (  # noqa: E402  # beside this file, or a folder above it
 from gpu_figures import BARS, add_peers, device_of, impossible  # noqa: E402
 
 SKIPPED = 77
-TIMEOUT_S = 420.0
+TIMED_OUT = 124
+TIMEOUT_S = 270.0  # of our benchmark, and of PyTorch's
 REPORT = Path("build/report/bench_gpu.json")
 
 
 def start(command: Sequence[str]) -> tuple[int, str]:
     """The exit code and what was printed; what goes to stderr is shown as it comes."""
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False,
-                              timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        raise BenchmarkError(f"{command[0]}: not done after {TIMEOUT_S:.0f} s") from None
-    return done.returncode, done.stdout
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired as late:
+        return TIMED_OUT, (late.stdout or b"").decode()
+    return done.returncode, done.stdout.decode()
 
 
 def peers() -> list[Record]:
-    """What PyTorch measured; nothing where it is absent, which is said."""
+    """What PyTorch measured; where it is absent or ended early, that is said."""
     if importlib.util.find_spec("torch") is None:
         print("peers: this Python has no PyTorch", file=sys.stderr)
         return []
@@ -56,8 +56,8 @@ def peers() -> list[Record]:
         print("peers: PyTorch sees no GPU", file=sys.stderr)
         return []
     if code != 0:
-        raise BenchmarkError(f"PyTorch: exit code {code}")
-    return parse_lines(output)
+        print(f"peers: PyTorch ended with exit code {code}", file=sys.stderr)
+    return parse_lines(output) if output else []
 
 
 def commit() -> str:
@@ -91,11 +91,7 @@ def main() -> int:
     measured = Measured()
     ours = parse_lines(output)
     measured.add_records(ours)
-    theirs: list[Record] = []
-    try:
-        theirs = peers()
-    except BenchmarkError as error:
-        errors.append(str(error))
+    theirs = peers()
     measured.add_records(theirs)
     add_peers(measured, ours, theirs)
     figures, missing = figures_of(measured, bool(theirs), BARS)
