@@ -5,7 +5,8 @@ export JOBS
 # Everything but `fuzz`, whose targets run for as long as one lets them.
 PRESETS := default clang-all asan-all tsan-all
 
-.PHONY: help run build build-cuda-all test test-all test-gpu gpu-bundle bench quality quality-smoke clean
+.PHONY: help run build build-cuda-all test test-all test-gpu gpu-bundle bench bench-gpu
+.PHONY: quality quality-smoke clean
 
 help:
 	@echo "make run            install what is missing, build, run the example engine against sluiced"
@@ -15,8 +16,9 @@ help:
 	@echo "make quality-smoke  a few cells of that, and what must hold of them"
 	@echo "make build          install what is missing and build everything"
 	@echo "make test-all       every test under: $(PRESETS); build-cuda-all where there is nvcc"
-	@echo "make gpu-bundle     those tests with all that they load, to be run elsewhere: build/gpu-bundle"
+	@echo "make gpu-bundle     those tests and bench-gpu with all they load, for elsewhere: build/gpu-bundle"
 	@echo "make test-gpu       the tests that need a GPU; skipped, with the reason, where there is none"
+	@echo "make bench-gpu      the benchmark of a GPU; PYTHON: one whose PyTorch is measured beside it"
 	@echo "make build-cuda-all compile the kernels for every architecture that releases are for"
 	@echo "make clean          remove the build folder"
 	@echo
@@ -49,7 +51,7 @@ test-gpu: build
 	elif $(GPU_RUN); then ctest --preset default -L '^gpu$$'; \
 	else [ $$? -eq 77 ]; fi
 
-# What a machine with a GPU, but without Debian's packages, needs for the same.
+# What a machine with a GPU, but without Debian's packages, needs for the same and for bench-gpu.
 gpu-bundle: build
 	@deploy/gpu-bundle build/default build/gpu-bundle
 
@@ -62,6 +64,13 @@ bench:
 	@deploy/bootstrap $(if $(filter 1,$(PEERS)),--peers)
 	@deploy/build
 	@SLUICE_BUILD_DIR=build/default .venv/bin/python -u tests/bench/run_bench.py $(if $(filter 1,$(PEERS)),--peers)
+
+GPU_BENCH := build/default/tests/bench/gpu/sluice_gpu_bench
+
+bench-gpu: build
+	@if [ ! -x $(GPU_BENCH) ]; then echo "skipped: this tree is built without CUDA"; \
+	elif $(or $(PYTHON),.venv/bin/python) -u tests/bench/gpu/run_gpu_bench.py $(GPU_BENCH); then :; \
+	else [ $$? -eq 77 ]; fi
 
 quality quality-smoke: export SLUICED := $(CURDIR)/build/default/daemon/sluiced
 quality quality-smoke: export OMP_NUM_THREADS := 1

@@ -140,11 +140,13 @@ def meets(bar: Bar, value: float) -> bool:
     return value >= bar.goal if bar.at_least else value <= bar.goal
 
 
-def figures_of(measured: Measured, peers: bool) -> tuple[list[Figure], list[str]]:
+def figures_of(
+    measured: Measured, peers: bool, asked: Sequence[Bar] = BARS
+) -> tuple[list[Figure], list[str]]:
     """The report, bars first, and what is wrong with it: bars without a figure, impossible ones."""
     figures: list[Figure] = []
     errors: list[str] = []
-    for bar in BARS:
+    for bar in asked:
         if bar.needs_peers and not peers:
             continue
         if bar.name not in measured.values:
@@ -155,26 +157,26 @@ def figures_of(measured: Measured, peers: bool) -> tuple[list[Figure], list[str]
             errors.append(f"{bar.name} is {value:.4g}, above what is possible")
         unit = measured.units[bar.name]
         figures.append(Figure(bar.name, value, unit, bar.bound, bar.goal, meets(bar, value)))
-    bars = {bar.name for bar in BARS}
+    bars = {bar.name for bar in asked}
     for name in measured.values:
         if name not in bars:
             figures.append(Figure(name, measured.median(name), measured.units[name]))
     return figures, errors
 
 
-def _goal_text(name: str, goal: float | None) -> str:
+def _goal_text(name: str, goal: float | None, asked: Sequence[Bar]) -> str:
     if goal is None:
         return ""
-    at_least = any(bar.name == name and bar.at_least for bar in BARS)
+    at_least = any(bar.name == name and bar.at_least for bar in asked)
     return f"{'>=' if at_least else '<='} {goal:g}"
 
 
-def table(figures: Sequence[Figure]) -> str:
+def table(figures: Sequence[Figure], asked: Sequence[Bar] = BARS) -> str:
     rows = [("name", "value", "unit", "bound", "goal", "ok")]
     for figure in figures:
         bound = "" if figure.bound is None else f"{figure.bound:g}"
         ok = "" if figure.goal is None else "yes" if figure.ok else "NO"
-        goal = _goal_text(figure.name, figure.goal)
+        goal = _goal_text(figure.name, figure.goal, asked)
         rows.append((figure.name, f"{figure.value:.4g}", figure.unit, bound, goal, ok))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows]

@@ -44,7 +44,8 @@ FOREIGN = [
     ("protobuf", r"google/protobuf/|.*\.pb\.h$", r"proto/|daemon/rpc/|daemon/server/|client/|tests/"),
     ("gRPC", r"grpc(pp)?/|grpc", r"daemon/rpc/|daemon/server/|client/|tests/"),
     ("CUDA", r"cuda|cublas|cub/|thrust/|cute/|cutlass/",
-     r"kernels/cuda/|daemon/memory/cuda_|tests/kernels/cuda/|tests/daemon/memory/cuda_"),
+     r"kernels/cuda/|daemon/memory/cuda_|tests/kernels/cuda/|tests/daemon/memory/cuda_"
+     r"|tests/bench/gpu/"),
     ("a lock, thread or clock",
      r"(atomic|mutex|shared_mutex|thread|condition_variable|future|semaphore|barrier|latch"
      r"|stop_token|chrono|ctime|pthread\.h|time\.h|sys/time\.h|absl/time/clock\.h"
@@ -195,6 +196,7 @@ class CheckerTest(unittest.TestCase):
             ("daemon/server/a.cc", "grpcpp/server.h"),
             ("daemon/cache/a.cc", "absl/time/time.h"),
             ("daemon/memory/cuda_store.cc", "cuda_runtime.h"),
+            ("tests/bench/gpu/a.cc", "cuda_runtime.h"),
             ("kernels/make_backend.cc", "kernels/cpu/backend.h"),
             ("tests/sim/a.cc", "daemon/cache/a.h"),
         ):

@@ -24,6 +24,16 @@ class BundleTest(unittest.TestCase):
             self.assertIn(done.returncode, (0, SKIPPED), done.stdout + done.stderr)
             if done.returncode == SKIPPED:
                 self.assertRegex(done.stdout, r"^skipped: .+\n$")
+                self.bench_says_why_it_is_skipped(pathlib.Path(folder))
+
+    def bench_says_why_it_is_skipped(self, folder: pathlib.Path) -> None:
+        if not (pathlib.Path(BUILD) / "tests/bench/gpu/sluice_gpu_bench").exists():
+            return  # only with the daemon
+        python = pathlib.Path(sys.executable).parent
+        done = subprocess.run([folder / "bench"], capture_output=True, text=True, check=False,
+                              env={"PATH": f"{python}:/usr/bin:/bin"})
+        self.assertEqual(done.returncode, SKIPPED, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"^skipped: .+\n$")
 
 
 BUILD = sys.argv.pop(1)

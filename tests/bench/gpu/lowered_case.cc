@@ -1,0 +1,33 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/gpu/lowered_case.h"
+
+#include <utility>
+
+#include "kernels/device/lower.h"
+
+namespace sluice::bench {
+namespace {
+
+device::Launcher::Options LauncherOptions(const GpuPool& pool, int64_t scratch_bytes) {
+  device::Launcher::Options options;
+  options.pool = pool.view();
+  options.pool_bytes = pool.bytes();
+  options.scratch_bytes = scratch_bytes;
+  options.await_delivered = [](const void*, int64_t) {};
+  return options;
+}
+
+}  // namespace
+
+LoweredCase::LoweredCase(GpuPool& pool, Case made, int64_t bytes)
+    : made_(std::move(made)),
+      staging_(pool.device().runtime(), bytes),
+      launcher_(LauncherOptions(pool, bytes), pool.device().runtime(), staging_) {}
+
+void LoweredCase::Launch() {
+  launcher_.Begin(++ticket_);
+  device::Lower(made_.operation, launcher_);
+  launcher_.TakeDeliveries();
+}
+
+}  // namespace sluice::bench
