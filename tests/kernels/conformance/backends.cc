@@ -32,13 +32,14 @@ std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
   return MakeBackend(options);
 }
 
-// Little memory for staging and scratch, so that operations wait for it and are cut.
+// Little memory for staging and scratch, so that operations wait for it and are cut; much of
+// it in the place of one thread, so that they are cut in another way.
 std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
                                       CompletionSignal* signal) {
   DeviceBackend::Options options;
   options.pool = world.View();
   options.staging_bytes = int64_t{256} << 10;
-  options.scratch_bytes = int64_t{1} << 20;
+  options.scratch_bytes = int64_t{threads == 1 ? 16 : 1} << 20;
   options.signal = signal;
   const auto seed = static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
   return std::make_unique<DeviceBackend>(options, "emulated",

@@ -15,7 +15,7 @@ class Fault:
 
 
 FAULTS = [
-    Fault("append", ("append",), "a key is turned before all lanes have brought their part",
+    Fault("append", ("cascade",), "a key is turned before all lanes have brought their part",
           "kernels/device/append_kernels.h",
           "    block.SyncWarp();\n    const int32_t pairs = rope.rotary_dim / 2;\n",
           "    const int32_t pairs = rope.rotary_dim / 2;\n"),
@@ -59,7 +59,7 @@ FAULTS = [
           "kernels/device/attend_kernels.h",
           "block.template WaitCopies<1>();",
           "block.template WaitCopies<2>();"),
-    Fault("attend", ("attend", "batch"), "states of chunks fold from the last to the first",
+    Fault("attend", ("batch",), "states of chunks fold from the last to the first",
           "kernels/device/attend_kernels.h",
           "        const float* const from = StateAt(item, s);\n",
           "        const float* const from = StateAt(item, count - 1 - s);\n"),
