@@ -121,7 +121,7 @@ def failure(binary: pathlib.Path, seed: int, tests: str) -> str | None:
         found = re.search(pattern, done.stdout)
         if found:
             return found.group(1)
-    return f"exit code {done.returncode}"
+    return f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
 
 
 def passes(build: Build, seeds: list[int], faults: list[Fault]) -> bool:
