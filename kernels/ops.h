@@ -265,7 +265,7 @@ struct MoveScoresArgs {
   RowSet rows;
   const uint32_t* masks = nullptr;              // null: all slots
   const int64_t* destination_offsets = nullptr; // [row_count + 1], in slots
-  float* destination = nullptr;
+  float* destination = nullptr;                 // [destination_offsets[row_count]]
   // > 0: each score is divided by the query rows that saw its slot: those from its position
   // on to before this, at most `window` of them where that is not 0.
   int64_t seen_below = 0;

@@ -213,7 +213,7 @@ ExplainCall::ExplainCall(Core& core, Steps& steps, SequenceState& sequence,
   if (sequence_.policy->scorer() == Scorer::kKeyNorm) key_norms_.resize(positions_.size());
   if (sequence_.policy->scorer() == Scorer::kAccumulated &&
       core_.cached(sequence_).scores().has_value()) {
-    gathered_.resize(positions_.size());
+    gathered_.resize(static_cast<size_t>(row_offsets_[1]));
   }
   ++sequence_.readers;
   auto* const entry = static_cast<ViewEntry*>(core_.tables.At(entry_range_));
@@ -265,6 +265,7 @@ void ExplainCall::Finished() {
   explained.kept_positions.assign(positions_.begin(), positions_.end());
   explained.body_tokens = body_slots_;
   explained.length = length_;
+  if (!gathered_.empty()) gathered_.resize(positions_.size());
   explained.scores = std::move(gathered_);
   for (const float norm : key_norms_) explained.scores.push_back(-norm);
   core_.tables.Free(entry_range_);

@@ -135,7 +135,7 @@ class ExplainCall final : public Call {
   const int64_t length_;  // as the positions are: it may change until the end
   std::vector<int32_t> positions_;
   std::vector<float> key_norms_;  // [positions], or empty: the policy scores by something else
-  std::vector<float> gathered_;   // [positions], or empty: the sequence gathers no scores
+  std::vector<float> gathered_;   // [row_offsets_[1]], or empty: the sequence gathers none
   int64_t row_offsets_[2];
   int32_t submitted_ = 0;  // operations
 };

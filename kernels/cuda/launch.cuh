@@ -13,8 +13,11 @@
 
 namespace sluice::cuda {
 
+// Two blocks at a time are enough: without saying so, a kernel spills registers that it could
+// have, to let more blocks run beside each other.
 template <class Kernel>
-__global__ void __launch_bounds__(kMostThreads) RunKernel(const __grid_constant__ Kernel kernel) {
+__global__ void __launch_bounds__(kMostThreads, 2)
+    RunKernel(const __grid_constant__ Kernel kernel) {
   CudaBlock block;
   kernel(block);
 }

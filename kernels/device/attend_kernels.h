@@ -13,19 +13,11 @@
 
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/block.h"
+#include "kernels/device/fold.h"
+#include "kernels/device/item_search.h"
 #include "kernels/device/query_tiles.h"
 
 namespace sluice::device {
-
-// 2^(before - after) of maxima; 0 where there was nothing before.
-SLUICE_HD inline float Rescale(float before, float after) {
-  return before == -HUGE_VALF ? 0.0f : exp2f(before - after);
-}
-
-// a * factor_a + b * factor_b, rounded in one way wherever chunks fold.
-SLUICE_HD inline float FoldSum(float a, float factor_a, float b, float factor_b) {
-  return fmaf(b, factor_b, a * factor_a);
-}
 
 template <Dtype kDtype>
 struct AttendKernel {
@@ -41,9 +33,10 @@ struct AttendKernel {
   SLUICE_HD void operator()(Block& block) const {
     const int32_t items = plan.totals->items;
     for (int64_t item = block.index(); item < items; item += block.count()) {
-      const int32_t unit =
-          LastAtMost(tiles.call.unit_count, item, [&](int32_t i) { return plan.units[i].first_item; });
-      RunItem(block, unit, static_cast<int32_t>(item) - plan.units[unit].first_item);
+      const AttendUnit& unit = RecordOf(plan.units, tiles.call.unit_count, item,
+                                        [](const AttendUnit& u) { return u.first_item; });
+      RunItem(block, static_cast<int32_t>(&unit - plan.units),
+              static_cast<int32_t>(item) - unit.first_item);
       block.Sync();
     }
   }
@@ -239,20 +232,21 @@ struct AttendKernel {
   template <int32_t kRows, class Block>
   SLUICE_HD void AddValuesOfRows(Block& block, const TilePlace& place, Values* values) const {
     const int32_t v_dim = tiles.call.layer.v_dim;
-    const SwizzledTile shape = MakeSwizzledTile(kTileSlots, v_dim, kDtype);
-    const std::byte* const tile = block.shared() + tiles.layout.values;
+    const auto row_bytes = static_cast<int32_t>(v_dim * DtypeBytes(kDtype));
     const int32_t warp = block.thread() / kWarpThreads;
     const float* const weights = Weights(block) + warp * kWeightStride;
     SLUICE_UNROLL
     for (int32_t j = 0; j < 2; ++j) {
       const int32_t dim = 4 * (block.lane() + j * kWarpThreads);
       if (dim >= v_dim) continue;
+      const FourDims<kDtype> dims(block.shared() + tiles.layout.values, row_bytes, dim);
       SLUICE_UNROLL
       for (int32_t i = 0; i < kRows; ++i) {
         const float factor = State(block).factors[warp + i * kWarps];
         SLUICE_UNROLL
         for (int32_t d = 0; d < 4; ++d) values->of[i][j][d] *= factor;
       }
+      SLUICE_NO_UNROLL
       for (int32_t slot = place.begin & ~3; slot < place.end; slot += 4) {
         Float4 four[kRows];
         SLUICE_UNROLL
@@ -262,7 +256,7 @@ struct AttendKernel {
         }
         SLUICE_UNROLL
         for (int32_t s = 0; s < 4; ++s) {
-          const Float4 value = FourDims<kDtype>(tile, shape, slot + s, dim);
+          const Float4 value = dims.Of(slot + s);
           SLUICE_UNROLL
           for (int32_t i = 0; i < kRows; ++i) {
             SLUICE_UNROLL
@@ -369,7 +363,8 @@ struct AttendKernel {
     UnitState& state = State(block);
     const AttendCall& call = tiles.call;
     ForEachOfBlock(block, item.unit.queries, [&](int64_t i) {
-      const int64_t query = call.CallQuery(item.unit.row, item.unit.first_query + i);
+      const int64_t query =
+          call.CallQuery(item.unit.row, item.unit.first_query + static_cast<int32_t>(i));
       float log_sum = HUGE_VALF;
       state.factors[i] = Answer(query, state.max[i], state.sum[i], &log_sum);
       if (plan.log_sums != nullptr) plan.log_sums[int64_t{unit} * kUnitRows + i] = log_sum;

@@ -222,16 +222,4 @@ struct AttendCutKernel {
   }
 };
 
-// The last of `count` ascending numbers that is at most `value`. REQUIRES: the first is.
-template <class NumberAt>
-SLUICE_HD int32_t LastAtMost(int32_t count, int64_t value, const NumberAt& number_at) {
-  int32_t low = 0;
-  int32_t high = count;
-  while (high - low > 1) {
-    const int32_t middle = (low + high) / 2;
-    (number_at(middle) <= value ? low : high) = middle;
-  }
-  return low;
-}
-
 }  // namespace sluice::device

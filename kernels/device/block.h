@@ -49,11 +49,14 @@
 
 #include "kernels/core/host_device.h"
 
-// Before a loop whose arrays are to stay in registers.
+// Before a loop whose arrays are to stay in registers, and before one that would take too
+// many of them if it were unrolled.
 #ifdef __CUDA_ARCH__
 #define SLUICE_UNROLL _Pragma("unroll")
+#define SLUICE_NO_UNROLL _Pragma("unroll 1")
 #else
 #define SLUICE_UNROLL
+#define SLUICE_NO_UNROLL
 #endif
 
 namespace sluice::device {

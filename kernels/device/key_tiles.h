@@ -80,13 +80,31 @@ SLUICE_HD constexpr TileShape ValueTileShape(const PageFormat& format) {
           MakeSwizzledTile(kTileSlots, format.v_dim, format.dtype), KTileBytes(format)};
 }
 
-// Chunk `chunk` of a used slot, where its page has it.
-SLUICE_HD inline const Vector16* ChunkInPage(const TilePlace& place, const TileShape& shape,
-                                             int32_t slot, int32_t chunk) {
-  const int32_t group = slot / kGroupSlots;
-  const int32_t page_slot = place.page_slots[group] + slot % kGroupSlots;
-  return reinterpret_cast<const Vector16*>(place.pages[group] + shape.page_offset +
-                                           SwizzledChunk(shape.page, page_slot, chunk));
+// The column of kWidth bytes of a tile that begins with byte `begin` of its rows; chunk `c` of
+// it changes places as in core/swizzle.h, by numbers known when it is compiled.
+template <int32_t kWidth>
+struct Column {
+  static constexpr int32_t kChunks = kWidth / kChunkBytes;
+  static constexpr int32_t kLineSlots = kColumnBytes / kWidth;
+
+  SLUICE_HD static constexpr int32_t Offset(int32_t slots, int32_t begin, int32_t slot,
+                                            int32_t chunk) {
+    return begin * slots + slot * kWidth + (chunk ^ slot / kLineSlots % kChunks) * kChunkBytes;
+  }
+};
+
+// Calls function(Column<kWidth>(), begin) for the columns of rows of `row_bytes`.
+template <class Function>
+SLUICE_HD void ForEachColumn(int32_t row_bytes, const Function& function) {
+  int32_t begin = 0;
+  for (; begin + kColumnBytes <= row_bytes; begin += kColumnBytes) {
+    function(Column<kColumnBytes>(), begin);
+  }
+  if (row_bytes - begin >= 64) {
+    function(Column<64>(), begin);
+    begin += 64;
+  }
+  if (row_bytes - begin >= 32) function(Column<32>(), begin);
 }
 
 // Brings a part of a tile to shared memory, [64, dim] in the layout "swizzled", unused slots as
@@ -94,21 +112,32 @@ SLUICE_HD inline const Vector16* ChunkInPage(const TilePlace& place, const TileS
 template <class Block>
 SLUICE_HD void CopyTile(Block& block, const TilePlace& place, const TileShape& shape,
                         std::byte* to) {
-  const int32_t chunks = shape.chunks();
-  for (int32_t i = block.thread(); i < kTileSlots * chunks; i += block.threads()) {
-    const int32_t slot = i / chunks;
-    const int32_t chunk = i % chunks;
-    auto* const at = reinterpret_cast<Vector16*>(to + SwizzledChunk(shape.tile, slot, chunk));
-    if (slot >= place.begin && slot < place.end) {
-      block.CopyAsync(at, ChunkInPage(place, shape, slot, chunk));
-    } else {
-      *at = Vector16();
+  ForEachColumn(shape.tile.row_bytes, [&](auto column, int32_t begin) {
+    using C = decltype(column);
+    for (int32_t i = block.thread(); i < kTileSlots * C::kChunks; i += block.threads()) {
+      const int32_t slot = i / C::kChunks;
+      const int32_t chunk = i % C::kChunks;
+      std::byte* const at = to + C::Offset(kTileSlots, begin, slot, chunk);
+      if (slot >= place.begin && slot < place.end) {
+        const int32_t group = slot / kGroupSlots;
+        const int32_t page_slot = place.page_slots[group] + slot % kGroupSlots;
+        block.CopyAsync(at, place.pages[group] + shape.page_offset +
+                                C::Offset(shape.page.slots, begin, page_slot, chunk));
+      } else {
+        *reinterpret_cast<Vector16*>(at) = Vector16();
+      }
     }
-  }
+  });
 }
 
 template <Dtype kDtype>
 inline constexpr int32_t kChunkElements = static_cast<int32_t>(kChunkBytes / DtypeBytes(kDtype));
+
+// A finite number, as all stored ones are: without a branch, subnormals included.
+SLUICE_HD inline float FiniteHalfToFloat(uint32_t half) {
+  const float magnitude = FloatFromBits((half & 0x7fffu) << 13) * 0x1p112f;
+  return FloatFromBits(FloatBits(magnitude) | (half & 0x8000u) << 16);
+}
 
 // The elements of a chunk, in order.
 template <Dtype kDtype>
@@ -122,8 +151,8 @@ SLUICE_HD inline void Unpack(const Vector16& chunk, float (&values)[kChunkElemen
       values[2 * i] = FloatFromBits(word << 16);
       values[2 * i + 1] = FloatFromBits(word & 0xffff0000u);
     } else {
-      values[2 * i] = HalfToFloat(static_cast<uint16_t>(word));
-      values[2 * i + 1] = HalfToFloat(static_cast<uint16_t>(word >> 16));
+      values[2 * i] = FiniteHalfToFloat(word);
+      values[2 * i + 1] = FiniteHalfToFloat(word >> 16);
     }
   }
 }
@@ -133,57 +162,82 @@ struct alignas(16) Float4 {
   float values[4];
 };
 
-// Dims dim .. dim + 3 of a slot of a tile in shared memory. REQUIRES: dim % 4 == 0.
+// Dims dim .. dim + 3 of the slots of a tile in shared memory. REQUIRES: dim % 4 == 0.
 template <Dtype kDtype>
-SLUICE_HD inline Float4 FourDims(const std::byte* values, const SwizzledTile& tile, int32_t slot,
-                                 int32_t dim) {
-  const int32_t byte = dim * static_cast<int32_t>(DtypeBytes(kDtype));
-  const std::byte* const at =
-      values + SwizzledChunk(tile, slot, byte / kChunkBytes) + byte % kChunkBytes;
-  if constexpr (kDtype == Dtype::kF32) return *reinterpret_cast<const Float4*>(at);
+class FourDims {
+ public:
+  SLUICE_HD FourDims(const std::byte* tile, int32_t row_bytes, int32_t dim) {
+    const SwizzledTile shape = {kTileSlots, row_bytes, kElementBytes};
+    const int32_t byte = dim * kElementBytes;
+    width_ = ColumnWidth(shape, byte);
+    column_ = tile + byte / width_ * width_ * kTileSlots + byte % kChunkBytes;
+    chunk_ = byte % width_ / kChunkBytes;
+    mask_ = width_ / kChunkBytes - 1;
+    shift_ = width_ == kColumnBytes ? 0 : (width_ == 64 ? 1 : 2);
+  }
+
+  SLUICE_HD Float4 Of(int32_t slot) const {
+    const std::byte* const at =
+        column_ + slot * width_ + (chunk_ ^ (slot >> shift_ & mask_)) * kChunkBytes;
+    if constexpr (kDtype == Dtype::kF32) {
+      return *reinterpret_cast<const Float4*>(at);
+    } else {
+      const Vector8 half = *reinterpret_cast<const Vector8*>(at);
+      float elements[kChunkElements<kDtype>];
+      Unpack<kDtype>(Vector16{{half.words[0], half.words[1], 0, 0}}, elements);
+      return {{elements[0], elements[1], elements[2], elements[3]}};
+    }
+  }
+
+ private:
+  static constexpr int32_t kElementBytes = static_cast<int32_t>(DtypeBytes(kDtype));
+
   struct alignas(8) Vector8 {
     uint32_t words[2];
   };
-  const Vector8 half = *reinterpret_cast<const Vector8*>(at);
-  float elements[kChunkElements<kDtype>];
-  Unpack<kDtype>(Vector16{{half.words[0], half.words[1], 0, 0}}, elements);
-  return {{elements[0], elements[1], elements[2], elements[3]}};
-}
 
-// dots[i] += the dot product of query row i and a slot's key, dim after dim.
+  const std::byte* column_;  // of slot 0, with the element's place in its chunk
+  int32_t width_;
+  int32_t chunk_;
+  int32_t mask_;
+  int32_t shift_;
+};
+
+// dots[i] += the dot product of query row i with the part of a key that a chunk holds.
 //
-// `chunk_at(c)` gives chunk c of the key's `chunks`; row i lies at `q + i * stride`, in
-// plain order, 16-byte aligned.
-template <Dtype kDtype, int32_t kRows, class ChunkAt>
-SLUICE_HD inline void AddDots(int32_t chunks, const ChunkAt& chunk_at, const float* q,
-                              int32_t stride, float (&dots)[kRows]) {
+// Row i lies at `q + i * stride`, in plain order from the chunk's first dim on, 16-byte
+// aligned.
+template <Dtype kDtype, int32_t kRows>
+SLUICE_HD inline void AddDots(const Vector16& chunk, const float* q, int32_t stride,
+                              float (&dots)[kRows]) {
   constexpr int32_t kElements = kChunkElements<kDtype>;
-  for (int32_t chunk = 0; chunk < chunks; ++chunk) {
-    float key[kElements];
-    Unpack<kDtype>(chunk_at(chunk), key);
+  float key[kElements];
+  Unpack<kDtype>(chunk, key);
+  SLUICE_UNROLL
+  for (int32_t row = 0; row < kRows; ++row) {
     SLUICE_UNROLL
-    for (int32_t row = 0; row < kRows; ++row) {
-      const float* const at = q + row * stride + chunk * kElements;
+    for (int32_t i = 0; i < kElements; i += 4) {
+      const Float4 part = *reinterpret_cast<const Float4*>(q + row * stride + i);
       SLUICE_UNROLL
-      for (int32_t i = 0; i < kElements; i += 4) {
-        const Float4 part = *reinterpret_cast<const Float4*>(at + i);
-        SLUICE_UNROLL
-        for (int32_t j = 0; j < 4; ++j) dots[row] += part.values[j] * key[i + j];
-      }
+      for (int32_t j = 0; j < 4; ++j) dots[row] += part.values[j] * key[i + j];
     }
   }
 }
 
-// The same of a slot of a K tile in shared memory.
+// The same of the whole key of a slot of a K tile in shared memory, dim after dim: rows lie at
+// `q` from dim 0 on.
 template <Dtype kDtype, int32_t kRows>
 SLUICE_HD inline void AddDotsOfTile(const std::byte* keys, const SwizzledTile& tile, int32_t slot,
                                     const float* q, int32_t stride, float (&dots)[kRows]) {
-  AddDots<kDtype, kRows>(
-      ChunksOfRow(tile),
-      [&](int32_t chunk) {
-        return *reinterpret_cast<const Vector16*>(keys + SwizzledChunk(tile, slot, chunk));
-      },
-      q, stride, dots);
+  ForEachColumn(tile.row_bytes, [&](auto column, int32_t begin) {
+    using C = decltype(column);
+    SLUICE_NO_UNROLL
+    for (int32_t chunk = 0; chunk < C::kChunks; ++chunk) {
+      const std::byte* const at = keys + C::Offset(tile.slots, begin, slot, chunk);
+      AddDots<kDtype, kRows>(*reinterpret_cast<const Vector16*>(at), q, stride, dots);
+      q += kChunkElements<kDtype>;
+    }
+  });
 }
 
 }  // namespace sluice::device

@@ -12,6 +12,7 @@
 #include "kernels/core/mass.h"
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/block.h"
+#include "kernels/device/item_search.h"
 #include "kernels/device/query_tiles.h"
 
 namespace sluice::device {
@@ -31,8 +32,10 @@ struct MassKernel {
   SLUICE_HD void operator()(Block& block) const {
     const int32_t rows = tiles.call.row_count;
     for (int64_t i = block.index(); i < plan.first_tiles[rows]; i += block.count()) {
-      const int32_t row = LastAtMost(rows, i, [&](int32_t r) { return plan.first_tiles[r]; });
-      RunTile(block, tiles.call.first_row + row, static_cast<int32_t>(i) - plan.first_tiles[row]);
+      const int32_t& first =
+          RecordOf(plan.first_tiles, rows, i, [](int32_t tile) { return tile; });
+      RunTile(block, tiles.call.first_row + static_cast<int32_t>(&first - plan.first_tiles),
+              static_cast<int32_t>(i) - first);
       block.Sync();
     }
   }

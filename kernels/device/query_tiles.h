@@ -108,12 +108,14 @@ struct UnitTiles {
         call.layer.scale * (call.layer.soft_cap != 0.0f ? 1.0f / call.layer.soft_cap : kLog2E);
     ForEachOfBlock(block, kUnitRows, [&](int64_t i) { state.finite[i] = 1; });
     block.Sync();
-    ForEachOfBlock(block, int64_t{queries} * k_dim, [&](int64_t i) {
-      const int64_t query = call.CallQuery(row, first_query + i / k_dim);
-      const float value = LoadAsFloat(call.q, call.dtype, query * k_dim + i % k_dim);
-      if (!IsFinite(value)) state.finite[i / k_dim] = 0;
-      q[i] = value * factor;
-    });
+    for (int32_t i = block.thread() / kWarpThreads; i < queries; i += kUnitThreads / kWarpThreads) {
+      const int64_t first = call.CallQuery(row, first_query + i) * k_dim;
+      for (int32_t dim = block.lane(); dim < k_dim; dim += kWarpThreads) {
+        const float value = LoadAsFloat(call.q, call.dtype, first + dim);
+        if (!IsFinite(value)) state.finite[i] = 0;
+        q[i * k_dim + dim] = value * factor;
+      }
+    }
     block.Sync();
     ForEachOfBlock(block, kUnitRows, [&](int64_t i) {
       const int64_t position = state.tiles.query_position + (first_query + i) / call.group;
@@ -235,8 +237,8 @@ struct UnitTiles {
                                  int32_t queries) const {
     const RopeTable& rope = call.layer.rope;
     const int64_t position = call.EntryOf(row).first_position;
-    const float factor =
-        rope.arrives_rotated ? rope.attention_factor : rope.attention_factor * rope.attention_factor;
+    const float once = rope.attention_factor;
+    const float factor = rope.arrives_rotated ? once : once * once;
     const auto arrived = [&](int32_t query, float inv_freq) {
       if (!rope.arrives_rotated) return 0.0;
       const int64_t at = position + (first_query + query) / call.group;

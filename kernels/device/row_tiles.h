@@ -60,7 +60,7 @@ struct AttendCall {
   // Query rows of a row.
   SLUICE_HD int64_t QueriesOf(int32_t row) const { return EntryOf(row).token_count * group; }
   // The number of query row `query` among all [tokens, q_heads] of the call.
-  SLUICE_HD int64_t CallQuery(int32_t row, int64_t query) const {
+  SLUICE_HD int64_t CallQuery(int32_t row, int32_t query) const {
     return (EntryOf(row).call_token + query / group) * layer.q_heads +
            row % layer.kv_heads * group + query % group;
   }

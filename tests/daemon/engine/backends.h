@@ -4,20 +4,31 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/kernels/sim/sim_backend.h"
+#include "tests/testing/sanitizers.h"
 #include "tests/testing/step_driver.h"
 
 namespace sluice {
 
 // The backends that an engine test runs on. kThreaded: the reference behind one
-// thread a lane.
-enum class TestBackend { kReference, kThreaded, kCpu };
+// thread a lane. kEmulated: the kernels for GPUs over emulated blocks.
+enum class TestBackend { kReference, kThreaded, kCpu, kEmulated };
 
 inline std::string NameOf(TestBackend backend) {
-  return backend == TestBackend::kReference ? "Reference"
-         : backend == TestBackend::kCpu     ? "Cpu"
-                                            : "Threaded";
+  switch (backend) {
+    case TestBackend::kReference:
+      return "Reference";
+    case TestBackend::kThreaded:
+      return "Threaded";
+    case TestBackend::kCpu:
+      return "Cpu";
+    case TestBackend::kEmulated:
+      return "Emulated";
+  }
+  return "";
 }
 
 inline void PrintTo(TestBackend backend, std::ostream* out) { *out << NameOf(backend); }
@@ -27,18 +38,31 @@ inline std::unique_ptr<EngineDriver> MakeDriver(TestBackend backend,
   if (backend == TestBackend::kThreaded) {
     return EngineDriver::Gated(std::make_shared<BackendGate>(), std::move(options));
   }
+  if (backend == TestBackend::kEmulated) {
+    options.make_backend = [](const BackendOptions& of_engine) {
+      return sim::MakeEmulatedBackend(of_engine, /*seed=*/1);
+    };
+  }
   options.backend =
       backend == TestBackend::kCpu ? BackendKind::kCpu : BackendKind::kReference;
   options.worker_threads = 2;
   return std::make_unique<EngineDriver>(std::move(options));
 }
 
+// Emulated blocks are slow under sanitizers, which see them in the conformance suite.
+inline std::vector<TestBackend> EngineBackends() {
+  std::vector<TestBackend> backends = {TestBackend::kReference, TestBackend::kThreaded,
+                                       TestBackend::kCpu};
+  if (!kUnderThreadSanitizer && !kUnderAddressSanitizer) {
+    backends.push_back(TestBackend::kEmulated);
+  }
+  return backends;
+}
+
 class OnEveryBackend : public ::testing::TestWithParam<TestBackend> {};
 
-#define SLUICE_ON_EVERY_BACKEND(fixture)                                                 \
-  INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                            \
-                           ::testing::Values(TestBackend::kReference,                    \
-                                             TestBackend::kThreaded, TestBackend::kCpu), \
+#define SLUICE_ON_EVERY_BACKEND(fixture)                                             \
+  INSTANTIATE_TEST_SUITE_P(Backends, fixture, ::testing::ValuesIn(EngineBackends()), \
                            [](const auto& info) { return NameOf(info.param); })
 
 }  // namespace sluice

@@ -6,9 +6,8 @@
 #include <cstdint>
 
 #include "kernels/cpu/simd_target.h"
-#include "kernels/device/device_backend.h"
 #include "kernels/make_backend.h"
-#include "tests/kernels/sim/sim_runtime.h"
+#include "tests/kernels/sim/sim_backend.h"
 #include "tests/testing/sanitizers.h"
 
 namespace sluice::kernels_testing {
@@ -32,18 +31,11 @@ std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
   return MakeBackend(options);
 }
 
-// Little memory for staging and scratch, so that operations wait for it and are cut; much of
-// it in the place of one thread, so that they are cut in another way.
+// The pool is not said to be the device's, so that what tests pass is staged.
 std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
                                       CompletionSignal* signal) {
-  DeviceBackend::Options options;
-  options.pool = world.View();
-  options.staging_bytes = int64_t{256} << 10;
-  options.scratch_bytes = int64_t{threads == 1 ? 16 : 1} << 20;
-  options.signal = signal;
   const auto seed = static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
-  return std::make_unique<DeviceBackend>(options, "emulated",
-                                         std::make_unique<sim::SimRuntime>(seed));
+  return sim::MakeEmulatedBackend({BackendKind::kCuda, world.View(), threads, signal}, seed);
 }
 
 std::vector<BackendUnderTest> ListBackends(bool of_lanes) {

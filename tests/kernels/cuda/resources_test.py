@@ -1,7 +1,7 @@
 # Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 """No kernel spills registers or keeps anything in local memory.
 
-    resources_test.py --architectures 80;90a OBJECT...
+    resources_test.py --architectures 80;90a --objects FILE;FILE...
 
 reads what ptxas said when the objects were compiled (kernels/cuda/note_resources) and
 expects each kernel of each object to have been compiled for every architecture.
@@ -88,12 +88,12 @@ ptxas info    : Used 24 registers, used 0 barriers, 368 bytes cmem[0]
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--architectures", required=True)
-    parser.add_argument("objects", nargs="+")
+    parser.add_argument("--objects", required=True)
     arguments = parser.parse_args()
     result = unittest.TextTestRunner().run(
         unittest.defaultTestLoader.loadTestsFromTestCase(CheckerTest))
     told = [] if result.wasSuccessful() else ["the checker itself fails"]
-    for name in arguments.objects:
+    for name in arguments.objects.split(";"):
         found = uses(pathlib.Path(name + ".resources").read_text())
         told += [f"{pathlib.Path(name).name}: {fault}"
                  for fault in faults(found, real(arguments.architectures))]
