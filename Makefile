@@ -15,7 +15,9 @@ help:
 	@echo "make quality        what every policy costs in quality, over budgets; goes on where it was"
 	@echo "make quality-smoke  a few cells of that, and what must hold of them"
 	@echo "make build          install what is missing and build everything"
-	@echo "make test-all       every test under: $(PRESETS); build-cuda-all where there is nvcc"
+	@echo "make test-all       every test under: $(PRESETS), where asan-all also runs the"
+	@echo "                    conformance suite over emulated blocks with ten seeds; then what"
+	@echo "                    that suite says to faulty kernels; build-cuda-all where there is nvcc"
 	@echo "make gpu-bundle     those tests and bench-gpu with all they load, for elsewhere: build/gpu-bundle"
 	@echo "make test-gpu       the tests that need a GPU; skipped, with the reason, where there is none"
 	@echo "make bench-gpu      the benchmark of a GPU; PYTHON: one whose PyTorch is measured beside it"
@@ -41,6 +43,7 @@ test-all:
 	  PRESET=$$preset deploy/build; \
 	  ctest --preset $$preset; \
 	done
+	@.venv/bin/python tests/kernels/device/seeded_faults.py build/default
 	@if command -v nvcc >/dev/null; then $(MAKE) build-cuda-all; fi
 
 GPU_RUN := build/default/tests/kernels/cuda/gpu_run

@@ -38,7 +38,7 @@ std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
   return sim::MakeEmulatedBackend({BackendKind::kCuda, world.View(), threads, signal}, seed);
 }
 
-std::vector<BackendUnderTest> ListBackends() {
+std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
   std::vector<BackendUnderTest> backends;
   backends.push_back({"reference", [](const TestWorld& w, int32_t threads, CompletionSignal* s) {
                         return MakeOfKind(BackendKind::kReference, w, threads, s);
@@ -53,7 +53,10 @@ std::vector<BackendUnderTest> ListBackends() {
                           return MakeOfKind(BackendKind::kCpu, w, threads, s);
                         }});
   }
-  backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
+  // The threads of an emulated block are one: ThreadSanitizer learns of the lanes' only.
+  if (of_lanes || !kUnderThreadSanitizer) {
+    backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
+  }
   if (BackendFault(BackendKind::kCuda).empty()) {
     backends.push_back({"cuda", MakeCuda, PageLayout::kSwizzled});
   }
@@ -63,7 +66,12 @@ std::vector<BackendUnderTest> ListBackends() {
 }  // namespace
 
 const std::vector<BackendUnderTest>& BackendsUnderTest() {
-  static const std::vector<BackendUnderTest> backends = ListBackends();
+  static const std::vector<BackendUnderTest> backends = ListBackends(false);
+  return backends;
+}
+
+const std::vector<BackendUnderTest>& LaneBackendsUnderTest() {
+  static const std::vector<BackendUnderTest> backends = ListBackends(true);
   return backends;
 }
 

@@ -30,6 +30,9 @@ struct BackendUnderTest {
 // emulated blocks too, and on a GPU where there is one.
 const std::vector<BackendUnderTest>& BackendsUnderTest();
 
+// The same, also under ThreadSanitizer with those whose lanes alone have threads.
+const std::vector<BackendUnderTest>& LaneBackendsUnderTest();
+
 // Of the suite's random content and of the emulated blocks' order.
 int64_t ConformanceSeed();
 

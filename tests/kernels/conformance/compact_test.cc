@@ -137,6 +137,22 @@ TEST_P(CompactConformanceTest, GathersLargeJobs) {
   ExpectSamePools(expected.world(), actual.world(), kernels_testing::kBitForBit);
 }
 
+// So long that a warp goes over a row's mask in several turns, and over that of one page.
+TEST_P(CompactConformanceTest, GathersAndMovesTheScoresOfLongSparseRows) {
+  const PageFormat format{Dtype::kBf16, KeySpace::kRotated, RopePairing::kNone, 16, 16, 16, 0};
+  TestBatch expected(format, kRows, NextSeed(), FillOptions{0.0, 0.0, true});
+  expected.AddSequence(kernels_testing::SequenceShape{0, 0, 0, 9000, 1});
+  expected.FillScores();
+  const Job job = AnyJob(expected, 0.01);
+  TestBatch actual = expected;
+  EXPECT_EQ(Compact(*MakeReference(expected), expected, job), Compact(*Make(actual), actual, job));
+  ExpectSamePools(expected.world(), actual.world(), kernels_testing::kBitForBit);
+  for (const bool all : {false, true}) {
+    EXPECT_EQ(MoveScores(*MakeReference(expected), expected, job, all),
+              MoveScores(*Make(expected), expected, job, all));
+  }
+}
+
 // Read back through a row: what a compacted sequence is to the next step.
 TEST_P(CompactConformanceTest, WholePagesAreTakenOverExactlyWhereTheyFit) {
   TestBatch batch(AnyFormat(), kRows, NextSeed());

@@ -129,7 +129,9 @@ TEST_P(LaneConformanceTest, SaysWhatItIs) {
   EXPECT_STRNE(backend->description(), "");
 }
 
-SLUICE_CONFORMANCE_SUITE(LaneConformanceTest);
+INSTANTIATE_TEST_SUITE_P(Backends, LaneConformanceTest,
+                         testing::ValuesIn(kernels_testing::LaneBackendsUnderTest()),
+                         kernels_testing::NameOf);
 
 }  // namespace
 }  // namespace sluice

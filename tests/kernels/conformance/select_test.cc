@@ -158,11 +158,15 @@ TEST_P(SelectConformanceTest, CountsOfNestedSegments) {
   }
 }
 
+// More than 8192 slots, of which a block of threads marks as many at a time.
 TEST_P(SelectConformanceTest, LongRows) {
+  constexpr int64_t kSlots = 11500;
   for (const int64_t different : {3, 1 << 20}) {
-    const TestBatch batch = OneSequence(6000);
-    const std::vector<float> scores = ScriptedScores(kRows * RoundUp(6000, 32), different);
-    const SelectSegment segments[] = {AnySegment(0, 1, 6000, 6000), AnySegment(1, 5, 6000, 6000)};
+    const TestBatch batch = different == 3 ? EvenSequence(kSlots) : OneSequence(kSlots);
+    const std::vector<float> scores = ScriptedScores(kRows * RoundUp(kSlots, 32), different);
+    SelectSegment segments[] = {AnySegment(0, 1, kSlots, kSlots),
+                                AnySegment(1, 5, kSlots, kSlots)};
+    segments[0].k = kSlots / 2;
     SelectArgs args;
     args.scores = scores.data();
     args.segments = segments;
