@@ -197,6 +197,7 @@ std::string PlanText(const SequenceInspection& inspection) {
                         FreedText(plan.freed_now_bytes, plan.freed_later_bytes));
   }
   if (inspection.state.lost) return "cannot be told: it is lost";
+  if (inspection.state.policy.policy.stride_tokens) return "nothing: no job runs on it";
   return inspection.state.open_step_id != 0 ? "cannot be told: a step is open"
                                             : "cannot be told: a job waits or runs";
 }

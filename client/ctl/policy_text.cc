@@ -32,6 +32,8 @@ std::string PolicyText(const Policy& policy) {
       {"heavy_tokens", policy.heavy_tokens},
       {"recent_tokens", policy.recent_tokens},
       {"budget_tokens", policy.budget_tokens},
+      {"window_tokens", policy.window_tokens},
+      {"low_end_tokens", policy.low_end_tokens},
       {"prune_after_tokens", policy.prune_after_tokens},
       {"protect_first_tokens", policy.protect_first_tokens},
       {"protect_last_tokens", policy.protect_last_tokens}};

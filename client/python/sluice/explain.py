@@ -70,7 +70,7 @@ def heat_map(client: Client, sequence_id: int, path: str | Path) -> KeptMap:
     file whose name ends with `.svg` or `.png`; returns what was drawn.
 
     Where the policy has scores the colour is the score, else that a position is kept; positions
-    that no longer fit a column each share one. Needs matplotlib: `pip install 'sluice[plot]'`.
+    that no longer fit a column each share one. Needs matplotlib (the extra `plot`).
     Raises as `kept_map`, ValueError for another ending, ImportError without matplotlib, and
     OSError where the file cannot be written.
     """
@@ -80,7 +80,10 @@ def heat_map(client: Client, sequence_id: int, path: str | Path) -> KeptMap:
     try:
         from sluice.kept_picture import draw
     except ImportError as error:
-        raise ImportError("a heat map needs matplotlib: pip install 'sluice[plot]'") from error
+        raise ImportError(
+            "a heat map needs matplotlib: in sluice's repository, "
+            "pip install './client/python[plot]'"
+        ) from error
     found = kept_map(client, sequence_id)
     draw(found, path)
     return found

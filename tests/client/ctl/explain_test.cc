@@ -144,6 +144,13 @@ TEST(ExplainTest, WhatCannotBeToldIsNotMadeUp) {
   EXPECT_THAT(ExplainReport(inspection), HasSubstr("cannot be told: it is lost\n"));
 }
 
+TEST(ExplainTest, APolicyWithoutJobsWaitsForNone) {
+  SequenceInspection inspection = Compressed();
+  inspection.plan.reset();
+  inspection.state.policy.policy = {.preset = "streaming_llm", .stride_tokens = 512};
+  EXPECT_THAT(ExplainReport(inspection), HasSubstr("nothing: no job runs on it\n"));
+}
+
 TEST(ExplainTest, AnEmptySequenceHasATable) {
   SequenceInspection inspection;
   inspection.state.session_id = 9;

@@ -19,6 +19,11 @@ TEST(PolicyTextTest, NamesEverySizeThatThePolicyHas) {
                         .protect_last_tokens = 2}),
             "l2norm: budget_tokens 300, protect_first_tokens 1, protect_last_tokens 2, "
             "skip_layers none");
+  EXPECT_EQ(PolicyText({.preset = "pyramidkv",
+                        .budget_tokens = 300,
+                        .window_tokens = 32,
+                        .low_end_tokens = 10}),
+            "pyramidkv: budget_tokens 300, window_tokens 32, low_end_tokens 10");
 }
 
 TEST(PolicyTextTest, ARatioSaysWhichWayItCounts) {

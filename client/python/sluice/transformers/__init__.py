@@ -14,7 +14,8 @@ try:
     import transformers  # noqa: F401
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "sluice.transformers needs PyTorch and transformers: pip install 'sluice[transformers]'",
+        "sluice.transformers needs PyTorch and transformers: in sluice's repository, "
+        "pip install './client/python[transformers]'",
         name=error.name,
     ) from error
 
