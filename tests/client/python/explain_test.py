@@ -74,7 +74,7 @@ def test_without_matplotlib_it_says_what_to_install(
 ) -> None:
     monkeypatch.delitem(sys.modules, "sluice.kept_picture")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install 'sluice\[plot\]'"):
+    with pytest.raises(ImportError, match=r"pip install './client/python\[plot\]'"):
         heat_map(service_client, 7, tmp_path / "kept.svg")
 
 
