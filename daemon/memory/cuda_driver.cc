@@ -52,6 +52,8 @@ CudaDriver LookUp() {
 
 const CudaDriver& GetCudaDriver() {
   static const CudaDriver& driver = *new CudaDriver(LookUp());
+  // The context is each thread's own choice.
+  if (driver.fault.empty()) cudaSetDevice(0);
   return driver;
 }
 
