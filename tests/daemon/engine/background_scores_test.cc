@@ -193,7 +193,10 @@ TEST_F(BackgroundScoresTest, ManyThatCommitTogetherDoNotFillTheLane) {
   }
   EXPECT_EQ(driver_->Status().running_jobs, kMany);
   gate_->Hold(Lane::kForeground);
-  driver_->Advance(absl::Seconds(61));
+  // A turn of the engine undoes only so many steps.
+  for (size_t i = 0; i < kMany && driver_->Status().open_steps > 0; ++i) {
+    driver_->Advance(absl::Seconds(61));
+  }
   EXPECT_EQ(driver_->Status().open_steps, 0);
   EXPECT_LE(gate_->MostUnderWay(Lane::kForeground), 64);
   gate_->Open(Lane::kForeground);
