@@ -71,4 +71,7 @@ class Backend {
   virtual const char* description() const = 0;
 };
 
+// WaitIdle of backends that raise `passed` after every operation.
+void WaitUntilPassed(const Backend& backend, CompletionSignal& passed);
+
 }  // namespace sluice

@@ -55,16 +55,7 @@ Ticket CpuBackend::Submitted(Lane lane) const { return QueueOf(lane).submitted()
 
 Ticket CpuBackend::Completed(Lane lane) const { return QueueOf(lane).passed(); }
 
-void CpuBackend::WaitIdle() {
-  for (const Lane lane : {Lane::kForeground, Lane::kBackground}) {
-    const Ticket last = Submitted(lane);
-    for (;;) {
-      const uint32_t seen = passed_.value();
-      if (Completed(lane) >= last) break;
-      passed_.Wait(seen, -1);
-    }
-  }
-}
+void CpuBackend::WaitIdle() { WaitUntilPassed(*this, passed_); }
 
 void CpuBackend::Clear(std::byte* memory, int64_t bytes) {
   std::memset(memory, 0, static_cast<size_t>(bytes));

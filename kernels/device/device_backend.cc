@@ -39,15 +39,6 @@ Ticket DeviceBackend::Submitted(Lane lane) const { return LaneOf(lane).submitted
 
 Ticket DeviceBackend::Completed(Lane lane) const { return LaneOf(lane).passed(); }
 
-void DeviceBackend::WaitIdle() {
-  for (const Lane lane : {Lane::kForeground, Lane::kBackground}) {
-    const Ticket last = Submitted(lane);
-    for (;;) {
-      const uint32_t seen = passed_.value();
-      if (Completed(lane) >= last) break;
-      passed_.Wait(seen, -1);
-    }
-  }
-}
+void DeviceBackend::WaitIdle() { WaitUntilPassed(*this, passed_); }
 
 }  // namespace sluice
