@@ -245,6 +245,23 @@ SLUICE_HD inline Vector16* SlotChunk(const PoolView& pool, const SpanFormat& for
       data + KTileBytes(page) + SwizzledChunk(values, place.slot, chunk - ChunksOfRow(keys)));
 }
 
+// Chunks of a slot's keys and values: what is moved before its sides.
+SLUICE_HD inline int32_t MovedChunks(const PageFormat& page) {
+  return static_cast<int32_t>(MovedSlotBytes(page) / kChunkBytes) - 1;
+}
+
+// Calls function(item, move, row) by a warp each, for the items whose slot changes.
+template <class Block, class Function>
+SLUICE_HD void ForEachMovedSlot(Block& block, const CascadeLaunch& launch, int64_t first,
+                                int64_t count, const Function& function) {
+  ForEachOfWarp(block, count, [&](int64_t item) {
+    const CascadeMove move = CascadeMoveOf(launch, first + item);
+    if (move.source == move.slot) return;
+    function(item, move,
+             CascadeRowView(launch.pool, launch.entries[move.rows.entry], move.row, launch.sums));
+  });
+}
+
 // A warp takes a slot to scratch.
 struct TakeCascadeSlotsKernel {
   CascadeLaunch launch;
@@ -255,16 +272,12 @@ struct TakeCascadeSlotsKernel {
 
   template <class Block>
   SLUICE_HD void operator()(Block& block) const {
-    ForEachOfWarp(block, count, [&](int64_t item) {
-      const CascadeMove move = CascadeMoveOf(launch, first + item);
-      if (move.source == move.slot) return;
-      const CascadeRowView row(launch.pool, launch.entries[move.rows.entry], move.row,
-                               launch.sums);
+    ForEachMovedSlot(block, launch, first, count, [&](int64_t item, const CascadeMove& move,
+                                                      const CascadeRowView& row) {
       const CascadeRowView::Place place = row.PlaceOf(move.source);
       const SpanFormat& format = row.format();
       auto* const to = reinterpret_cast<Vector16*>(scratch + item * slot_bytes);
-      const auto chunks =
-          static_cast<int32_t>(MovedSlotBytes(format.page) / kChunkBytes) - 1;
+      const int32_t chunks = MovedChunks(format.page);
       for (int32_t chunk = block.lane(); chunk < chunks; chunk += kWarpThreads) {
         to[chunk] = *SlotChunk(launch.pool, format, place, chunk);
       }
@@ -288,16 +301,12 @@ struct PutCascadeSlotsKernel {
 
   template <class Block>
   SLUICE_HD void operator()(Block& block) const {
-    ForEachOfWarp(block, count, [&](int64_t item) {
-      const CascadeMove move = CascadeMoveOf(launch, first + item);
-      if (move.source == move.slot) return;
-      const CascadeRowView row(launch.pool, launch.entries[move.rows.entry], move.row,
-                               launch.sums);
+    ForEachMovedSlot(block, launch, first, count, [&](int64_t item, const CascadeMove& move,
+                                                      const CascadeRowView& row) {
       const CascadeRowView::Place place = row.PlaceOf(move.slot);
       const SpanFormat& format = row.format();
       const auto* const from = reinterpret_cast<const Vector16*>(scratch + item * slot_bytes);
-      const auto chunks =
-          static_cast<int32_t>(MovedSlotBytes(format.page) / kChunkBytes) - 1;
+      const int32_t chunks = MovedChunks(format.page);
       for (int32_t chunk = block.lane(); chunk < chunks; chunk += kWarpThreads) {
         *SlotChunk(launch.pool, format, place, chunk) = from[chunk];
       }
