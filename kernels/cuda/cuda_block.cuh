@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "kernels/device/block.h"
+#include "kernels/dtype.h"
 
 namespace sluice::cuda {
 
@@ -42,6 +43,12 @@ class CudaBlock {
   SLUICE_HD void CommitCopies();
   template <int N>
   SLUICE_HD void WaitCopies();
+
+  template <bool kTransposed>
+  SLUICE_HD void LoadMatrices(uint32_t (&words)[4], const void* row);
+  template <Dtype kDtype, int32_t kProducts>
+  SLUICE_HD void MultiplyAdd(float (&sums)[kProducts][4], const uint32_t (&a)[4],
+                             const uint32_t (&b)[kProducts][2]);
 
   SLUICE_HD bool ArriveLast(uint32_t* arrivals, uint32_t expected);
 };
@@ -130,6 +137,45 @@ SLUICE_HD inline void CudaBlock::CommitCopies() {
 template <int N>
 SLUICE_HD void CudaBlock::WaitCopies() {
   asm volatile("cp.async.wait_group %0;" : : "n"(N) : "memory");
+}
+
+template <bool kTransposed>
+SLUICE_HD void CudaBlock::LoadMatrices(uint32_t (&words)[4], const void* row) {
+  const auto at = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  if constexpr (kTransposed) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(at)
+                 : "memory");
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(at)
+                 : "memory");
+  }
+}
+
+template <Dtype kDtype, int32_t kProducts>
+SLUICE_HD void CudaBlock::MultiplyAdd(float (&sums)[kProducts][4], const uint32_t (&a)[4],
+                                      const uint32_t (&b)[kProducts][2]) {
+  static_assert(kDtype == Dtype::kBf16 || kDtype == Dtype::kF16, "16-bit elements");
+  SLUICE_UNROLL
+  for (int32_t i = 0; i < kProducts; ++i) {
+    float (&sum)[4] = sums[i];
+    if constexpr (kDtype == Dtype::kBf16) {
+      asm volatile(
+          "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+          "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+          : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+          : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[i][0]), "r"(b[i][1]));
+    } else {
+      asm volatile(
+          "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+          "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+          : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+          : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[i][0]), "r"(b[i][1]));
+    }
+  }
 }
 
 // The barriers order the block's threads, the fences of thread 0 the blocks: fences carry

@@ -33,6 +33,14 @@
 //   void CommitCopies()            ends a group of this thread's copies
 //   void WaitCopies<N>()           all but this thread's last N groups are there, for this
 //                                  thread; Sync makes them so for the others
+//   void LoadMatrices<kTransposed>(uint32_t (&words)[4], const void* row)
+//                                  four 8 x 8 matrices of 16-bit elements from shared memory:
+//                                  lane 8 m + i names row i of matrix m, 16 bytes aligned to
+//                                  it; words[m] as PlaceInMatrix (core/fragment.h) says
+//   void MultiplyAdd<kDtype>(float (&sums)[n][4], const uint32_t (&a)[4],
+//                            const uint32_t (&b)[n][2])
+//                                  n products of a warp on tensor cores, sums[i] += a * b[i],
+//                                  held as core/fragment.h says; kDtype: bf16 or fp16
 //   bool ArriveLast(uint32_t* arrivals, uint32_t expected)
 //                                  whole block, every thread gets the answer: whether it is
 //                                  the last of `expected` blocks to arrive. What the others
@@ -40,7 +48,7 @@
 //                                  0 again after the last
 //
 // Sync, ArriveLast: all threads of a block, at one place of the program. SyncWarp, Shuffle,
-// ShuffleXor, Ballot: all threads of a warp, likewise. No thread ends before the others of
+// ShuffleXor, Ballot, LoadMatrices, MultiplyAdd: all threads of a warp, likewise. No thread ends before the others of
 // its block where one of these is still to come. No float is added atomically: sums have
 // one order.
 

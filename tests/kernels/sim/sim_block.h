@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/device/block.h"
+#include "tests/kernels/sim/sim_matrix.h"
 #include "tests/kernels/sim/sim_threads.h"
 
 namespace sluice::sim {
@@ -95,11 +96,8 @@ class SimBlock {
   }
 
   void CopyAsync(void* to, const void* from) {
-    auto* const place = static_cast<std::byte*>(to);
-    if (place < shared_.memory || place + kCopyBytes > shared_.memory + shared_.memory_bytes) {
-      Fail("an asynchronous copy goes beyond the %d bytes of shared memory", shared_.memory_bytes);
-    }
-    if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % kCopyBytes != 0) {
+    CheckShared("an asynchronous copy", to);
+    if (reinterpret_cast<uintptr_t>(from) % kCopyBytes != 0) {
       Fail("an asynchronous copy is not aligned to 16 bytes");
     }
     std::memset(to, 0xff, kCopyBytes);
@@ -119,6 +117,31 @@ class SimBlock {
       }
     }
     copies_.resize(kept);
+  }
+
+  template <bool kTransposed>
+  void LoadMatrices(uint32_t (&words)[4], const void* row, int32_t line = __builtin_LINE()) {
+    CheckShared("a matrix", row);
+    const uint64_t* const rows = shared_.threads->AwaitWarp(
+        thread_, WarpCall::kMatrices, reinterpret_cast<uintptr_t>(row), line);
+    for (int32_t m = 0; m < 4; ++m) {
+      words[m] = MatrixWord(rows + m * kMatrixRows, lane(), kTransposed);
+    }
+    SyncWarp(line);  // nothing is written to the matrices before all have read them
+  }
+
+  template <Dtype kDtype, int32_t kProducts>
+  void MultiplyAdd(float (&sums)[kProducts][4], const uint32_t (&a)[4],
+                   const uint32_t (&b)[kProducts][2], int32_t line = __builtin_LINE()) {
+    const Factors mine = {a, b[0]};
+    const uint64_t* const all = shared_.threads->AwaitWarp(
+        thread_, WarpCall::kProduct, reinterpret_cast<uintptr_t>(&mine), line);
+    float results[kProducts][4];
+    for (int32_t i = 0; i < kProducts; ++i) {
+      AddProduct<kDtype>(all, i, lane(), sums[i], results[i]);
+    }
+    SyncWarp(line);  // the others' factors live in their own variables until then
+    std::memcpy(sums, results, sizeof(results));
   }
 
   bool ArriveLast(uint32_t* arrivals, uint32_t expected, int32_t line = __builtin_LINE()) {
@@ -141,6 +164,17 @@ class SimBlock {
     const void* from;
     int32_t group;
   };
+
+  // Of 16 bytes that a thread names.
+  void CheckShared(const char* what, const void* at) const {
+    const auto* const place = static_cast<const std::byte*>(at);
+    if (place < shared_.memory || place + kCopyBytes > shared_.memory + shared_.memory_bytes) {
+      Fail("%s goes beyond the %d bytes of shared memory", what, shared_.memory_bytes);
+    }
+    if (reinterpret_cast<uintptr_t>(at) % kCopyBytes != 0) {
+      Fail("%s is not aligned to 16 bytes", what);
+    }
+  }
 
   SimShared& shared_;
   const int32_t thread_;

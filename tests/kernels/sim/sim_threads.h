@@ -12,7 +12,7 @@
 namespace sluice::sim {
 
 // What the lanes of a warp wait for together.
-enum class WarpCall : uint8_t { kSync, kShuffle, kBallot };
+enum class WarpCall : uint8_t { kSync, kShuffle, kBallot, kMatrices, kProduct };
 
 // Ends the process with a message: the kernel broke a rule of blocks.
 [[noreturn]] void Fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
