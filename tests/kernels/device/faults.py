@@ -100,13 +100,11 @@ FAULTS = [
           "slots on their way share scratch between two launches",
           "kernels/device/cascade_kernels.h",
           "reinterpret_cast<Vector16*>(scratch + item * slot_bytes);\n"
-          "      const auto chunks =\n"
-          "          static_cast<int32_t>(MovedSlotBytes(format.page) / kChunkBytes) - 1;\n"
+          "      const int32_t chunks = MovedChunks(format.page);\n"
           "      for (int32_t chunk = block.lane(); chunk < chunks; chunk += kWarpThreads) {\n"
           "        to[chunk]",
           "reinterpret_cast<Vector16*>(scratch + item / 2 * slot_bytes);\n"
-          "      const auto chunks =\n"
-          "          static_cast<int32_t>(MovedSlotBytes(format.page) / kChunkBytes) - 1;\n"
+          "      const int32_t chunks = MovedChunks(format.page);\n"
           "      for (int32_t chunk = block.lane(); chunk < chunks; chunk += kWarpThreads) {\n"
           "        to[chunk]"),
     Fault("window", ("window_score",), "a tile is overwritten while it is read",
