@@ -131,7 +131,7 @@ absl::Status DataCalls::TryAppend(struct Append& command) {
                   absl::StrCat("the policy of sequence ", entry.sequence->id,
                                " takes keys and values with Attend only"));
   }
-  const bool is_last = command.first_token + rows == step->view.total_tokens;
+  const bool is_last = command.first_token == step->view.total_tokens - rows;
   for (size_t i = 0; i < command.layers.size(); ++i) {
     const AppendLayer& layer = command.layers[i];
     const int64_t had = step->appended[static_cast<size_t>(layer.layer)];
