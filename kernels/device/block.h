@@ -48,9 +48,9 @@
 //                                  0 again after the last
 //
 // Sync, ArriveLast: all threads of a block, at one place of the program. SyncWarp, Shuffle,
-// ShuffleXor, Ballot, LoadMatrices, MultiplyAdd: all threads of a warp, likewise. No thread ends before the others of
-// its block where one of these is still to come. No float is added atomically: sums have
-// one order.
+// ShuffleXor, Ballot, LoadMatrices, MultiplyAdd: all threads of a warp, likewise. No thread
+// ends before the others of its block where one of these is still to come. No float is added
+// atomically: sums have one order.
 
 #include <cstddef>
 #include <cstdint>
