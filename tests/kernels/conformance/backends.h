@@ -58,9 +58,15 @@ class ConformanceTest : public testing::TestWithParam<BackendUnderTest> {
   std::unique_ptr<Backend> Make(const TestBatch& batch, int32_t threads = 2) const;
   static std::unique_ptr<Backend> MakeReference(const TestBatch& batch);
 
-  // Whether the test runs its next case (above); asked once for each.
-  bool TakesCase(int64_t shares) {
-    return kernels_testing::TakesCase(GetParam(), next_case_++, shares);
+  // Whether the test runs its next case (above); asked once for each. 5 is prime to the
+  // numbers by which kinds of cases alternate.
+  bool TakesCase(int64_t shares = 5) {
+    const bool takes = kernels_testing::TakesCase(GetParam(), case_count_++, shares);
+    taken_count_ += takes ? 1 : 0;
+    return takes;
+  }
+  void TearDown() override {
+    if (case_count_ > 0) EXPECT_GT(taken_count_, 0) << "there are more shares than cases";
   }
 
   Random& random() { return random_; }
@@ -76,7 +82,8 @@ class ConformanceTest : public testing::TestWithParam<BackendUnderTest> {
 
  private:
   Random random_;
-  int64_t next_case_ = 0;
+  int64_t case_count_ = 0;  // of which it was asked whether they are run
+  int64_t taken_count_ = 0;
 };
 
 // Notes an error relative to its row's largest |value|, to be printed as the
