@@ -139,7 +139,7 @@ TEST_P(CascadeConformanceTest, DecodeAtCachePositions) {
 
 TEST_P(CascadeConformanceTest, ChunksAtCachePositions) {
   for (int i = 0; i < 10; ++i) {
-    if (!TakesCase()) continue;
+    if (!TakesCase(10)) continue;
     SCOPED_TRACE(i);
     TestBatch batch = AnyCascadeBatch(AnyCascadeFormat(), 2, 60, 130);
     const LayerShape layer = AnyLayer(batch.page_format(), random().Of({1, 3, 4}));
