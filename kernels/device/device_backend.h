@@ -7,6 +7,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/completion_signal.h"
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_lane.h"
 #include "kernels/device/device_runtime.h"
 
@@ -27,9 +28,15 @@ class DeviceBackend : public Backend {
     CompletionSignal* signal = nullptr;  // raised after every operation; outlives the backend
   };
 
+  // Where memory is wanting, fault() says so.
   DeviceBackend(const Options& options, const char* name,
                 std::unique_ptr<device::DeviceRuntime> runtime);
   ~DeviceBackend() override;  // returns once everything submitted has passed
+
+  // Why nothing may be submitted. Constant.
+  const device::DeviceFault& fault() const {
+    return foreground_.fault().empty() ? background_.fault() : foreground_.fault();
+  }
 
   Ticket Submit(Lane lane, const Operation& operation) override;
   void After(Lane lane, Ticket ticket) override;

@@ -9,6 +9,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/completion_signal.h"
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_runtime.h"
 #include "kernels/device/launcher.h"
 #include "kernels/device/staging.h"
@@ -33,12 +34,17 @@ class DeviceLane {
     CompletionSignal* signal = nullptr;  // likewise; null: nobody waits
   };
 
-  // The runtime outlives the object.
+  // The runtime outlives the object. Where memory is wanting, fault() says so.
   DeviceLane(const Options& options, DeviceRuntime& runtime);
   ~DeviceLane();
 
   DeviceLane(const DeviceLane&) = delete;
   DeviceLane& operator=(const DeviceLane&) = delete;
+
+  // Why nothing may be pushed. Constant.
+  const DeviceFault& fault() const {
+    return staging_.fault().empty() ? launcher_.fault() : staging_.fault();
+  }
 
   // The lane whose tickets SetAfter names. Before the first Push.
   void SetOther(const DeviceLane* other) { other_ = other; }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_kernel.h"
 #include "kernels/device/device_runtime.h"
 #include "kernels/device/staging.h"
@@ -38,12 +39,15 @@ class Launcher {
     std::function<void(const void* memory, int64_t bytes)> await_delivered;
   };
 
-  // The others outlive the object. Ends the process where there is no such memory.
+  // The others outlive the object. Where there is no memory for scratch, fault() says so.
   Launcher(const Options& options, DeviceRuntime& runtime, Staging& staging);
   ~Launcher();
 
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
+
+  // Why nothing may be launched; Scratch ends the process then. Constant.
+  const DeviceFault& fault() const { return fault_; }
 
   const PoolView& pool() const { return options_.pool; }
 
@@ -81,7 +85,7 @@ class Launcher {
   T* Scratch(int64_t count) {
     return reinterpret_cast<T*>(TakeScratch(count * static_cast<int64_t>(sizeof(T))));
   }
-  int64_t scratch_left_bytes() const { return options_.scratch_bytes - scratch_used_; }
+  int64_t scratch_left_bytes() const { return scratch_bytes_ - scratch_used_; }
   void ResetScratch() { scratch_used_ = 0; }
 
   // The records of a step and of a layer, where kernels reach them.
@@ -105,6 +109,8 @@ class Launcher {
   DeviceRuntime& runtime_;
   Staging& staging_;
   std::byte* const scratch_;
+  const DeviceFault fault_;
+  const int64_t scratch_bytes_;  // 0 without memory
   int64_t scratch_used_ = 0;
   std::vector<Delivery> deliveries_;
 };

@@ -21,6 +21,10 @@ TEST(MakeBackendTest, TheGpusIsThereOrItIsSaidWhyNot) {
   const std::string fault = BackendFault(BackendKind::kCuda);
   BackendOptions options;
   options.kind = BackendKind::kCuda;
+  const MadeBackend made = TryMakeBackend(options);
+  EXPECT_EQ(made.fault, fault.empty() ? "" : "no GPU to run on: " + fault);
+  EXPECT_EQ(made.backend == nullptr, !fault.empty());
+  EXPECT_FALSE(made.fault_is_memory);
   if (fault.empty()) {
     EXPECT_STREQ(MakeBackend(options)->name(), "cuda");
   } else {
