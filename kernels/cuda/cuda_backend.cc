@@ -16,6 +16,8 @@ std::unique_ptr<Backend> MakeCudaBackend(const BackendOptions& options) {
   DeviceBackend::Options device;
   device.pool = options.pool;
   device.pool_bytes = options.pool_bytes;
+  device.table_bytes = options.table_bytes;
+  device.format_count = options.format_count;
   device.signal = options.signal;
   return std::make_unique<DeviceBackend>(device, "cuda", std::move(runtime));
 }

@@ -11,7 +11,7 @@ GpuLane::GpuLane(Lane lane) {
   EndOnError(cudaDeviceGetStreamPriorityRange(&lowest, &highest),
              "cudaDeviceGetStreamPriorityRange");
   EndOnError(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
-                                          lane == Lane::kForeground ? highest : lowest),
+                                          lane == Lane::kBackground ? lowest : highest),
              "cudaStreamCreateWithPriority");
   for (cudaEvent_t& event : events_) {
     EndOnError(cudaEventCreateWithFlags(&event, cudaEventBlockingSync | cudaEventDisableTiming),
@@ -33,6 +33,10 @@ void GpuLane::Mark(Ticket number) {
 
 void GpuLane::Await(Ticket number) {
   EndOnError(cudaEventSynchronize(EventOf(number)), "cudaEventSynchronize");
+}
+
+void GpuLane::Follow(const GpuLane& other, Ticket number) {
+  EndOnError(cudaStreamWaitEvent(stream_, other.EventOf(number), 0), "cudaStreamWaitEvent");
 }
 
 }  // namespace sluice::cuda

@@ -39,7 +39,8 @@ GpuRuntime::GpuRuntime(const Options& options)
       background_multiprocessors_(std::max(
           1, static_cast<int32_t>(options.background_share * gpu_.multiprocessors))),
       lanes_{std::make_unique<GpuLane>(Lane::kForeground),
-             std::make_unique<GpuLane>(Lane::kBackground)} {}
+             std::make_unique<GpuLane>(Lane::kBackground),
+             std::make_unique<GpuLane>(device::kTablesLane)} {}
 
 GpuRuntime::~GpuRuntime() = default;
 
@@ -70,7 +71,7 @@ void GpuRuntime::Clear(std::byte* memory, int64_t bytes) {
 // As many blocks as the multiprocessors can hold at once, if nothing but threads were scarce.
 int32_t GpuRuntime::MostBlocks(Lane lane, int32_t threads) const {
   const int32_t multiprocessors =
-      lane == Lane::kForeground ? gpu_.multiprocessors : background_multiprocessors_;
+      lane == Lane::kBackground ? background_multiprocessors_ : gpu_.multiprocessors;
   return multiprocessors * std::max(1, gpu_.threads_per_multiprocessor / threads);
 }
 
@@ -89,6 +90,10 @@ void GpuRuntime::Launch(Lane lane, const device::DeviceKernel& kernel,
 void GpuRuntime::Mark(Lane lane, Ticket number) { LaneOf(lane).Mark(number); }
 
 void GpuRuntime::AwaitMark(Lane lane, Ticket number) { LaneOf(lane).Await(number); }
+
+void GpuRuntime::Follow(Lane lane, Lane other, Ticket number) {
+  LaneOf(lane).Follow(LaneOf(other), number);
+}
 
 std::string GpuRuntime::description() const {
   return gpu_.name + ", sm_" + std::to_string(gpu_.major) + std::to_string(gpu_.minor) + ", " +

@@ -10,6 +10,9 @@ std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint
   DeviceBackend::Options device;
   device.pool = options.pool;
   device.pool_bytes = options.pool_bytes;
+  device.table_bytes = options.table_bytes;
+  device.format_count = options.format_count;
+  device.table_staging_bytes = int64_t{4} << 10;
   device.staging_bytes = int64_t{256} << 10;
   device.scratch_bytes = int64_t{options.threads == 1 ? 16 : 1} << 20;
   device.signal = options.signal;
