@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/simd_target.h"
 #include "kernels/make_backend.h"
+#include "tests/kernels/sim/hidden_tables.h"
 #include "tests/kernels/sim/sim_backend.h"
 #include "tests/testing/sanitizers.h"
 
@@ -31,11 +32,35 @@ std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
   return MakeBackend(options);
 }
 
+uint64_t EmulatedSeed(int32_t threads) {
+  return static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
+}
+
 // The pool is not said to be the device's, so that what tests pass is staged.
+BackendOptions EmulatedOptions(const TestWorld& world, int32_t threads,
+                               CompletionSignal* signal) {
+  BackendOptions options{BackendKind::kCuda, world.View(), threads, signal};
+  options.table_bytes = world.TableBytes();
+  options.format_count = world.FormatCount();
+  return options;
+}
+
+// Kernels that read the host's tables are found here.
 std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
                                       CompletionSignal* signal) {
-  const auto seed = static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
-  return sim::MakeEmulatedBackend({BackendKind::kCuda, world.View(), threads, signal}, seed);
+  return sim::MakeBackendWithHiddenTables(EmulatedOptions(world, threads, signal),
+                                          EmulatedSeed(threads));
+}
+
+// The lanes run beside each other.
+std::unique_ptr<Backend> MakeEmulatedLanes(const TestWorld& world, int32_t threads,
+                                           CompletionSignal* signal) {
+  const BackendOptions options = EmulatedOptions(world, threads, signal);
+  auto backend = sim::MakeEmulatedBackend(options, EmulatedSeed(threads));
+  backend->TablesChanged(options.pool.tables, options.table_bytes);
+  backend->TablesChanged(options.pool.formats,
+                         options.format_count * static_cast<int64_t>(sizeof(SpanFormat)));
+  return backend;
 }
 
 std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
@@ -55,7 +80,8 @@ std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
   }
   // The threads of an emulated block are one: ThreadSanitizer learns of the lanes' only.
   if (of_lanes || !kUnderThreadSanitizer) {
-    backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
+    backends.push_back(
+        {"emulated", of_lanes ? MakeEmulatedLanes : MakeEmulated, PageLayout::kSwizzled});
   }
   if (BackendFault(BackendKind::kCuda).empty()) {
     backends.push_back({"cuda", MakeCuda, PageLayout::kSwizzled});

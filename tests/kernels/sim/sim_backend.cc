@@ -1,12 +1,18 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "tests/kernels/sim/sim_backend.h"
 
+#include <utility>
+
 #include "kernels/device/device_backend.h"
-#include "tests/kernels/sim/sim_runtime.h"
 
 namespace sluice::sim {
 
 std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint64_t seed) {
+  return MakeEmulatedBackend(options, std::make_unique<SimRuntime>(seed));
+}
+
+std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options,
+                                             std::unique_ptr<SimRuntime> runtime) {
   DeviceBackend::Options device;
   device.pool = options.pool;
   device.pool_bytes = options.pool_bytes;
@@ -16,7 +22,7 @@ std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint
   device.staging_bytes = int64_t{256} << 10;
   device.scratch_bytes = int64_t{options.threads == 1 ? 16 : 1} << 20;
   device.signal = options.signal;
-  return std::make_unique<DeviceBackend>(device, "emulated", std::make_unique<SimRuntime>(seed));
+  return std::make_unique<DeviceBackend>(device, "emulated", std::move(runtime));
 }
 
 }  // namespace sluice::sim
