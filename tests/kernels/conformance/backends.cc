@@ -23,44 +23,57 @@ std::unique_ptr<Backend> MakeOfKind(BackendKind kind, const TestWorld& world, in
   return MakeBackend(BackendOptions{kind, world.View(), threads, signal});
 }
 
-// The pool is host memory here, so that tests look at it as at the others'.
-std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
-                                  CompletionSignal* signal) {
-  BackendOptions options{BackendKind::kCuda, world.View(), 0, signal};
-  options.host_ranges = world.Memory();
-  options.pool_bytes = world.PoolBytes();
-  return MakeBackend(options);
-}
-
 uint64_t EmulatedSeed(int32_t threads) {
   return static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
 }
 
-// The pool is not said to be the device's, so that what tests pass is staged.
-BackendOptions EmulatedOptions(const TestWorld& world, int32_t threads,
-                               CompletionSignal* signal) {
+BackendOptions DeviceOptions(const TestWorld& world, int32_t threads, CompletionSignal* signal) {
   BackendOptions options{BackendKind::kCuda, world.View(), threads, signal};
   options.table_bytes = world.TableBytes();
   options.format_count = world.FormatCount();
   return options;
 }
 
-// Kernels that read the host's tables are found here.
-std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
-                                      CompletionSignal* signal) {
-  return sim::MakeBackendWithHiddenTables(EmulatedOptions(world, threads, signal),
-                                          EmulatedSeed(threads));
+// The pool is host memory here, so that tests look at it as at the others'.
+BackendOptions CudaOptions(const TestWorld& world, CompletionSignal* signal) {
+  BackendOptions options = DeviceOptions(world, 0, signal);
+  options.host_ranges = world.Memory();
+  options.pool_bytes = world.PoolBytes();
+  return options;
 }
 
-// The lanes run beside each other.
-std::unique_ptr<Backend> MakeEmulatedLanes(const TestWorld& world, int32_t threads,
-                                           CompletionSignal* signal) {
-  const BackendOptions options = EmulatedOptions(world, threads, signal);
-  auto backend = sim::MakeEmulatedBackend(options, EmulatedSeed(threads));
+// Kernels that read the host's tables are found here.
+std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
+                                  CompletionSignal* signal) {
+  return sim::MakeWithHiddenTables(CudaOptions(world, signal), MakeBackend);
+}
+
+// The pool is not said to be the device's, so that what tests pass is staged.
+std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
+                                      CompletionSignal* signal) {
+  return sim::MakeEmulatedWithHiddenTables(DeviceOptions(world, threads, signal),
+                                           EmulatedSeed(threads));
+}
+
+// Tests of lanes write no tables once they have a backend.
+std::unique_ptr<Backend> ToldAllTables(std::unique_ptr<Backend> backend,
+                                       const BackendOptions& options) {
   backend->TablesChanged(options.pool.tables, options.table_bytes);
   backend->TablesChanged(options.pool.formats,
                          options.format_count * static_cast<int64_t>(sizeof(SpanFormat)));
   return backend;
+}
+
+std::unique_ptr<Backend> MakeCudaLanes(const TestWorld& world, int32_t /*threads*/,
+                                       CompletionSignal* signal) {
+  const BackendOptions options = CudaOptions(world, signal);
+  return ToldAllTables(MakeBackend(options), options);
+}
+
+std::unique_ptr<Backend> MakeEmulatedLanes(const TestWorld& world, int32_t threads,
+                                           CompletionSignal* signal) {
+  const BackendOptions options = DeviceOptions(world, threads, signal);
+  return ToldAllTables(sim::MakeEmulatedBackend(options, EmulatedSeed(threads)), options);
 }
 
 std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
@@ -84,7 +97,7 @@ std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
         {"emulated", of_lanes ? MakeEmulatedLanes : MakeEmulated, PageLayout::kSwizzled});
   }
   if (BackendFault(BackendKind::kCuda).empty()) {
-    backends.push_back({"cuda", MakeCuda, PageLayout::kSwizzled});
+    backends.push_back({"cuda", of_lanes ? MakeCudaLanes : MakeCuda, PageLayout::kSwizzled});
   }
   return backends;
 }

@@ -65,14 +65,15 @@ class HidingRuntime final : public SimRuntime {
 
 class BackendWithHiddenTables final : public Backend {
  public:
-  BackendWithHiddenTables(const BackendOptions& options, uint64_t seed)
+  using Make = std::function<std::unique_ptr<Backend>(const BackendOptions&, HiddenMemory&)>;
+
+  BackendWithHiddenTables(const BackendOptions& options, const Make& make)
       : tables_(options.pool.tables),
         table_bytes_(options.table_bytes),
         formats_(options.pool.formats),
         format_bytes_(options.format_count * static_cast<int64_t>(sizeof(SpanFormat))),
         memory_(table_bytes_ + format_bytes_),
-        inner_(MakeEmulatedBackend(Hidden(options),
-                                   std::make_unique<HidingRuntime>(seed, memory_))) {}
+        inner_(make(Hidden(options), memory_)) {}
 
   Ticket Submit(Lane lane, const Operation& operation) override {
     Tell(memory_.data(), tables_, table_bytes_);
@@ -113,9 +114,19 @@ class BackendWithHiddenTables final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> MakeBackendWithHiddenTables(const BackendOptions& options,
-                                                     uint64_t seed) {
-  return std::make_unique<BackendWithHiddenTables>(options, seed);
+std::unique_ptr<Backend> MakeWithHiddenTables(
+    const BackendOptions& options,
+    const std::function<std::unique_ptr<Backend>(const BackendOptions&)>& make) {
+  return std::make_unique<BackendWithHiddenTables>(
+      options, [&](const BackendOptions& hidden, HiddenMemory&) { return make(hidden); });
+}
+
+std::unique_ptr<Backend> MakeEmulatedWithHiddenTables(const BackendOptions& options,
+                                                      uint64_t seed) {
+  return std::make_unique<BackendWithHiddenTables>(
+      options, [seed](const BackendOptions& hidden, HiddenMemory& memory) {
+        return MakeEmulatedBackend(hidden, std::make_unique<HidingRuntime>(seed, memory));
+      });
 }
 
 }  // namespace sluice::sim

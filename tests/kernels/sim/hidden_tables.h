@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "kernels/backend.h"
@@ -9,13 +10,19 @@
 
 namespace sluice::sim {
 
-// The emulated backend (sim_backend.h) for tests that write tables where they please: before
-// each operation it is told all of them, in a copy, and while a kernel runs nobody can touch
-// that copy. So a kernel that reads the host's tables, not the device's, ends the process.
+// The backend for a device that `make` makes, for tests that write tables where they please:
+// before each operation it is told all of them, in a copy that the device has no other way
+// to. Submit returns once the operation has passed.
 //
-// `options` has table_bytes and format_count; pool.tables and pool.formats may change until
-// an operation is submitted. Submit returns once the operation has passed.
-std::unique_ptr<Backend> MakeBackendWithHiddenTables(const BackendOptions& options,
-                                                     uint64_t seed);
+// `options` has table_bytes and format_count; what pool.tables and pool.formats name may
+// change until an operation is submitted.
+std::unique_ptr<Backend> MakeWithHiddenTables(
+    const BackendOptions& options,
+    const std::function<std::unique_ptr<Backend>(const BackendOptions&)>& make);
+
+// The same over emulated blocks (sim_backend.h). While a kernel runs nobody can touch the
+// copy: one that reads the host's tables, not the device's, ends the process.
+std::unique_ptr<Backend> MakeEmulatedWithHiddenTables(const BackendOptions& options,
+                                                      uint64_t seed);
 
 }  // namespace sluice::sim
