@@ -120,8 +120,8 @@ void Tables::SetBodies(BodiesId id, TableRange range, const Bodies& bodies) {
   most_body_slots_.resize(bodies_.size());
   int64_t& most_slots = most_body_slots_[id.value];
   most_slots = 0;
-  auto* const record =
-      reinterpret_cast<BodiesRecord*>(Write<std::byte>(range, 0, BodiesBytes(row_count, page_count)));
+  auto* const record = reinterpret_cast<BodiesRecord*>(
+      Write<std::byte>(range, 0, BodiesBytes(row_count, page_count)));
   *record = {static_cast<int32_t>(row_count), static_cast<uint32_t>(page_count)};
   auto* rows = reinterpret_cast<BodyRow*>(record + 1);
   for (int64_t row = 0; row < row_count; ++row) {
