@@ -93,8 +93,8 @@ std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
   }
   // The threads of an emulated block are one: ThreadSanitizer learns of the lanes' only.
   if (of_lanes || !kUnderThreadSanitizer) {
-    backends.push_back(
-        {"emulated", of_lanes ? MakeEmulatedLanes : MakeEmulated, PageLayout::kSwizzled});
+    backends.push_back({"emulated", of_lanes ? MakeEmulatedLanes : MakeEmulated,
+                        PageLayout::kSwizzled, /*slow=*/true});
   }
   if (BackendFault(BackendKind::kCuda).empty()) {
     backends.push_back({"cuda", of_lanes ? MakeCudaLanes : MakeCuda, PageLayout::kSwizzled});
