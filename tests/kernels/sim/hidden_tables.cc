@@ -98,8 +98,9 @@ class BackendWithHiddenTables final : public Backend {
     return options;
   }
 
+  // Both are zeros at first.
   void Tell(std::byte* to, const void* from, int64_t bytes) {
-    if (bytes == 0) return;
+    if (bytes == 0 || std::memcmp(to, from, static_cast<size_t>(bytes)) == 0) return;
     std::memcpy(to, from, static_cast<size_t>(bytes));
     inner_->TablesChanged(to, bytes);
   }

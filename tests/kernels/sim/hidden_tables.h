@@ -11,8 +11,8 @@
 namespace sluice::sim {
 
 // The backend for a device that `make` makes, for tests that write tables where they please:
-// before each operation it is told all of them, in a copy that the device has no other way
-// to. Submit returns once the operation has passed.
+// before an operation it is told all of them if they changed, in a copy that the device has
+// no other way to. Submit returns once the operation has passed.
 //
 // `options` has table_bytes and format_count; what pool.tables and pool.formats name may
 // change until an operation is submitted.
