@@ -28,6 +28,12 @@ class Backend {
 
   virtual ~Backend() = default;
 
+  // The caller wrote a range of the tables or formats (core/view.h), or will before the
+  // next Submit: operations submitted from then on read what it wrote. REQUIRES: no
+  // operation under way reads the range. Backends that read where the caller writes ignore
+  // it.
+  virtual void TablesChanged(const void* /*begin*/, int64_t /*bytes*/) {}
+
   // Queues an operation; what it points to must live until its ticket passed.
   // REQUIRES: fewer than kLaneCapacity operations are under way in the lane.
   virtual Ticket Submit(Lane lane, const Operation& operation) = 0;

@@ -29,6 +29,10 @@ struct BackendOptions {
   // the device while the backend lives, and must not be freed before.
   int64_t pool_bytes = 0;
   std::vector<HostRange> host_ranges = {};
+  // What of pool.tables and pool.formats the backend copies to the device as it hears of
+  // changes; 0: kernels read them where they are, so that host_ranges has them.
+  int64_t table_bytes = 0;   // a multiple of 4
+  int64_t format_count = 0;
 };
 
 // A backend, or why there is none.

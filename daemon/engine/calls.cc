@@ -158,7 +158,7 @@ SequenceAttendCall::SequenceAttendCall(Core& core, Steps& steps,
       sequences_(std::move(sequences)),
       view_range_(view_range),
       command_(std::move(command)) {
-  auto* entries = static_cast<ViewEntry*>(core_.tables.At(view_range_));
+  auto* const entries = core_.tables.Entries(view_range_);
   std::vector<int64_t> row_slots;
   int64_t first_token = 0;
   for (size_t i = 0; i < sequences_.size(); ++i) {
@@ -216,7 +216,7 @@ ExplainCall::ExplainCall(Core& core, Steps& steps, SequenceState& sequence,
     gathered_.resize(static_cast<size_t>(row_offsets_[1]));
   }
   ++sequence_.readers;
-  auto* const entry = static_cast<ViewEntry*>(core_.tables.At(entry_range_));
+  auto* const entry = core_.tables.Entries(entry_range_);
   *entry = core_.EntryOf(sequence_);
   if (sequence_.cascade == nullptr) return;
   WriteCascade(core_, sequence_, reinterpret_cast<std::byte*>(entry + 1), *entry);

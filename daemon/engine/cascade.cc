@@ -144,6 +144,7 @@ void WriteCascade(const Core& core, const SequenceState& sequence, std::byte* at
   const auto tail_blocks = static_cast<int64_t>(state.blocks().size());
   const auto body_blocks = static_cast<int64_t>(state.body_blocks().size());
   const std::byte* const base = core.tables.base();
+  const std::byte* const begin = at;
   const auto place = [&](int64_t bytes) {
     const auto offset = static_cast<uint64_t>(at - base);
     at += bytes;
@@ -162,6 +163,7 @@ void WriteCascade(const Core& core, const SequenceState& sequence, std::byte* at
   entry.block_list_offset = place(tail_blocks * kWordBytes);
   WriteWords(core, state.body_blocks(), at);
   entry.body_list_offset = place(body_blocks * kWordBytes);
+  core.tables.Written(begin, at - begin);
 }
 
 }  // namespace sluice

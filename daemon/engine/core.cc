@@ -38,7 +38,8 @@ Core::Core(const EngineOptions& engine_options, const Clock& engine_clock, Backe
       memory(engine_memory),
       epoch(engine_epoch),
       cache(PoolOptions(engine_memory)),
-      tables(engine_memory.tables, engine_memory.table_bytes),
+      tables(engine_memory.tables, engine_memory.table_bytes,
+             [this](const void* begin, int64_t bytes) { backend.TablesChanged(begin, bytes); }),
       dispatcher(engine_backend, static_cast<int32_t>(engine_options.tenants.size())),
       waiting(static_cast<int32_t>(engine_options.tenants.size()), engine_options.max_waiting) {
   for (const EngineOptions::Tenant& tenant : options.tenants) {

@@ -45,8 +45,8 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackendOf(const EngineOptions& opti
                                                        CompletionSignal& signal) {
   BackendOptions backend{options.backend, memory.pool, options.worker_threads, &signal};
   backend.pool_bytes = memory.slab_count * memory.pool.slab_bytes + memory.workspace_bytes;
-  backend.host_ranges = {{memory.tables, memory.table_bytes},
-                         {memory.formats, Core::kMaxFormats * int64_t{sizeof(SpanFormat)}}};
+  backend.table_bytes = memory.table_bytes;
+  backend.format_count = Core::kMaxFormats;
   MadeBackend made =
       options.make_backend ? options.make_backend(backend) : TryMakeBackend(backend);
   if (made.backend != nullptr) return std::move(made.backend);

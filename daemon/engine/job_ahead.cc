@@ -96,7 +96,7 @@ bool Jobs::TakeAhead(ScoresAhead& ahead) {
   ahead.pages = *pages;
   ahead.list_range = *list;
   std::copy_n(static_cast<const std::byte*>(core_.tables.At(sequence.list.range)), list_bytes,
-              static_cast<std::byte*>(core_.tables.At(*list)));
+              core_.tables.Write<std::byte>(*list, 0, list_bytes));
   ahead.entry = core_.EntryOf(sequence);
   ahead.entry.block_list_offset = list->offset;
   ahead.entry.base_length = ahead.snapshot_tokens;

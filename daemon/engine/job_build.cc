@@ -64,7 +64,7 @@ absl::Status Jobs::Plan(Job& job, int64_t snapshot) {
   job.list_range = *list;
   if (list_bytes > 0) {
     std::copy_n(static_cast<const std::byte*>(core_.tables.At(sequence.list.range)), list_bytes,
-                static_cast<std::byte*>(core_.tables.At(job.list_range)));
+                core_.tables.Write<std::byte>(job.list_range, 0, list_bytes));
   }
   job.entry = core_.EntryOf(sequence);
   job.entry.block_list_offset = job.list_range.offset;

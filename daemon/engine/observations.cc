@@ -28,7 +28,8 @@ int64_t FirstInRings(const SequenceState& sequence) {
 void WriteRingList(Core& core, SequenceState& sequence) {
   const Model& model = *sequence.model->model;
   const BlockId rings = *core.cached(sequence).observations();
-  auto* offsets = static_cast<uint64_t*>(core.tables.At(sequence.ring_list));
+  auto* const offsets =
+      core.tables.Write<uint64_t>(sequence.ring_list, 0, model.layer_count());
   size_t page = 0;
   for (int32_t layer = 0; layer < model.layer_count(); ++layer) {
     offsets[layer] = kNoOffset;

@@ -163,7 +163,8 @@ bool ReserveScoreList(Core& core, SequenceState& sequence, int64_t block_count) 
   const std::optional<TableRange> range = core.tables.Allocate(capacity * kOffsetBytes);
   if (!range.has_value()) return false;
   if (list.bytes > 0) {
-    std::memcpy(core.tables.At(*range), core.tables.At(list), static_cast<size_t>(list.bytes));
+    std::memcpy(core.tables.Write<std::byte>(*range, 0, list.bytes), core.tables.At(list),
+                static_cast<size_t>(list.bytes));
   }
   core.tables.Free(list);
   list = *range;
@@ -174,7 +175,7 @@ void WriteScoreList(Core& core, SequenceState& sequence, int64_t first) {
   const BlockId scores = *core.cached(sequence).scores();
   const auto count = static_cast<int64_t>(core.cache.BlockPages(scores).size());
   if (first == count) return;  // it may have no list
-  auto* offsets = static_cast<uint64_t*>(core.tables.At(sequence.score_list));
+  auto* const offsets = core.tables.Write<uint64_t>(sequence.score_list, first, count);
   for (int64_t block = first; block < count; ++block) {
     offsets[block] = ScoreOffset(core, scores, static_cast<size_t>(block));
   }

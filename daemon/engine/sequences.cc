@@ -126,6 +126,8 @@ absl::StatusOr<ModelInfo> Sequences::TryRegister(RegisterModel& command) {
   state->cascade_format = static_cast<uint16_t>(state->format + 1);
   core_.memory.formats[state->cascade_format] = model.format();
   core_.memory.formats[state->cascade_format].page.key_space = KeySpace::kCachePosition;
+  core_.backend.TablesChanged(core_.memory.formats + state->format,
+                              kFormatsOfAModel * int64_t{sizeof(SpanFormat)});
   const ModelInfo info{state->id, model.fingerprint(), model.block_bytes()};
   state->model = std::make_shared<const Model>(std::move(model));
   core_.models[info.model_id] = std::move(state);

@@ -136,7 +136,7 @@ void Steps::SubmitCopy(const BlockCopy& copy, const SequenceState& sequence) {
 }
 
 void Steps::WriteView(StepState& step) {
-  auto* entries = static_cast<ViewEntry*>(core_.tables.At(step.view_range));
+  auto* const entries = core_.tables.Entries(step.view_range);
   int64_t first_token = 0;
   step.row_slots.reserve(step.entries.size());
   for (size_t i = 0; i < step.entries.size(); ++i) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "daemon/base/check.h"
 
@@ -20,7 +21,8 @@ void Put(std::vector<TableRange>& ranges, uint32_t id, TableRange range) {
 
 }  // namespace
 
-Tables::Tables(std::byte* base, int64_t size_bytes) : base_(base), allocator_(size_bytes) {}
+Tables::Tables(std::byte* base, int64_t size_bytes, Told told)
+    : base_(base), told_(std::move(told)), allocator_(size_bytes) {}
 
 std::optional<TableRange> Tables::Allocate(int64_t bytes) {
   const std::optional<uint64_t> offset = allocator_.Allocate(std::max<int64_t>(bytes, 1));
@@ -53,7 +55,8 @@ std::optional<std::vector<TableRange>> Tables::AllocateBlocks(int64_t count, int
 void Tables::SetBlock(BlockId block, TableRange range, std::span<const PageId> pages) {
   Put(blocks_, block.value, range);
   static_assert(sizeof(PageId) == kWordBytes);
-  std::memcpy(At(range), pages.data(), pages.size_bytes());
+  std::copy(pages.begin(), pages.end(),
+            Write<PageId>(range, 0, static_cast<int64_t>(pages.size())));
 }
 
 void Tables::DropBlock(BlockId block, const LaneTickets& newest) {
@@ -69,7 +72,8 @@ bool Tables::Reserve(BlockList& list, int64_t block_count) {
   const std::optional<TableRange> range = Allocate(capacity * kWordBytes);
   if (!range.has_value()) return false;
   if (list.count > 0) {
-    std::memcpy(At(*range), At(list.range), static_cast<size_t>(list.count * kWordBytes));
+    std::memcpy(Write<uint32_t>(*range, 0, list.count), At(list.range),
+                static_cast<size_t>(list.count * kWordBytes));
   }
   Free(list.range);
   list.range = *range;
@@ -87,7 +91,7 @@ void Tables::AssignFrom(BlockList& list, std::span<const BlockId> blocks, int64_
     list.count = 0;
     return;  // it may have no range
   }
-  auto* words = reinterpret_cast<uint32_t*>(base_ + list.range.offset);
+  auto* const words = Write<uint32_t>(list.range, first, count);
   for (int64_t i = first; i < count; ++i) words[i] = WordOf(blocks[static_cast<size_t>(i)]);
   list.count = count;
 }
@@ -116,7 +120,8 @@ void Tables::SetBodies(BodiesId id, TableRange range, const Bodies& bodies) {
   most_body_slots_.resize(bodies_.size());
   int64_t& most_slots = most_body_slots_[id.value];
   most_slots = 0;
-  auto* record = static_cast<BodiesRecord*>(At(range));
+  auto* const record = reinterpret_cast<BodiesRecord*>(
+      Write<std::byte>(range, 0, BodiesBytes(row_count, page_count)));
   *record = {static_cast<int32_t>(row_count), static_cast<uint32_t>(page_count)};
   auto* rows = reinterpret_cast<BodyRow*>(record + 1);
   for (int64_t row = 0; row < row_count; ++row) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -27,7 +28,8 @@ struct TableRange {
 // Records of a sequence change only while nothing that is under way reads
 // them: no open step, no named attend. A job reads its own copy of the list.
 // What a change will need is allocated before anything changes, so that a full
-// segment refuses a call as a whole.
+// segment refuses a call as a whole. Every write is told, so that a backend
+// whose kernels read a copy can follow (Backend::TablesChanged).
 //
 // Not thread-safe: owned by the engine thread. `base` outlives the object.
 class Tables {
@@ -38,13 +40,31 @@ class Tables {
     int64_t count = 0;
   };
 
-  Tables(std::byte* base, int64_t size_bytes);
+  // Called for bytes that are written now or before the next operation is submitted.
+  using Told = std::function<void(const void* begin, int64_t bytes)>;
+
+  Tables(std::byte* base, int64_t size_bytes, Told told);
 
   std::optional<TableRange> Allocate(int64_t bytes);
   void Free(TableRange range);
   // The same once every lane has passed `newest`: a job that was cancelled may read it.
   void FreeWhenPassed(TableRange range, const LaneTickets& newest);
-  void* At(TableRange range) { return base_ + range.offset; }
+  const void* At(TableRange range) const { return base_ + range.offset; }
+
+  // The elements of a range, for writing those from `first` to `end` before the next
+  // operation is submitted.
+  template <class T>
+  T* Write(TableRange range, int64_t first, int64_t end) {
+    T* const elements = reinterpret_cast<T*>(base_ + range.offset);
+    Written(elements + first, (end - first) * static_cast<int64_t>(sizeof(T)));
+    return elements;
+  }
+  // The same for entries of views, which operations name themselves: no kernel looks for
+  // them in the tables. What is put behind them is to be told with Written.
+  ViewEntry* Entries(TableRange range) {
+    return reinterpret_cast<ViewEntry*>(base_ + range.offset);
+  }
+  void Written(const void* begin, int64_t bytes) const { told_(begin, bytes); }
 
   // Ranges for `count` blocks of `row_count` pages, or nothing at all.
   std::optional<std::vector<TableRange>> AllocateBlocks(int64_t count, int64_t row_count);
@@ -82,6 +102,7 @@ class Tables {
 
  private:
   std::byte* const base_;
+  const Told told_;
   TableAllocator allocator_;
   std::vector<TableRange> blocks_;  // by BlockId
   std::vector<TableRange> bodies_;         // by BodiesId

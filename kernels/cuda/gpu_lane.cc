@@ -14,7 +14,7 @@ device::DeviceFault GpuLane::Make(Lane lane) {
                                       "cudaDeviceGetStreamPriorityRange");
   if (!fault.empty()) return fault;
   fault = FaultOf(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
-                                               lane == Lane::kForeground ? highest : lowest),
+                                               lane == Lane::kBackground ? lowest : highest),
                   "cudaStreamCreateWithPriority");
   for (cudaEvent_t& event : events_) {
     if (!fault.empty()) break;
@@ -40,6 +40,10 @@ void GpuLane::Mark(Ticket number) {
 
 void GpuLane::Await(Ticket number) {
   EndOnError(cudaEventSynchronize(EventOf(number)), "cudaEventSynchronize");
+}
+
+void GpuLane::Follow(const GpuLane& other, Ticket number) {
+  EndOnError(cudaStreamWaitEvent(stream_, other.EventOf(number), 0), "cudaStreamWaitEvent");
 }
 
 }  // namespace sluice::cuda

@@ -17,8 +17,8 @@ namespace sluice::cuda {
 // Ends the process where the device fails. Mark by one thread at a time, Await by another.
 class GpuLane {
  public:
-  // The foreground's stream has the highest priority that there is, the background's the
-  // lowest. Where the driver refuses, fault() says so.
+  // The background's stream has the lowest priority that there is, any other the highest.
+  // Where the driver refuses, fault() says so.
   explicit GpuLane(Lane lane);
   ~GpuLane();  // returns once everything launched has run
 
@@ -36,6 +36,10 @@ class GpuLane {
 
   // Returns once what is before a mark has run; sleeps until then.
   void Await(Ticket number);
+
+  // What is launched from now on starts once what is before a mark of another lane, one of
+  // its newest kMarks, has run.
+  void Follow(const GpuLane& other, Ticket number);
 
   // A mark for each operation that a lane can have under way.
   static constexpr size_t kMarks = static_cast<size_t>(Backend::kLaneCapacity);

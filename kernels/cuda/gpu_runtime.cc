@@ -34,7 +34,7 @@ GpuRuntime::GpuRuntime(const Options& options)
     fault_.text = "no GPU to run on: " + gpu_.fault;
     return;
   }
-  for (const Lane lane : {Lane::kForeground, Lane::kBackground}) {
+  for (const Lane lane : {Lane::kForeground, Lane::kBackground, device::kTablesLane}) {
     auto made = std::make_unique<GpuLane>(lane);
     if (fault_.empty()) fault_ = made->fault();
     lanes_[static_cast<size_t>(lane)] = std::move(made);
@@ -80,7 +80,7 @@ void GpuRuntime::Clear(std::byte* memory, int64_t bytes) {
 // As many blocks as the multiprocessors can hold at once, if nothing but threads were scarce.
 int32_t GpuRuntime::MostBlocks(Lane lane, int32_t threads) const {
   const int32_t multiprocessors =
-      lane == Lane::kForeground ? gpu_.multiprocessors : background_multiprocessors_;
+      lane == Lane::kBackground ? background_multiprocessors_ : gpu_.multiprocessors;
   return multiprocessors * std::max(1, gpu_.threads_per_multiprocessor / threads);
 }
 
@@ -99,6 +99,10 @@ void GpuRuntime::Launch(Lane lane, const device::DeviceKernel& kernel,
 void GpuRuntime::Mark(Lane lane, Ticket number) { LaneOf(lane).Mark(number); }
 
 void GpuRuntime::AwaitMark(Lane lane, Ticket number) { LaneOf(lane).Await(number); }
+
+void GpuRuntime::Follow(Lane lane, Lane other, Ticket number) {
+  LaneOf(lane).Follow(LaneOf(other), number);
+}
 
 std::string GpuRuntime::description() const {
   return gpu_.name + ", sm_" + std::to_string(gpu_.major) + std::to_string(gpu_.minor) + ", " +

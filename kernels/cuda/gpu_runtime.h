@@ -43,6 +43,7 @@ class GpuRuntime : public device::DeviceRuntime {
               const device::LaunchShape& shape) override;
   void Mark(Lane lane, Ticket number) override;
   void AwaitMark(Lane lane, Ticket number) override;
+  void Follow(Lane lane, Lane other, Ticket number) override;
   std::string description() const override;
 
   // Lets kernels reach host memory at its address from now on, while the runtime lives.
@@ -58,7 +59,8 @@ class GpuRuntime : public device::DeviceRuntime {
   const int32_t background_multiprocessors_;
   std::vector<std::unique_ptr<HostRegistration>> registrations_;
   device::DeviceFault fault_;
-  std::array<std::unique_ptr<GpuLane>, 2> lanes_;  // last: what they run uses the above
+  // Last: what they run uses the above.
+  std::array<std::unique_ptr<GpuLane>, device::kRuntimeLanes> lanes_;
 };
 
 }  // namespace sluice::cuda

@@ -113,7 +113,7 @@ void LaunchTurningBack(const std::vector<AppendRun>& runs, AppendKernel kernel, 
 }  // namespace
 
 void LowerAppend(const AppendArgs& args, Launcher& launcher) {
-  const std::vector<AppendRun> runs = RunsOf(launcher.pool(), args);
+  const std::vector<AppendRun> runs = RunsOf(launcher.host_pool(), args);
   AppendKernel kernel = MakeKernel(args, launcher);
   kernel.run_count = static_cast<int64_t>(runs.size());
   kernel.runs = launcher.In(runs.data(), kernel.run_count);

@@ -134,7 +134,8 @@ int64_t MostTiles(const Lowered& lowered, const AttendCall& call) {
     const ViewEntry& view_entry = lowered.args.view->entries[entry.entry];
     // An entry's rows are alike under a cascade, whose pieces take long to find.
     if (i == 0 || head == 0 || view_entry.cascade_offset == kNoOffset) {
-      row_tiles = TilesOf(MakeRow(call.pool, view_entry, call.layer.first_row + head,
+      row_tiles = TilesOf(MakeRow(lowered.launcher.host_pool(), view_entry,
+                                  call.layer.first_row + head,
                                   entry.first_position + entry.token_count));
     }
     tiles += row_tiles;
@@ -177,7 +178,7 @@ void LaunchRows(const Lowered& lowered, const AttendCall& call, const AttendPlan
   launcher.Launch(AttendCutKernel{plan, call.unit_count, call.row_count, call.layer.v_dim},
                   {1, AttendCutKernel::kThreads, AttendCutKernel::kSharedBytes});
   const ViewEntry& entry = lowered.args.view->entries[lowered.entries.front().entry];
-  switch (call.pool.formats[entry.tail_format].page.dtype) {
+  switch (launcher.host_pool().formats[entry.tail_format].page.dtype) {
     case Dtype::kF32: return LaunchUnits<Dtype::kF32>(lowered, call, plan, key_turns);
     case Dtype::kBf16: return LaunchUnits<Dtype::kBf16>(lowered, call, plan, key_turns);
     case Dtype::kF16: return LaunchUnits<Dtype::kF16>(lowered, call, plan, key_turns);

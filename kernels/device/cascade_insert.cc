@@ -92,7 +92,7 @@ void LaunchMoves(const CascadeLaunch& launch, int64_t slot_bytes, Launcher& laun
 
 void LowerCascadeInsert(const CascadeInsertArgs& args, Launcher& launcher) {
   const LayerShape& layer = *args.layer;
-  const PoolView& pool = launcher.pool();
+  const PoolView& pool = launcher.host_pool();
   const int64_t budget = DecisionBudget(launcher);
   std::vector<CascadeRows> sets;
   for (int32_t i = 0; i < args.view->entry_count; ++i) AddRows(pool, args, i, budget, &sets);
@@ -104,7 +104,7 @@ void LowerCascadeInsert(const CascadeInsertArgs& args, Launcher& launcher) {
     int64_t pending = 0;
     CascadeLaunch launch =
         NumberRows(pool, args, budget, sets.data() + first, count - first, &pending);
-    launch.pool = pool;
+    launch.pool = launcher.pool();
     launch.entries = entries;
     launch.rows = launcher.In(sets.data() + first, launch.row_sets);
     launch.layer_first_row = layer.first_row;

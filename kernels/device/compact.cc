@@ -12,15 +12,15 @@ namespace sluice::device {
 void LowerCompact(const CompactArgs& args, Launcher& launcher) {
   const int32_t row_count = args.rows.row_count;
   const int64_t page_count = args.destination_offsets[row_count];
-  const std::vector<JobRow> rows = JobRowsOf(launcher.pool(), args.rows);
+  const std::vector<JobRow> rows = JobRowsOf(launcher.host_pool(), args.rows);
   CompactArgs placed = args;
   placed.rows = launcher.Rows(args.rows);
   placed.masks = launcher.In(args.masks, args.rows.row_offsets[row_count] / 32);
   placed.destination_pages = launcher.In(args.destination_pages, page_count);
   placed.destination_offsets = launcher.In(args.destination_offsets, row_count + 1);
   placed.reused = launcher.InOut(args.reused, page_count);
-  const JobRow* const job_rows = launcher.In(rows.data(), row_count);
-  const int32_t page_size = launcher.pool().formats[args.destination_format].page.page_size;
+  const JobRow* const job_rows = JobRowsIn(rows, launcher);
+  const int32_t page_size = launcher.host_pool().formats[args.destination_format].page.page_size;
   int64_t count = 0;
   for (int64_t first = 0; first < page_count; first += count) {
     launcher.ResetScratch();

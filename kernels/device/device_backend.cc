@@ -3,7 +3,6 @@
 
 #include <utility>
 
-
 namespace sluice {
 namespace {
 
@@ -13,6 +12,10 @@ device::DeviceLane::Options LaneOptions(const DeviceBackend::Options& options, L
           passed, options.signal};
 }
 
+device::TableMirror::Options MirrorOptions(const DeviceBackend::Options& options) {
+  return {options.pool, options.table_bytes, options.format_count, options.table_staging_bytes};
+}
+
 }  // namespace
 
 DeviceBackend::DeviceBackend(const Options& options, const char* name,
@@ -20,17 +23,23 @@ DeviceBackend::DeviceBackend(const Options& options, const char* name,
     : name_(name),
       runtime_(std::move(runtime)),
       description_("fp32, " + runtime_->description()),
-      foreground_(LaneOptions(options, Lane::kForeground, &passed_), *runtime_),
-      background_(LaneOptions(options, Lane::kBackground, &passed_), *runtime_) {
+      mirror_(MirrorOptions(options), *runtime_),
+      foreground_(LaneOptions(options, Lane::kForeground, &passed_), *runtime_, mirror_),
+      background_(LaneOptions(options, Lane::kBackground, &passed_), *runtime_, mirror_) {
   foreground_.SetOther(&background_);
   background_.SetOther(&foreground_);
+}
+
+const device::DeviceFault& DeviceBackend::fault() const {
+  if (!mirror_.fault().empty()) return mirror_.fault();
+  return foreground_.fault().empty() ? background_.fault() : foreground_.fault();
 }
 
 // The lanes look at each other until the last operation.
 DeviceBackend::~DeviceBackend() { WaitIdle(); }
 
 Ticket DeviceBackend::Submit(Lane lane, const Operation& operation) {
-  return LaneOf(lane).Push(operation);
+  return LaneOf(lane).Push(operation, mirror_.Capture());
 }
 
 void DeviceBackend::After(Lane lane, Ticket ticket) { LaneOf(lane).SetAfter(ticket); }

@@ -10,6 +10,7 @@
 #include "kernels/device/device_fault.h"
 #include "kernels/device/device_lane.h"
 #include "kernels/device/device_runtime.h"
+#include "kernels/device/table_mirror.h"
 
 namespace sluice {
 
@@ -21,8 +22,12 @@ namespace sluice {
 class DeviceBackend : public Backend {
  public:
   struct Options {
-    PoolView pool;           // addresses that kernels reach; tables and formats the host too
+    PoolView pool;           // the pool as kernels reach it, tables and formats as the host does
     int64_t pool_bytes = 0;  // from pool.pool on, the jobs' workspace included
+    // Mirrored in memory of the device; 0: kernels reach them as the host does.
+    int64_t table_bytes = 0;   // a multiple of 4
+    int64_t format_count = 0;
+    int64_t table_staging_bytes = int64_t{1} << 20;  // host memory
     int64_t staging_bytes = int64_t{64} << 20;  // of each lane, host memory
     int64_t scratch_bytes = int64_t{64} << 20;  // of each lane, memory of the device
     CompletionSignal* signal = nullptr;  // raised after every operation; outlives the backend
@@ -34,10 +39,11 @@ class DeviceBackend : public Backend {
   ~DeviceBackend() override;  // returns once everything submitted has passed
 
   // Why nothing may be submitted. Constant.
-  const device::DeviceFault& fault() const {
-    return foreground_.fault().empty() ? background_.fault() : foreground_.fault();
-  }
+  const device::DeviceFault& fault() const;
 
+  void TablesChanged(const void* begin, int64_t bytes) override {
+    mirror_.Changed(begin, bytes);
+  }
   Ticket Submit(Lane lane, const Operation& operation) override;
   void After(Lane lane, Ticket ticket) override;
   Ticket Submitted(Lane lane) const override;
@@ -61,6 +67,7 @@ class DeviceBackend : public Backend {
   const std::unique_ptr<device::DeviceRuntime> runtime_;
   const std::string description_;
   CompletionSignal passed_;
+  device::TableMirror mirror_;
   device::DeviceLane foreground_;  // last: their threads use all of the above
   device::DeviceLane background_;
 };

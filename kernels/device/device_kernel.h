@@ -16,6 +16,7 @@
 #include "kernels/device/observe_kernels.h"
 #include "kernels/device/select_kernels.h"
 #include "kernels/device/select_mark_kernel.h"
+#include "kernels/device/table_kernels.h"
 #include "kernels/device/transfer_kernels.h"
 #include "kernels/device/turns.h"
 #include "kernels/device/window_kernels.h"
@@ -32,6 +33,7 @@ using DeviceKernel =
                  MassKernel<Dtype::kF32>, MassKernel<Dtype::kBf16>, MassKernel<Dtype::kF16>,
                  AddPendingKernel, DecideCascadeKernel, TakeCascadeSlotsKernel,
                  PutCascadeSlotsKernel, ObserveKernel, CarryObservationsKernel, PackWindowKernel,
-                 SumWindowKernel, FoldWindowKernel, ScoreWindowKernel, PoolWindowKernel>;
+                 SumWindowKernel, FoldWindowKernel, ScoreWindowKernel, PoolWindowKernel,
+                 UpdateTablesKernel>;
 
 }  // namespace sluice::device

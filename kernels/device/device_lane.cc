@@ -11,10 +11,10 @@
 namespace sluice::device {
 namespace {
 
-Launcher::Options LauncherOptions(const DeviceLane::Options& options,
+Launcher::Options LauncherOptions(const DeviceLane::Options& options, const TableMirror& mirror,
                                   std::function<void(const void*, int64_t)> await_delivered) {
   return {options.pool, options.pool_bytes, options.lane, options.scratch_bytes,
-          std::move(await_delivered)};
+          std::move(await_delivered), &mirror};
 }
 
 bool Overlap(const Delivery& delivery, const void* memory, int64_t bytes) {
@@ -24,11 +24,12 @@ bool Overlap(const Delivery& delivery, const void* memory, int64_t bytes) {
 
 }  // namespace
 
-DeviceLane::DeviceLane(const Options& options, DeviceRuntime& runtime)
+DeviceLane::DeviceLane(const Options& options, DeviceRuntime& runtime, TableMirror& mirror)
     : options_(options),
       runtime_(runtime),
+      mirror_(mirror),
       staging_(runtime, options.staging_bytes),
-      launcher_(LauncherOptions(options, [this](const void* memory, int64_t bytes) {
+      launcher_(LauncherOptions(options, mirror, [this](const void* memory, int64_t bytes) {
                   AwaitDelivered(memory, bytes);
                 }),
                 runtime, staging_),
@@ -43,7 +44,7 @@ DeviceLane::~DeviceLane() {
   delivering_thread_.join();
 }
 
-Ticket DeviceLane::Push(const Operation& operation) {
+Ticket DeviceLane::Push(const Operation& operation, uint64_t capture) {
   const Ticket ticket = submitted_.load(std::memory_order_relaxed) + 1;
   if (ticket - passed() > kCapacity) {
     std::fprintf(stderr, "lane full: %zu operations under way\n", kCapacity);
@@ -52,6 +53,7 @@ Ticket DeviceLane::Push(const Operation& operation) {
   Entry& entry = EntryOf(ticket);
   entry.operation = operation;
   entry.after = after_;
+  entry.capture = capture;
   submitted_.store(ticket, std::memory_order_release);
   pushed_signal_.Raise();
   return ticket;
@@ -74,6 +76,7 @@ void DeviceLane::RunLauncher() {
 void DeviceLane::LaunchNext(Ticket ticket) {
   Entry& entry = EntryOf(ticket);
   AwaitOther(entry.after);
+  mirror_.Bring(options_.lane, entry.capture);
   launcher_.Begin(ticket);
   Lower(entry.operation, launcher_);
   entry.deliveries = launcher_.TakeDeliveries();

@@ -13,6 +13,7 @@
 #include "kernels/device/device_runtime.h"
 #include "kernels/device/launcher.h"
 #include "kernels/device/staging.h"
+#include "kernels/device/table_mirror.h"
 #include "kernels/ops.h"
 
 namespace sluice::device {
@@ -34,8 +35,8 @@ class DeviceLane {
     CompletionSignal* signal = nullptr;  // likewise; null: nobody waits
   };
 
-  // The runtime outlives the object. Where memory is wanting, fault() says so.
-  DeviceLane(const Options& options, DeviceRuntime& runtime);
+  // The others outlive the object. Where memory is wanting, fault() says so.
+  DeviceLane(const Options& options, DeviceRuntime& runtime, TableMirror& mirror);
   ~DeviceLane();
 
   DeviceLane(const DeviceLane&) = delete;
@@ -49,8 +50,9 @@ class DeviceLane {
   // The lane whose tickets SetAfter names. Before the first Push.
   void SetOther(const DeviceLane* other) { other_ = other; }
 
-  // Appends an operation; returns its ticket. Stops the process if the ring is full.
-  Ticket Push(const Operation& operation);
+  // Appends an operation that reads the tables as of `capture` of the mirror; returns its
+  // ticket. Stops the process if the ring is full.
+  Ticket Push(const Operation& operation, uint64_t capture);
 
   // Operations pushed from now on start after `ticket` of the other lane.
   void SetAfter(Ticket ticket) { after_ = ticket > after_ ? ticket : after_; }
@@ -62,6 +64,7 @@ class DeviceLane {
   struct Entry {
     Operation operation;
     Ticket after = 0;
+    uint64_t capture = 0;
     std::vector<Delivery> deliveries;  // written before the entry is launched, then only read
   };
 
@@ -76,6 +79,7 @@ class DeviceLane {
 
   const Options options_;
   DeviceRuntime& runtime_;
+  TableMirror& mirror_;
   Staging staging_;
   Launcher launcher_;
   const DeviceLane* other_ = nullptr;

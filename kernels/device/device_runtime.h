@@ -11,8 +11,13 @@
 
 namespace sluice::device {
 
-// What a device does for the backend: memory, launches on two lanes, and marks
-// between them. A lane's launches run in order, the lanes' beside each other.
+// The lane of what brings changes of tables to the device (table_mirror.h), beside the
+// backend's.
+inline constexpr Lane kTablesLane = static_cast<Lane>(2);
+inline constexpr size_t kRuntimeLanes = 3;
+
+// What a device does for the backend: memory, launches on the lanes, and marks between
+// them. A lane's launches run in order, the lanes' beside each other.
 //
 // A device that fails ends the process (EndLostDevice). Thread-safety: Allocate and Free
 // from any thread; the rest from any thread, but for a lane by one at a time; AwaitMark from
@@ -45,6 +50,10 @@ class DeviceRuntime {
   // Returns once the launches before a mark that was set have run, and what they wrote to
   // host memory is there.
   virtual void AwaitMark(Lane lane, Ticket number) = 0;
+
+  // Launches on `lane` from now on start once those before a mark that was set on `other`
+  // have run, and see what these wrote. The caller does not wait.
+  virtual void Follow(Lane lane, Lane other, Ticket number) = 0;
 
   // For people: "NVIDIA H200, sm_90, 132 multiprocessors".
   virtual std::string description() const = 0;

@@ -17,6 +17,15 @@ std::vector<JobRow> JobRowsOf(const PoolView& pool, const RowSet& rows) {
   return result;
 }
 
+const JobRow* JobRowsIn(std::vector<JobRow> rows, Launcher& launcher) {
+  for (JobRow& row : rows) {
+    for (int32_t span = 0; span < row.span_count; ++span) {
+      row.spans[span] = launcher.SpanIn(row.spans[span]);
+    }
+  }
+  return launcher.In(rows.data(), static_cast<int64_t>(rows.size()));
+}
+
 int64_t LongestRow(const std::vector<JobRow>& rows) {
   int64_t longest = 0;
   for (const JobRow& row : rows) longest = std::max(longest, row.slots);

@@ -20,6 +20,7 @@ constexpr int64_t kScratchAlignment = 256;
 
 Launcher::Launcher(const Options& options, DeviceRuntime& runtime, Staging& staging)
     : options_(options),
+      pool_(options.mirror == nullptr ? options.pool : options.mirror->device_pool()),
       runtime_(runtime),
       staging_(staging),
       scratch_(runtime.AllocateDevice(options.scratch_bytes)),
@@ -94,6 +95,20 @@ RowSet Launcher::Rows(const RowSet& rows) {
   RowSet reached = rows;
   reached.entry = In(rows.entry, 1);
   reached.row_offsets = In(rows.row_offsets, rows.row_count + 1);
+  return reached;
+}
+
+Span Launcher::SpanIn(const Span& span) const {
+  const auto words = [&](const uint32_t* at) {
+    return at == nullptr ? at
+                         : reinterpret_cast<const uint32_t*>(pool_.tables) +
+                               (at - reinterpret_cast<const uint32_t*>(options_.pool.tables));
+  };
+  Span reached = span;
+  reached.page_ids = words(span.page_ids);
+  reached.block_list = words(span.block_list);
+  reached.table_words = words(span.table_words);
+  reached.format = pool_.formats + (span.format - options_.pool.formats);
   return reached;
 }
 

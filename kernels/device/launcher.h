@@ -6,10 +6,12 @@
 #include <functional>
 #include <vector>
 
+#include "kernels/core/rows.h"
 #include "kernels/device/device_fault.h"
 #include "kernels/device/device_kernel.h"
 #include "kernels/device/device_runtime.h"
 #include "kernels/device/staging.h"
+#include "kernels/device/table_mirror.h"
 #include "kernels/ops.h"
 
 namespace sluice::device {
@@ -31,12 +33,13 @@ struct Delivery {
 class Launcher {
  public:
   struct Options {
-    PoolView pool;           // as kernels use it
+    PoolView pool;           // as the host reaches it
     int64_t pool_bytes = 0;  // from pool.pool on: what kernels reach as it is
     Lane lane = Lane::kForeground;
     int64_t scratch_bytes = 0;
     // Returns once no earlier operation of the lane is still to deliver into a range.
     std::function<void(const void* memory, int64_t bytes)> await_delivered;
+    const TableMirror* mirror = nullptr;  // null: kernels reach all of `pool` as the host does
   };
 
   // The others outlive the object. Where there is no memory for scratch, fault() says so.
@@ -49,7 +52,9 @@ class Launcher {
   // Why nothing may be launched; Scratch ends the process then. Constant.
   const DeviceFault& fault() const { return fault_; }
 
-  const PoolView& pool() const { return options_.pool; }
+  // As kernels reach it, and as the host does: for what is read of the tables here.
+  const PoolView& pool() const { return pool_; }
+  const PoolView& host_pool() const { return options_.pool; }
 
   // Starts an operation.
   void Begin(Ticket ticket);
@@ -93,6 +98,8 @@ class Launcher {
   LayerShape Layer(const LayerShape& layer);
   // A set of rows with its entry and offsets.
   RowSet Rows(const RowSet& rows);
+  // A span of host_pool() as kernels reach it.
+  Span SpanIn(const Span& span) const;
 
   void Launch(const DeviceKernel& kernel, const LaunchShape& shape);
 
@@ -106,6 +113,7 @@ class Launcher {
   std::byte* TakeScratch(int64_t bytes);
 
   const Options options_;
+  const PoolView pool_;
   DeviceRuntime& runtime_;
   Staging& staging_;
   std::byte* const scratch_;

@@ -13,9 +13,9 @@ namespace {
 ObservedTokens TokensToKeep(const ObserveArgs& args, const ViewEntry& entry, Launcher& launcher) {
   const LayerShape& layer = *args.layer;
   ObservedTokens run;
-  run.ring = ObservationRingOf(launcher.pool(), entry, layer.layer);
+  run.ring = ObservationRingOf(launcher.host_pool(), entry, layer.layer);
   if (run.ring == nullptr) return run;
-  run.layout = ObservationLayoutOf(launcher.pool(), entry, layer.q_heads, layer.k_dim);
+  run.layout = ObservationLayoutOf(launcher.host_pool(), entry, layer.q_heads, layer.k_dim);
   const int64_t entry_end = entry.first_token + entry.token_count;
   const int64_t kept_from = FirstObservedPosition(entry_end, entry.observation_capacity);
   const int64_t begin = std::max({entry.first_token, args.first_token, kept_from});

@@ -33,7 +33,7 @@ class SelectLowerer {
   SelectLowerer(const SelectArgs& args, Launcher& launcher)
       : args_(args),
         launcher_(launcher),
-        job_rows_(JobRowsOf(launcher.pool(), args.rows)),
+        job_rows_(JobRowsOf(launcher.host_pool(), args.rows)),
         scratch_bytes_(launcher.scratch_left_bytes() - kScratchSlack) {}
 
   void Lower() {
@@ -81,7 +81,7 @@ class SelectLowerer {
     work_.args.segments = launcher_.In(args_.segments, args_.segment_count);
     work_.args.masks = launcher_.InOut(args_.masks, slots / 32);
     work_.args.counts = launcher_.Out(args_.counts, int64_t{args_.segment_count} * rows);
-    work_.job_rows = launcher_.In(job_rows_.data(), rows);
+    work_.job_rows = JobRowsIn(job_rows_, launcher_);
     work_.bins = width_ == 0 ? 0 : 1 << width_;
   }
 

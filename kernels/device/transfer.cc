@@ -38,9 +38,9 @@ std::vector<PageRun> RunsOf(const PoolView& pool, const ExportArgs& args) {
 }  // namespace
 
 void LowerExport(const ExportArgs& args, Launcher& launcher) {
-  const std::vector<PageRun> runs = RunsOf(launcher.pool(), args);
+  const std::vector<PageRun> runs = RunsOf(launcher.host_pool(), args);
   if (runs.empty()) return;
-  const PageFormat& format = launcher.pool().formats[runs[0].format].page;
+  const PageFormat& format = launcher.host_pool().formats[runs[0].format].page;
   const int64_t element_bytes = DtypeBytes(format.dtype);
   ExportKernel kernel;
   kernel.pool = launcher.pool();
@@ -57,7 +57,7 @@ void LowerExport(const ExportArgs& args, Launcher& launcher) {
 }
 
 void LowerImport(const ImportArgs& args, Launcher& launcher) {
-  const PageFormat& format = launcher.pool().formats[args.format].page;
+  const PageFormat& format = launcher.host_pool().formats[args.format].page;
   const int64_t element_bytes = DtypeBytes(format.dtype);
   const int64_t pages = (args.slots + format.page_size - 1) / format.page_size;
   ImportKernel kernel{launcher.pool(), args};

@@ -53,24 +53,25 @@ class WindowLowering {
  private:
   void AddRow(int32_t r) {
     const ViewEntry& entry = *args_.rows.entry;
-    const Row row = MakeRow(launcher_.pool(), entry, args_.rows.first_row + r, args_.length);
+    const Row row = MakeRow(launcher_.host_pool(), entry, args_.rows.first_row + r, args_.length);
     WindowRow& result = rows_.emplace_back();
     result.span_count = row.span_count;
     result.chunk_slots = ChunkSlots(row.slots);
     for (int32_t s = 0; s < row.span_count; ++s) {
+      const Span& host_span = row.spans[s];
       WindowSpan& span = result.spans[s];
-      span.span = row.spans[s];
-      span.chunks = ChunksOf(span.span, result.chunk_slots);
+      span.span = launcher_.SpanIn(host_span);
+      span.chunks = ChunksOf(host_span, result.chunk_slots);
       // Every slot of a body lies below the snapshot.
       const int64_t scored =
-          span.span.contiguous
-              ? std::clamp<int64_t>(entry.base_length - span.span.first_position, 0,
-                                    span.span.slots)
-              : span.span.slots;
+          host_span.contiguous
+              ? std::clamp<int64_t>(entry.base_length - host_span.first_position, 0,
+                                    host_span.slots)
+              : host_span.slots;
       span.scored_end = scored == 0 ? 0 : span.chunks.lead + scored;
       span.first_score = result.scored_slots;
       result.scored_slots += scored;
-      const PageFormat& format = span.span.format->page;
+      const PageFormat& format = host_span.format->page;
       launch_.key_bytes = std::max(launch_.key_bytes, KeyTileShape(format).tile_bytes());
     }
   }

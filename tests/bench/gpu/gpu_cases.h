@@ -35,8 +35,8 @@ struct Case {
 };
 
 // Makes cases over a pool, until its StartOver. What they read lies in the pool, but for
-// tables and records, which lie in the host's memory as the daemon's do. A case can run any
-// number of times.
+// records, which are passed with each launch as the daemon's are. A case can run any number of
+// times.
 //
 // `divide`: cases are so many times smaller, for tests. Not thread-safe.
 class CaseMaker {

@@ -57,6 +57,7 @@ class GpuDevice : public BenchDevice, private device::DeviceRuntime {
               const device::LaunchShape& shape) override;
   void Mark(Lane, Ticket) override {}
   void AwaitMark(Lane, Ticket) override { Synchronize(); }
+  void Follow(Lane, Lane, Ticket) override {}  // all lanes are one
   std::string description() const override { return memory_.description(); }
 
   void EmptyL2();

@@ -16,6 +16,8 @@ std::byte* NotNull(std::byte* memory, int64_t bytes) {
   std::exit(1);
 }
 
+constexpr int64_t kFormats = 2;
+
 PageFormat Format(KeySpace key_space) {
   PageFormat format;
   format.dtype = Dtype::kBf16;
@@ -42,12 +44,14 @@ GpuPool::GpuPool(BenchDevice& device, int64_t slab_count, int64_t workspace_byte
       memory_(NotNull(device.runtime().AllocateDevice(bytes()), bytes())),
       tables_(NotNull(device.runtime().AllocateHost(table_bytes), table_bytes)),
       formats_(reinterpret_cast<SpanFormat*>(NotNull(
-          device.runtime().AllocateHost(2 * static_cast<int64_t>(sizeof(SpanFormat))), 0))) {
+          device.runtime().AllocateHost(kFormats * static_cast<int64_t>(sizeof(SpanFormat))), 0))),
+      view_{memory_, kSlabBytes, tables_, formats_},
+      mirror_({view_, table_bytes, kFormats}, device.runtime()) {
   for (const KeySpace key_space : {KeySpace::kRotated, KeySpace::kCachePosition}) {
     const PageFormat format = Format(key_space);
     formats_[static_cast<size_t>(key_space)] = {format, MakeSlabLayout(format, kSlabBytes)};
   }
-  view_ = {memory_, kSlabBytes, tables_, formats_};
+  mirror_.Changed(formats_, kFormats * static_cast<int64_t>(sizeof(SpanFormat)));
   FillSlabs();
   ShufflePages(slab_count);
 }
@@ -85,6 +89,12 @@ std::byte* GpuPool::TakeWork(int64_t bytes) {
   work_used_ += RoundUp(bytes, 256);
   if (work_used_ > workspace_bytes_) NotNull(nullptr, work_used_);
   return piece;
+}
+
+const device::TableMirror& GpuPool::BringTables() {
+  mirror_.Changed(tables_, table_used_);
+  mirror_.Bring(Lane::kForeground, mirror_.Capture());
+  return mirror_;
 }
 
 void GpuPool::StartOver() {

@@ -7,6 +7,7 @@
 
 #include "kernels/core/ring.h"
 #include "kernels/core/view.h"
+#include "kernels/device/table_mirror.h"
 #include "tests/bench/gpu/bench_device.h"
 
 namespace sluice::bench {
@@ -19,8 +20,8 @@ struct SequenceShape {
 };
 
 // A pool of random keys and values in a device's memory, bf16, 128 dims, and behind its slabs
-// a workspace for what operations read and write. Tables lie in memory of the host that the
-// device reaches, as the daemon's do. Not thread-safe.
+// a workspace for what operations read and write. Tables are mirrored there, as the daemon's
+// are. Not thread-safe.
 //
 // Each Lay begins with the same pages in the same shuffled order: cases share their content.
 class GpuPool {
@@ -56,6 +57,10 @@ class GpuPool {
     return reinterpret_cast<T*>(TakeWork(count * static_cast<int64_t>(sizeof(T))));
   }
 
+  // Brings the tables as they are to the device, before what is launched from now on. Returns
+  // how kernels reach them.
+  const device::TableMirror& BringTables();
+
   // Gives back the tables and the workspace: earlier entries become invalid.
   void StartOver();
 
@@ -88,7 +93,8 @@ class GpuPool {
   int64_t table_used_ = 0;
   std::vector<uint32_t> pages_;
   size_t next_page_ = 0;
-  PoolView view_;
+  const PoolView view_;
+  device::TableMirror mirror_;
 };
 
 }  // namespace sluice::bench

@@ -8,12 +8,13 @@
 namespace sluice::bench {
 namespace {
 
-device::Launcher::Options LauncherOptions(const GpuPool& pool, int64_t scratch_bytes) {
+device::Launcher::Options LauncherOptions(GpuPool& pool, int64_t scratch_bytes) {
   device::Launcher::Options options;
   options.pool = pool.view();
   options.pool_bytes = pool.bytes();
   options.scratch_bytes = scratch_bytes;
   options.await_delivered = [](const void*, int64_t) {};
+  options.mirror = &pool.BringTables();
   return options;
 }
 

@@ -11,8 +11,8 @@ namespace sluice::bench {
 // what is passed and for scratch: launches that were captured go on using it. Not thread-safe.
 class LoweredCase {
  public:
-  // The pool outlives the object, and what the case points to. `bytes`: of scratch, and of
-  // what is passed, as much.
+  // The pool outlives the object, and what the case points to; its tables are brought to the
+  // device. `bytes`: of scratch, and of what is passed, as much.
   LoweredCase(GpuPool& pool, Case made, int64_t bytes = int64_t{64} << 20);
 
   const Case& made() const { return made_; }

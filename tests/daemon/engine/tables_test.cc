@@ -1,6 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "daemon/engine/tables.h"
 
+#include <cstring>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -17,14 +19,29 @@ class TablesTest : public ::testing::Test {
     ASSERT_TRUE(ranges.has_value());
     tables_.SetBlock(BlockId{id}, ranges->front(), pages);
   }
-  // The page of `row` in block `index` of a list, as kernels find it.
+  // The page of `row` in block `index` of a list, as kernels find it in a copy of what was
+  // told.
   uint32_t PageOf(const Tables::BlockList& list, int64_t index, int64_t row) {
-    const auto* words = reinterpret_cast<const uint32_t*>(tables_.base());
+    const auto* words = reinterpret_cast<const uint32_t*>(Copied());
     return words[words[list.range.offset / 4 + static_cast<uint64_t>(index)] + row];
   }
 
+  // Before each operation.
+  const std::byte* Copied() {
+    for (const auto& [begin, bytes] : told_) {
+      const int64_t offset = static_cast<const std::byte*>(begin) - bytes_;
+      std::memcpy(copy_ + offset, begin, static_cast<size_t>(bytes));
+    }
+    told_.clear();
+    return copy_;
+  }
+
   alignas(128) std::byte bytes_[kBytes] = {};
-  Tables tables_{bytes_, kBytes};
+  alignas(128) std::byte copy_[kBytes] = {};
+  std::vector<std::pair<const void*, int64_t>> told_;
+  Tables tables_{bytes_, kBytes, [this](const void* begin, int64_t bytes) {
+                   told_.emplace_back(begin, bytes);
+                 }};
 };
 
 TEST_F(TablesTest, AListLeadsToThePagesOfItsBlocks) {
@@ -47,6 +64,19 @@ TEST_F(TablesTest, AListKeepsItsContentWhenItGrows) {
     tables_.AssignFrom(list, blocks, id);
   }
   for (uint32_t id = 0; id < 40; ++id) EXPECT_EQ(PageOf(list, id, 0), 100 + id);
+}
+
+TEST_F(TablesTest, OnlyTheWordsThatChangeAreTold) {
+  SetBlock(0, {{1}});
+  SetBlock(1, {{2}});
+  Tables::BlockList list;
+  ASSERT_TRUE(tables_.Reserve(list, 2));
+  tables_.Assign(list, std::vector<BlockId>{{0}});
+  told_.clear();
+  tables_.AssignFrom(list, std::vector<BlockId>{{0}, {1}}, 1);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].first, bytes_ + list.range.offset + 4);
+  EXPECT_EQ(told_[0].second, 4);
 }
 
 TEST_F(TablesTest, AnEmptyListCanBeAssignedAndDropped) {
@@ -110,7 +140,7 @@ TEST_F(TablesTest, BodiesAreWrittenAsKernelsReadThem) {
   ASSERT_TRUE(range.has_value());
   tables_.SetBodies({4}, *range, bodies);
   const auto* record =
-      reinterpret_cast<const BodiesRecord*>(tables_.base() + tables_.BodiesOffset({4}));
+      reinterpret_cast<const BodiesRecord*>(Copied() + tables_.BodiesOffset({4}));
   EXPECT_EQ(record->row_count, 2);
   const auto* rows = reinterpret_cast<const BodyRow*>(record + 1);
   EXPECT_EQ(rows[1].first_page, 2u);

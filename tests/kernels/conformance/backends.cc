@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/simd_target.h"
 #include "kernels/make_backend.h"
+#include "tests/kernels/sim/hidden_tables.h"
 #include "tests/kernels/sim/sim_backend.h"
 #include "tests/testing/sanitizers.h"
 
@@ -22,20 +23,57 @@ std::unique_ptr<Backend> MakeOfKind(BackendKind kind, const TestWorld& world, in
   return MakeBackend(BackendOptions{kind, world.View(), threads, signal});
 }
 
+uint64_t EmulatedSeed(int32_t threads) {
+  return static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
+}
+
+BackendOptions DeviceOptions(const TestWorld& world, int32_t threads, CompletionSignal* signal) {
+  BackendOptions options{BackendKind::kCuda, world.View(), threads, signal};
+  options.table_bytes = world.TableBytes();
+  options.format_count = world.FormatCount();
+  return options;
+}
+
 // The pool is host memory here, so that tests look at it as at the others'.
-std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
-                                  CompletionSignal* signal) {
-  BackendOptions options{BackendKind::kCuda, world.View(), 0, signal};
+BackendOptions CudaOptions(const TestWorld& world, CompletionSignal* signal) {
+  BackendOptions options = DeviceOptions(world, 0, signal);
   options.host_ranges = world.Memory();
   options.pool_bytes = world.PoolBytes();
-  return MakeBackend(options);
+  return options;
+}
+
+// Kernels that read the host's tables are found here.
+std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
+                                  CompletionSignal* signal) {
+  return sim::MakeWithHiddenTables(CudaOptions(world, signal), MakeBackend);
 }
 
 // The pool is not said to be the device's, so that what tests pass is staged.
 std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
                                       CompletionSignal* signal) {
-  const auto seed = static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
-  return sim::MakeEmulatedBackend({BackendKind::kCuda, world.View(), threads, signal}, seed);
+  return sim::MakeEmulatedWithHiddenTables(DeviceOptions(world, threads, signal),
+                                           EmulatedSeed(threads));
+}
+
+// Tests of lanes write no tables once they have a backend.
+std::unique_ptr<Backend> ToldAllTables(std::unique_ptr<Backend> backend,
+                                       const BackendOptions& options) {
+  backend->TablesChanged(options.pool.tables, options.table_bytes);
+  backend->TablesChanged(options.pool.formats,
+                         options.format_count * static_cast<int64_t>(sizeof(SpanFormat)));
+  return backend;
+}
+
+std::unique_ptr<Backend> MakeCudaLanes(const TestWorld& world, int32_t /*threads*/,
+                                       CompletionSignal* signal) {
+  const BackendOptions options = CudaOptions(world, signal);
+  return ToldAllTables(MakeBackend(options), options);
+}
+
+std::unique_ptr<Backend> MakeEmulatedLanes(const TestWorld& world, int32_t threads,
+                                           CompletionSignal* signal) {
+  const BackendOptions options = DeviceOptions(world, threads, signal);
+  return ToldAllTables(sim::MakeEmulatedBackend(options, EmulatedSeed(threads)), options);
 }
 
 std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
@@ -55,10 +93,11 @@ std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
   }
   // The threads of an emulated block are one: ThreadSanitizer learns of the lanes' only.
   if (of_lanes || !kUnderThreadSanitizer) {
-    backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled, /*slow=*/true});
+    backends.push_back({"emulated", of_lanes ? MakeEmulatedLanes : MakeEmulated,
+                        PageLayout::kSwizzled, /*slow=*/true});
   }
   if (BackendFault(BackendKind::kCuda).empty()) {
-    backends.push_back({"cuda", MakeCuda, PageLayout::kSwizzled});
+    backends.push_back({"cuda", of_lanes ? MakeCudaLanes : MakeCuda, PageLayout::kSwizzled});
   }
   return backends;
 }

@@ -103,6 +103,34 @@ TEST_F(GpuRuntimeTest, MemoryThatThereIsNotIsNullAndNoFailure) {
   runtime_->FreeDevice(memory);
 }
 
+// A long chain of copies on one lane, then on another one of what it wrote last.
+TEST_F(GpuRuntimeTest, ALaneFollowsAMarkOfAnother) {
+  constexpr int64_t kFloats = int64_t{1} << 16;
+  constexpr int32_t kLength = 64;
+  std::byte* const host = runtime_->AllocateHost(8192);
+  auto* const memory =
+      reinterpret_cast<float*>(runtime_->AllocateDevice(4 * kFloats * (kLength + 1)));
+  runtime_->Clear(reinterpret_cast<std::byte*>(memory), 4 * kFloats * (kLength + 1));
+  auto* const copies = reinterpret_cast<ScoreCopy*>(host);
+  auto* const floats = reinterpret_cast<float*>(host + 4096);
+  floats[0] = 5.0f;
+  copies[0] = {floats, memory + kFloats - 1, 1};
+  for (int32_t i = 0; i < kLength; ++i) {
+    copies[i + 1] = {memory + i * kFloats, memory + (i + 1) * kFloats, kFloats};
+  }
+  copies[kLength + 1] = {memory + (kLength + 1) * kFloats - 1, floats + 1, 1};
+  for (int32_t i = 0; i <= kLength; ++i) {
+    const device::CopyScoresKernel kernel{{copies + i, 1}};
+    runtime_->Launch(device::kTablesLane, kernel, {1, 128, 0});
+  }
+  runtime_->Mark(device::kTablesLane, 1);
+  runtime_->Follow(Lane::kBackground, device::kTablesLane, 1);
+  Copy(Lane::kBackground, copies + kLength + 1, 1);
+  EXPECT_EQ(floats[1], 5.0f);
+  runtime_->FreeDevice(reinterpret_cast<std::byte*>(memory));
+  runtime_->FreeHost(host);
+}
+
 TEST_F(GpuRuntimeTest, MemoryOfTheDeviceKeepsWhatKernelsWriteUntilItIsCleared) {
   std::byte* const host = runtime_->AllocateHost(8192);
   std::byte* const memory = runtime_->AllocateDevice(4096);

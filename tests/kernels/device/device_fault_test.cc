@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,6 +18,8 @@ using sim::RuntimeFaults;
 
 DeviceBackend::Options Small() {
   DeviceBackend::Options options;
+  options.table_bytes = 1024;
+  options.table_staging_bytes = 2048;
   options.staging_bytes = 4096;
   options.scratch_bytes = 8192;
   return options;
@@ -51,16 +54,20 @@ TEST(DeviceFaultTest, EveryAllocationThatFailsIsAFaultAndLeavesNothing) {
     faults.allocation = failing;
     auto backend = Make(faults);
     if (faults.allocations < failing) {
-      EXPECT_EQ(failing, 5);  // staging and scratch of two lanes
+      EXPECT_EQ(failing, 7);
       EXPECT_TRUE(backend->fault().empty());
       CopyOnce(*backend, Lane::kForeground);
       break;
     }
     EXPECT_TRUE(backend->fault().is_memory);
-    const bool is_scratch = failing % 2 == 0;
-    EXPECT_EQ(backend->fault().text,
-              is_scratch ? "no 8192 bytes of the device's memory for operations, 12 are free"
-                         : "no 4096 bytes of host memory for operations of the device");
+    const std::string wanted[] = {
+        "no 1280 bytes of the device's memory for tables, 12 are free",
+        "no 2048 bytes of host memory for tables",
+        "no 4096 bytes of host memory for operations of the device",
+        "no 8192 bytes of the device's memory for operations, 12 are free",
+    };
+    // Staging and scratch are taken for each lane.
+    EXPECT_EQ(backend->fault().text, wanted[failing <= 4 ? failing - 1 : failing - 3]);
     backend.reset();
     EXPECT_EQ(faults.held, 0);
   }

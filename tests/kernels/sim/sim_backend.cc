@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "kernels/device/device_backend.h"
-#include "tests/kernels/sim/sim_runtime.h"
 
 namespace sluice::sim {
 namespace {
@@ -14,6 +13,9 @@ std::unique_ptr<DeviceBackend> Make(const BackendOptions& options,
   DeviceBackend::Options device;
   device.pool = options.pool;
   device.pool_bytes = options.pool_bytes;
+  device.table_bytes = options.table_bytes;
+  device.format_count = options.format_count;
+  device.table_staging_bytes = int64_t{4} << 10;
   device.staging_bytes = int64_t{256} << 10;
   device.scratch_bytes = int64_t{options.threads == 1 ? 16 : 1} << 20;
   device.signal = options.signal;
@@ -24,6 +26,11 @@ std::unique_ptr<DeviceBackend> Make(const BackendOptions& options,
 
 std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint64_t seed) {
   return Make(options, std::make_unique<SimRuntime>(seed));
+}
+
+std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options,
+                                             std::unique_ptr<SimRuntime> runtime) {
+  return Make(options, std::move(runtime));
 }
 
 MadeBackend MakeFaultyBackend(const BackendOptions& options, RuntimeFaults& faults) {

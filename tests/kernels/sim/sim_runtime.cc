@@ -8,7 +8,9 @@
 namespace sluice::sim {
 
 SimRuntime::SimRuntime(uint64_t seed)
-    : seed_(seed), grids_{std::make_unique<SimGrid>(seed), std::make_unique<SimGrid>(~seed)} {}
+    : seed_(seed),
+      grids_{std::make_unique<SimGrid>(seed), std::make_unique<SimGrid>(~seed),
+             std::make_unique<SimGrid>(seed / 2)} {}
 
 std::byte* SimRuntime::AllocateHost(int64_t bytes) {
   void* memory = nullptr;

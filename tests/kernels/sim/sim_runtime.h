@@ -27,11 +27,12 @@ class SimRuntime : public device::DeviceRuntime {
               const device::LaunchShape& shape) override;
   void Mark(Lane, Ticket) override {}
   void AwaitMark(Lane, Ticket) override {}
+  void Follow(Lane, Lane, Ticket) override {}
   std::string description() const override;
 
  private:
   const uint64_t seed_;
-  std::array<std::unique_ptr<SimGrid>, 2> grids_;  // a lane each
+  std::array<std::unique_ptr<SimGrid>, device::kRuntimeLanes> grids_;
 };
 
 }  // namespace sluice::sim

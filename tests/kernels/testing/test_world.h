@@ -52,6 +52,8 @@ class TestWorld {
   PoolView View() const;
 
   int64_t PoolBytes() const { return static_cast<int64_t>(pool_.size()) * kLineBytes; }
+  int64_t TableBytes() const { return static_cast<int64_t>(tables_.size()) * kLineBytes; }
+  int64_t FormatCount() const { return static_cast<int64_t>(formats_.size()); }
   // All memory that the view leads to.
   std::vector<HostRange> Memory() const;
 
