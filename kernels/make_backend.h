@@ -28,14 +28,19 @@ struct BackendOptions {
   // the device while the backend lives, and must not be freed before.
   int64_t pool_bytes = 0;
   std::vector<HostRange> host_ranges = {};
+
+  Arithmetic arithmetic = Arithmetic::kFp32;  // one of ArithmeticsOf(kind)
 };
+
+// The arithmetic paths that backends of the kind have. Thread-safe.
+std::vector<Arithmetic> ArithmeticsOf(BackendKind kind);
 
 // Why MakeBackend cannot make a backend of the kind here, for people: "no NVIDIA driver is
 // installed"; empty where it can. Thread-safe.
 std::string BackendFault(BackendKind kind);
 
 // The backend for `options`. Never null. REQUIRES: BackendFault(options.kind) is empty; the
-// process ends with its sentence where not.
+// process ends with its sentence where not; and the kind has options.arithmetic.
 std::unique_ptr<Backend> MakeBackend(const BackendOptions& options);
 
 }  // namespace sluice

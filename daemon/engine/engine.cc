@@ -46,6 +46,7 @@ std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const Core:
   backend.pool_bytes = memory.slab_count * memory.pool.slab_bytes + memory.workspace_bytes;
   backend.host_ranges = {{memory.tables, memory.table_bytes},
                          {memory.formats, Core::kMaxFormats * int64_t{sizeof(SpanFormat)}}};
+  backend.arithmetic = options.arithmetic;
   return options.make_backend ? options.make_backend(backend) : MakeBackend(backend);
 }
 

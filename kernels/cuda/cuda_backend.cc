@@ -16,6 +16,7 @@ std::unique_ptr<Backend> MakeCudaBackend(const BackendOptions& options) {
   DeviceBackend::Options device;
   device.pool = options.pool;
   device.pool_bytes = options.pool_bytes;
+  device.arithmetic = options.arithmetic;
   device.signal = options.signal;
   return std::make_unique<DeviceBackend>(device, "cuda", std::move(runtime));
 }

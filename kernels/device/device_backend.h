@@ -24,6 +24,7 @@ class DeviceBackend : public Backend {
     int64_t pool_bytes = 0;  // from pool.pool on, the jobs' workspace included
     int64_t staging_bytes = int64_t{64} << 20;  // of each lane, host memory
     int64_t scratch_bytes = int64_t{64} << 20;  // of each lane, memory of the device
+    Arithmetic arithmetic = Arithmetic::kFp32;
     CompletionSignal* signal = nullptr;  // raised after every operation; outlives the backend
   };
 
@@ -41,6 +42,7 @@ class DeviceBackend : public Backend {
   const char* name() const override { return name_.c_str(); }
   PageLayout page_layout() const override { return PageLayout::kSwizzled; }
   const char* description() const override { return description_.c_str(); }
+  Arithmetic arithmetic() const override { return arithmetic_; }
 
  private:
   device::DeviceLane& LaneOf(Lane lane) {
@@ -52,6 +54,7 @@ class DeviceBackend : public Backend {
 
   const std::string name_;
   const std::unique_ptr<device::DeviceRuntime> runtime_;
+  const Arithmetic arithmetic_;
   const std::string description_;
   CompletionSignal passed_;
   device::DeviceLane foreground_;  // last: their threads use all of the above

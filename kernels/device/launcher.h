@@ -34,6 +34,7 @@ class Launcher {
     int64_t pool_bytes = 0;  // from pool.pool on: what kernels reach as it is
     Lane lane = Lane::kForeground;
     int64_t scratch_bytes = 0;
+    Arithmetic arithmetic = Arithmetic::kFp32;
     // Returns once no earlier operation of the lane is still to deliver into a range.
     std::function<void(const void* memory, int64_t bytes)> await_delivered;
   };
@@ -46,6 +47,7 @@ class Launcher {
   Launcher& operator=(const Launcher&) = delete;
 
   const PoolView& pool() const { return options_.pool; }
+  Arithmetic arithmetic() const { return options_.arithmetic; }
 
   // Starts an operation.
   void Begin(Ticket ticket);

@@ -23,19 +23,42 @@ std::unique_ptr<Backend> MakeOfKind(BackendKind kind, const TestWorld& world, in
 }
 
 // The pool is host memory here, so that tests look at it as at the others'.
-std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
+std::unique_ptr<Backend> MakeCuda(Arithmetic arithmetic, const TestWorld& world,
                                   CompletionSignal* signal) {
   BackendOptions options{BackendKind::kCuda, world.View(), 0, signal};
+  options.arithmetic = arithmetic;
   options.host_ranges = world.Memory();
   options.pool_bytes = world.PoolBytes();
   return MakeBackend(options);
 }
 
 // The pool is not said to be the device's, so that what tests pass is staged.
-std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
-                                      CompletionSignal* signal) {
+std::unique_ptr<Backend> MakeEmulated(Arithmetic arithmetic, const TestWorld& world,
+                                      int32_t threads, CompletionSignal* signal) {
+  BackendOptions options{BackendKind::kCuda, world.View(), threads, signal};
+  options.arithmetic = arithmetic;
   const auto seed = static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
-  return sim::MakeEmulatedBackend({BackendKind::kCuda, world.View(), threads, signal}, seed);
+  return sim::MakeEmulatedBackend(options, seed);
+}
+
+// The kernels for devices, in one arithmetic.
+void AddDevices(Arithmetic arithmetic, bool emulated, std::vector<BackendUnderTest>* backends) {
+  const std::string suffix = arithmetic == Arithmetic::kBf16 ? "_bf16" : "";
+  if (emulated) {
+    backends->push_back(
+        {"emulated" + suffix,
+         [arithmetic](const TestWorld& w, int32_t threads, CompletionSignal* s) {
+           return MakeEmulated(arithmetic, w, threads, s);
+         },
+         PageLayout::kSwizzled, arithmetic});
+  }
+  if (BackendFault(BackendKind::kCuda).empty()) {
+    backends->push_back({"cuda" + suffix,
+                         [arithmetic](const TestWorld& w, int32_t, CompletionSignal* s) {
+                           return MakeCuda(arithmetic, w, s);
+                         },
+                         PageLayout::kSwizzled, arithmetic});
+  }
 }
 
 std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
@@ -54,12 +77,13 @@ std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
                         }});
   }
   // The threads of an emulated block are one: ThreadSanitizer learns of the lanes' only.
-  if (of_lanes || !kUnderThreadSanitizer) {
-    backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
-  }
-  if (BackendFault(BackendKind::kCuda).empty()) {
-    backends.push_back({"cuda", MakeCuda, PageLayout::kSwizzled});
-  }
+  AddDevices(Arithmetic::kFp32, of_lanes || !kUnderThreadSanitizer, &backends);
+  return backends;
+}
+
+std::vector<BackendUnderTest> ListAttendBackends() {
+  std::vector<BackendUnderTest> backends = ListBackends(false);
+  AddDevices(Arithmetic::kBf16, !kUnderThreadSanitizer, &backends);
   return backends;
 }
 
@@ -67,6 +91,11 @@ std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
 
 const std::vector<BackendUnderTest>& BackendsUnderTest() {
   static const std::vector<BackendUnderTest> backends = ListBackends(false);
+  return backends;
+}
+
+const std::vector<BackendUnderTest>& AttendBackendsUnderTest() {
+  static const std::vector<BackendUnderTest> backends = ListAttendBackends();
   return backends;
 }
 

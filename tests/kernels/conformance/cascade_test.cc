@@ -86,7 +86,7 @@ class CascadeConformanceTest : public ConformanceTest {
     TestBatch actual = batch;
     const auto answer = RunAttend(*MakeReference(expected), expected, layer, q, 0, tokens, rule);
     const auto other = RunAttend(*Make(actual), actual, layer, q, 0, tokens, rule);
-    ExpectSameAnswers(batch, layer, answer, other, 0, tokens, GetParam().name);
+    ExpectSameAnswers(batch, layer, answer, other, 0, tokens, GetParam());
     ExpectSamePools(expected.world(), actual.world());
   }
 
@@ -274,7 +274,7 @@ TEST_P(CascadeConformanceTest, AnyNumberOfThreadsGivesTheSame) {
   }
 }
 
-SLUICE_CONFORMANCE_SUITE(CascadeConformanceTest);
+SLUICE_ATTEND_CONFORMANCE_SUITE(CascadeConformanceTest);
 
 }  // namespace
 }  // namespace sluice

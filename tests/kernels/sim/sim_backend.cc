@@ -12,6 +12,7 @@ std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint
   device.pool_bytes = options.pool_bytes;
   device.staging_bytes = int64_t{256} << 10;
   device.scratch_bytes = int64_t{options.threads == 1 ? 16 : 1} << 20;
+  device.arithmetic = options.arithmetic;
   device.signal = options.signal;
   return std::make_unique<DeviceBackend>(device, "emulated", std::make_unique<SimRuntime>(seed));
 }
