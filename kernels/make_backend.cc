@@ -32,6 +32,11 @@ std::string BackendFault(BackendKind kind) {
   return kind == BackendKind::kCuda ? CudaFault() : "";
 }
 
+std::vector<Arithmetic> ArithmeticsOf(BackendKind kind) {
+  if (kind == BackendKind::kCuda) return {Arithmetic::kFp32, Arithmetic::kBf16};
+  return {Arithmetic::kFp32};
+}
+
 MadeBackend TryMakeBackend(const BackendOptions& options) {
   switch (options.kind) {
     case BackendKind::kReference:

@@ -33,7 +33,12 @@ struct BackendOptions {
   // changes; 0: kernels read them where they are, so that host_ranges has them.
   int64_t table_bytes = 0;   // a multiple of 4
   int64_t format_count = 0;
+
+  Arithmetic arithmetic = Arithmetic::kFp32;  // one of ArithmeticsOf(kind)
 };
+
+// The arithmetic paths that backends of the kind have. Thread-safe.
+std::vector<Arithmetic> ArithmeticsOf(BackendKind kind);
 
 // A backend, or why there is none.
 struct MadeBackend {

@@ -47,6 +47,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackendOf(const EngineOptions& opti
   backend.pool_bytes = memory.slab_count * memory.pool.slab_bytes + memory.workspace_bytes;
   backend.table_bytes = memory.table_bytes;
   backend.format_count = Core::kMaxFormats;
+  backend.arithmetic = options.arithmetic;
   MadeBackend made =
       options.make_backend ? options.make_backend(backend) : TryMakeBackend(backend);
   if (made.backend != nullptr) return std::move(made.backend);

@@ -40,6 +40,7 @@ struct EngineOptions {
   absl::Duration step_time_limit = absl::Seconds(60);
   absl::Duration default_lease = absl::Minutes(10);
   BackendKind backend = BackendKind::kCpu;
+  Arithmetic arithmetic = Arithmetic::kFp32;  // one that the backend has
   int32_t worker_threads = 0;  // 0: one a core
   std::vector<Tenant> tenants;  // at least one
   // Makes the backend; empty: TryMakeBackend. For tests.

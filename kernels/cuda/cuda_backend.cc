@@ -27,6 +27,7 @@ MadeBackend MakeCudaBackend(const BackendOptions& options) {
   device.pool_bytes = options.pool_bytes;
   device.table_bytes = options.table_bytes;
   device.format_count = options.format_count;
+  device.arithmetic = options.arithmetic;
   device.signal = options.signal;
   auto backend = std::make_unique<DeviceBackend>(device, "cuda", std::move(runtime));
   if (!backend->fault().empty()) return Refused(backend->fault());

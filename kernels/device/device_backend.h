@@ -30,6 +30,7 @@ class DeviceBackend : public Backend {
     int64_t table_staging_bytes = int64_t{1} << 20;  // host memory
     int64_t staging_bytes = int64_t{64} << 20;  // of each lane, host memory
     int64_t scratch_bytes = int64_t{64} << 20;  // of each lane, memory of the device
+    Arithmetic arithmetic = Arithmetic::kFp32;
     CompletionSignal* signal = nullptr;  // raised after every operation; outlives the backend
   };
 
@@ -54,6 +55,7 @@ class DeviceBackend : public Backend {
   const char* name() const override { return name_.c_str(); }
   PageLayout page_layout() const override { return PageLayout::kSwizzled; }
   const char* description() const override { return description_.c_str(); }
+  Arithmetic arithmetic() const override { return arithmetic_; }
 
  private:
   device::DeviceLane& LaneOf(Lane lane) {
@@ -65,6 +67,7 @@ class DeviceBackend : public Backend {
 
   const std::string name_;
   const std::unique_ptr<device::DeviceRuntime> runtime_;
+  const Arithmetic arithmetic_;
   const std::string description_;
   CompletionSignal passed_;
   device::TableMirror mirror_;

@@ -31,6 +31,7 @@ class DeviceLane {
     int64_t pool_bytes = 0;
     int64_t staging_bytes = 0;
     int64_t scratch_bytes = 0;
+    Arithmetic arithmetic = Arithmetic::kFp32;
     CompletionSignal* passed = nullptr;  // of both lanes; raised after every operation
     CompletionSignal* signal = nullptr;  // likewise; null: nobody waits
   };

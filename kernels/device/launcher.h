@@ -37,6 +37,7 @@ class Launcher {
     int64_t pool_bytes = 0;  // from pool.pool on: what kernels reach as it is
     Lane lane = Lane::kForeground;
     int64_t scratch_bytes = 0;
+    Arithmetic arithmetic = Arithmetic::kFp32;
     // Returns once no earlier operation of the lane is still to deliver into a range.
     std::function<void(const void* memory, int64_t bytes)> await_delivered;
     const TableMirror* mirror = nullptr;  // null: kernels reach all of `pool` as the host does
@@ -55,6 +56,7 @@ class Launcher {
   // As kernels reach it, and as the host does: for what is read of the tables here.
   const PoolView& pool() const { return pool_; }
   const PoolView& host_pool() const { return options_.pool; }
+  Arithmetic arithmetic() const { return options_.arithmetic; }
 
   // Starts an operation.
   void Begin(Ticket ticket);

@@ -145,7 +145,7 @@ TEST_P(BatchConformanceTest, AnyPageSizeGivesTheSameAnswer) {
   }
 }
 
-SLUICE_CONFORMANCE_SUITE(BatchConformanceTest);
+SLUICE_ATTEND_CONFORMANCE_SUITE(BatchConformanceTest);
 
 }  // namespace
 }  // namespace sluice

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -14,6 +15,7 @@ TEST(MakeBackendTest, BackendsOfTheCpuAreAlwaysThere) {
     BackendOptions options;
     options.kind = kind;
     EXPECT_STREQ(MakeBackend(options)->name(), kind == BackendKind::kCpu ? "cpu" : "reference");
+    EXPECT_EQ(ArithmeticsOf(kind), std::vector<Arithmetic>{Arithmetic::kFp32});
   }
 }
 
