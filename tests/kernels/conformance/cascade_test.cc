@@ -223,7 +223,6 @@ TEST_P(CascadeConformanceTest, InsertMovesThePendingChunkIntoTheBody) {
   for (const GroupReduce reduce :
        {GroupReduce::kMean, GroupReduce::kMax, GroupReduce::kSum, GroupReduce::kMedian}) {
     for (int i = 0; i < 8; ++i) {
-      if (!TakesCase()) continue;
       SCOPED_TRACE(testing::Message() << static_cast<int>(reduce) << " " << i);
       TestBatch batch =
           AnyCascadeBatch(AnyCascadeFormat(), 3, 60, i % 2 == 0 ? 1 : 150,

@@ -116,6 +116,24 @@ TEST(SimBlockTest, OrdersShowAMissingSync) {
   EXPECT_GT(wrong, 0);
 }
 
+// A warp's value without a Sync, behind calls of the reader's own warp: some seed must run
+// that warp through all of them first.
+TEST(SimBlockTest, OrdersLetAWarpGoAsFarAsItGets) {
+  int wrong = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    RunKernel({1, 64, 64 * 4}, [&](SimBlock& block) {
+      auto* const values = reinterpret_cast<int32_t*>(block.shared());
+      if (block.thread() < 32) {
+        for (int i = 0; i < 100; ++i) block.SyncWarp();
+        if (values[block.thread() + 32] != 1) ++wrong;
+      } else {
+        values[block.thread()] = 1;
+      }
+    }, seed);
+  }
+  EXPECT_GT(wrong, 0);
+}
+
 using SimBlockDeathTest = testing::Test;
 
 TEST(SimBlockDeathTest, ThreadsThatWaitAtDifferentPlacesFail) {

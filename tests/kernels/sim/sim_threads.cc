@@ -38,6 +38,7 @@ void SimThreads::Run(int32_t threads, const std::function<void(int32_t)>& body) 
   if (!fibers_.has_value()) fibers_.emplace();
   body_ = &body;
   warp_count_ = threads / kWarpThreads;
+  one_warp_ = false;
   for (int32_t w = 0; w < warp_count_; ++w) warps_[w].ready = ~0u;
   fibers_->Run(threads, Next(), &RunThread, this);
   CheckEnded();
@@ -55,18 +56,24 @@ int32_t SimThreads::Next() {
   return order_next_ == order_end_ ? SimFibers::kCaller : order_[order_next_++];
 }
 
-// All threads that may run, or those of one warp; shuffled.
 void SimThreads::ChooseOrder() {
   order_next_ = order_end_ = 0;
   if (at_block_count_ == warp_count_ * kWarpThreads) ReleaseBlock();
-  const bool one_warp = Below(2) == 0;
-  const auto first = static_cast<int32_t>(Below(static_cast<uint64_t>(warp_count_)));
-  for (int32_t i = 0; i < warp_count_; ++i) {
-    TakeReady(warps_[(first + i) % warp_count_]);
-    if (one_warp && order_end_ > 0) break;
-  }
+  if (one_warp_) TakeReady(warps_[last_warp_]);
+  if (order_end_ == 0) ChooseWarps();
   for (int32_t i = order_end_; i > 1; --i) {
     std::swap(order_[i - 1], order_[Below(static_cast<uint64_t>(i))]);
+  }
+}
+
+// All warps whose threads may run, or one of them.
+void SimThreads::ChooseWarps() {
+  one_warp_ = Below(2) == 0;
+  const auto first = static_cast<int32_t>(Below(static_cast<uint64_t>(warp_count_)));
+  for (int32_t i = 0; i < warp_count_; ++i) {
+    last_warp_ = (first + i) % warp_count_;
+    TakeReady(warps_[last_warp_]);
+    if (one_warp_ && order_end_ > 0) return;
   }
 }
 

@@ -73,6 +73,7 @@ class SimThreads {
   static int32_t RunThread(void* self, int32_t thread);
   int32_t Next();
   void ChooseOrder();
+  void ChooseWarps();
   void TakeReady(Warp& warp);
   void Release(Warp& warp);
   void ReleaseBlock();
@@ -87,6 +88,8 @@ class SimThreads {
   int32_t at_block_count_ = 0;
   std::array<Warp, kMostWarps> warps_;
   std::array<Place, kMostThreads> places_;
+  bool one_warp_ = false;  // last_warp_ alone goes on, as long as it may
+  int32_t last_warp_ = 0;
   // Threads that are about to run: [order_next_, order_end_).
   std::array<int16_t, kMostThreads> order_;
   int32_t order_next_ = 0;
