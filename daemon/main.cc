@@ -2,8 +2,8 @@
 
 // sluiced: wires flags, configuration, engine and server together.
 //
-// Exit codes: 0 ended as asked, 1 failed while running, 2 bad usage or
-// configuration.
+// Exit codes: 0 ended as asked, 1 failed at its start or while running, 2 bad usage or
+// configuration, 3 its device failed (kernels/device/device_fault.h).
 
 #include <cstdlib>
 #include <iostream>

@@ -75,6 +75,9 @@ class Backend {
   virtual const char* name() const = 0;
   virtual PageLayout page_layout() const = 0;
   virtual const char* description() const = 0;
+
+  // The arithmetic in force.
+  virtual Arithmetic arithmetic() const { return Arithmetic::kFp32; }
 };
 
 // WaitIdle of backends that raise `passed` after every operation.

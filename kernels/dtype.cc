@@ -15,4 +15,8 @@ const char* DtypeName(Dtype dtype) {
   return "unknown";
 }
 
+const char* ArithmeticName(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::kBf16 ? "bf16" : "fp32";
+}
+
 }  // namespace sluice

@@ -17,15 +17,12 @@ namespace {
 #if SLUICE_WITH_CUDA
 std::string CudaFault() { return cuda::FindGpu().fault; }
 
-std::unique_ptr<Backend> MakeCuda(const BackendOptions& options) {
-  return cuda::MakeCudaBackend(options);
-}
+MadeBackend MakeCuda(const BackendOptions& options) { return cuda::MakeCudaBackend(options); }
 #else
 std::string CudaFault() { return "this program was built without CUDA"; }
 
-std::unique_ptr<Backend> MakeCuda(const BackendOptions& /*options*/) {
-  std::fprintf(stderr, "no GPU to run on: %s\n", CudaFault().c_str());
-  std::abort();
+MadeBackend MakeCuda(const BackendOptions& /*options*/) {
+  return {"no GPU to run on: " + CudaFault(), false};
 }
 #endif
 
@@ -35,7 +32,12 @@ std::string BackendFault(BackendKind kind) {
   return kind == BackendKind::kCuda ? CudaFault() : "";
 }
 
-std::unique_ptr<Backend> MakeBackend(const BackendOptions& options) {
+std::vector<Arithmetic> ArithmeticsOf(BackendKind kind) {
+  if (kind == BackendKind::kCuda) return {Arithmetic::kFp32, Arithmetic::kBf16};
+  return {Arithmetic::kFp32};
+}
+
+MadeBackend TryMakeBackend(const BackendOptions& options) {
   switch (options.kind) {
     case BackendKind::kReference:
       return std::make_unique<ReferenceBackend>(options.pool, options.signal);
@@ -45,6 +47,13 @@ std::unique_ptr<Backend> MakeBackend(const BackendOptions& options) {
     case BackendKind::kCuda:
       return MakeCuda(options);
   }
+  std::abort();
+}
+
+std::unique_ptr<Backend> MakeBackend(const BackendOptions& options) {
+  MadeBackend made = TryMakeBackend(options);
+  if (made.backend != nullptr) return std::move(made.backend);
+  std::fprintf(stderr, "%s\n", made.fault.c_str());
   std::abort();
 }
 

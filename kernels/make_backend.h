@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -32,14 +33,33 @@ struct BackendOptions {
   // changes; 0: kernels read them where they are, so that host_ranges has them.
   int64_t table_bytes = 0;   // a multiple of 4
   int64_t format_count = 0;
+
+  Arithmetic arithmetic = Arithmetic::kFp32;  // one of ArithmeticsOf(kind)
 };
 
-// Why MakeBackend cannot make a backend of the kind here, for people: "no NVIDIA driver is
-// installed"; empty where it can. Thread-safe.
+// The arithmetic paths that backends of the kind have. Thread-safe.
+std::vector<Arithmetic> ArithmeticsOf(BackendKind kind);
+
+// A backend, or why there is none.
+struct MadeBackend {
+  template <class Made>
+  MadeBackend(std::unique_ptr<Made> made) : backend(std::move(made)) {}
+  MadeBackend(std::string why, bool is_memory)
+      : fault(std::move(why)), fault_is_memory(is_memory) {}
+
+  std::unique_ptr<Backend> backend;  // null: `fault` says why
+  std::string fault;                 // for people, without a full stop
+  bool fault_is_memory = false;      // there is not enough memory, of the host or of the device
+};
+
+// Why no backend of the kind can be made here, for people: "no NVIDIA driver is installed";
+// empty where one can, memory permitting. Thread-safe.
 std::string BackendFault(BackendKind kind);
 
-// The backend for `options`. Never null. REQUIRES: BackendFault(options.kind) is empty; the
-// process ends with its sentence where not.
+// The backend for `options`. What was taken for one that cannot be made is given back.
+MadeBackend TryMakeBackend(const BackendOptions& options);
+
+// The same where it must be there: never null; the process ends with the fault where not.
 std::unique_ptr<Backend> MakeBackend(const BackendOptions& options);
 
 }  // namespace sluice

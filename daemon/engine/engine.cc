@@ -40,13 +40,20 @@ constexpr int kRoundsHere = 5;
 // Deadlines further away than this need not wake the thread when they are set.
 constexpr absl::Duration kLongestSleep = absl::Seconds(1);
 
-std::unique_ptr<Backend> MakeBackendOf(const EngineOptions& options, const Core::Memory& memory,
-                                       CompletionSignal& signal) {
+absl::StatusOr<std::unique_ptr<Backend>> MakeBackendOf(const EngineOptions& options,
+                                                       const Core::Memory& memory,
+                                                       CompletionSignal& signal) {
   BackendOptions backend{options.backend, memory.pool, options.worker_threads, &signal};
   backend.pool_bytes = memory.slab_count * memory.pool.slab_bytes + memory.workspace_bytes;
   backend.table_bytes = memory.table_bytes;
   backend.format_count = Core::kMaxFormats;
-  return options.make_backend ? options.make_backend(backend) : MakeBackend(backend);
+  backend.arithmetic = options.arithmetic;
+  MadeBackend made =
+      options.make_backend ? options.make_backend(backend) : TryMakeBackend(backend);
+  if (made.backend != nullptr) return std::move(made.backend);
+  return absl::Status(made.fault_is_memory ? absl::StatusCode::kResourceExhausted
+                                           : absl::StatusCode::kUnavailable,
+                      absl::StrCat("backend: ", made.fault));
 }
 
 uint32_t RandomEpoch() {
@@ -58,10 +65,12 @@ uint32_t RandomEpoch() {
 
 class Engine::Impl {
  public:
-  Impl(EngineOptions options, const Clock& clock, EngineMemory memory)
+  Impl(EngineOptions options, const Clock& clock, EngineMemory memory,
+       std::unique_ptr<CompletionSignal> signal, std::unique_ptr<Backend> backend)
       : options_(std::move(options)),
         memory_(std::move(memory)),
-        backend_(MakeBackendOf(options_, memory_.view(), signal_)),
+        owned_signal_(std::move(signal)),
+        backend_(std::move(backend)),
         queue_(static_cast<int32_t>(options_.tenants.size()), options_.queue_length, signal_),
         core_(options_, clock, *backend_, memory_.view(), RandomEpoch()),
         jobs_(core_),
@@ -125,7 +134,8 @@ class Engine::Impl {
   Mutex turn_mu_;  // who has it is "the engine thread"
   absl::Duration wakes_at_ ABSL_GUARDED_BY(turn_mu_) = absl::InfiniteDuration();  // the thread
   EngineMemory memory_;
-  CompletionSignal signal_;
+  const std::unique_ptr<CompletionSignal> owned_signal_;
+  CompletionSignal& signal_ = *owned_signal_;  // the backend has its address
   std::unique_ptr<Backend> backend_;
   CommandQueue queue_;
   Core core_;
@@ -279,8 +289,11 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(
     EngineOptions options, const Clock& clock, std::function<void(int64_t)> progress) {
   if (options.tenants.empty()) return RefuseField("tenants", "must name at least one");
   SLUICE_ASSIGN_OR_RETURN(EngineMemory memory, EngineMemory::Create(options, progress));
+  auto signal = std::make_unique<CompletionSignal>();
+  SLUICE_ASSIGN_OR_RETURN(auto backend, MakeBackendOf(options, memory.view(), *signal));
   return std::unique_ptr<Engine>(
-      new Engine(std::make_unique<Impl>(std::move(options), clock, std::move(memory))));
+      new Engine(std::make_unique<Impl>(std::move(options), clock, std::move(memory),
+                                        std::move(signal), std::move(backend))));
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -40,10 +40,11 @@ struct EngineOptions {
   absl::Duration step_time_limit = absl::Seconds(60);
   absl::Duration default_lease = absl::Minutes(10);
   BackendKind backend = BackendKind::kCpu;
+  Arithmetic arithmetic = Arithmetic::kFp32;  // one that the backend has
   int32_t worker_threads = 0;  // 0: one a core
   std::vector<Tenant> tenants;  // at least one
-  // Makes the backend; empty: MakeBackend. For tests.
-  std::function<std::unique_ptr<Backend>(const BackendOptions&)> make_backend;
+  // Makes the backend; empty: TryMakeBackend. For tests.
+  std::function<MadeBackend(const BackendOptions&)> make_backend;
   // Called by the engine's own thread when it has nothing to do (true) and when it
   // goes on (false); empty: nobody. For benchmarks.
   std::function<void(bool idle)> on_idle;
@@ -62,8 +63,9 @@ class Engine final : public CommandSink {
  public:
   // Takes and touches the memory, starts backend and thread. `progress` is
   // called with the bytes touched so far, from this thread.
-  // RESOURCE_EXHAUSTED: the memory cannot be had. INVALID_ARGUMENT: an option
-  // is out of range.
+  // RESOURCE_EXHAUSTED: the memory cannot be had, the backend's included.
+  // INVALID_ARGUMENT: an option is out of range. UNAVAILABLE, UNIMPLEMENTED: there is no
+  // device for the backend, or its driver refuses.
   static absl::StatusOr<std::unique_ptr<Engine>> Create(
       EngineOptions options, const Clock& clock,
       std::function<void(int64_t touched_bytes)> progress = nullptr);

@@ -35,6 +35,9 @@ CudaDriver LookUp() {
     return driver;
   }
   Find("cuDeviceGetAttribute", &driver.device_get_attribute, &driver.fault);
+  Find("cuCtxSynchronize", &driver.ctx_synchronize, &driver.fault);
+  Find("cuMemGetInfo", &driver.mem_get_info, &driver.fault);
+  Find("cuMemsetD8", &driver.memset_d8, &driver.fault);
   Find("cuGetErrorString", &driver.get_error_string, &driver.fault);
   Find("cuMemAddressReserve", &driver.mem_address_reserve, &driver.fault);
   Find("cuMemAddressFree", &driver.mem_address_free, &driver.fault);

@@ -13,7 +13,10 @@ struct CudaDriver {
   std::string fault;  // why the calls cannot be made, for people; empty: they can
 
   decltype(&cuDeviceGetAttribute) device_get_attribute = nullptr;
+  decltype(&cuCtxSynchronize) ctx_synchronize = nullptr;
   decltype(&cuGetErrorString) get_error_string = nullptr;
+  decltype(&cuMemGetInfo) mem_get_info = nullptr;
+  decltype(&cuMemsetD8) memset_d8 = nullptr;
   decltype(&cuMemAddressReserve) mem_address_reserve = nullptr;
   decltype(&cuMemAddressFree) mem_address_free = nullptr;
   decltype(&cuMemCreate) mem_create = nullptr;

@@ -10,6 +10,8 @@
 
 namespace sluice {
 
+struct CudaDriver;
+
 // A range of a GPU's memory that another process may map, by a file descriptor.
 //
 // It is taken as a whole when it is made; all bytes are 0 at first. The host cannot touch
@@ -22,8 +24,13 @@ class CudaSegment {
   // Errors: INVALID_ARGUMENT: size_bytes < 1 or beyond 2^46; RESOURCE_EXHAUSTED: the
   // device has not that much; UNIMPLEMENTED: built without CUDA; UNAVAILABLE: no driver or
   // device, or one that cannot share memory by file descriptors; INTERNAL: another call of
-  // the driver failed. Each names the segment, the call and the bytes that were asked for.
+  // the driver failed. Each names the segment, the call and the bytes that were asked for,
+  // and leaves nothing taken; RESOURCE_EXHAUSTED names the bytes that are free too.
   static absl::StatusOr<CudaSegment> Create(absl::string_view name, int64_t size_bytes);
+
+  // The same by the calls of `driver`, which outlives the segment.
+  static absl::StatusOr<CudaSegment> Create(absl::string_view name, int64_t size_bytes,
+                                            const CudaDriver& driver);
 
   ~CudaSegment();
   CudaSegment(CudaSegment&& other) noexcept;
@@ -34,9 +41,10 @@ class CudaSegment {
   int fd() const { return fd_.get(); }  // to be passed to who imports it
 
  private:
-  CudaSegment(UniqueFd fd, std::byte* data, int64_t size_bytes);
+  CudaSegment(const CudaDriver& driver, UniqueFd fd, std::byte* data, int64_t size_bytes);
   void Unmap();
 
+  const CudaDriver* driver_ = nullptr;
   UniqueFd fd_;
   std::byte* data_ = nullptr;
   int64_t size_bytes_ = 0;

@@ -29,8 +29,10 @@ v1::GetCapabilitiesResponse MakeCapabilities(const CapabilityFacts& facts,
   capabilities.set_version(facts.version);
   capabilities.set_epoch(facts.epoch);
   capabilities.set_backend(facts.backend);
-  capabilities.set_arithmetic("fp32");
-  capabilities.add_arithmetic_paths("fp32");
+  capabilities.set_arithmetic(ArithmeticName(options.arithmetic));
+  for (const Arithmetic path : ArithmeticsOf(options.backend)) {
+    capabilities.add_arithmetic_paths(ArithmeticName(path));
+  }
   capabilities.set_page_layout(facts.page_layout);
   for (const int32_t page_size : {16, 32, 64}) capabilities.add_page_sizes_tokens(page_size);
   for (int32_t dim = kHeadDimMultiple; dim <= kMaxHeadDim; dim += kHeadDimMultiple) {

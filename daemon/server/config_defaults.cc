@@ -54,7 +54,8 @@ void FillTimes(Config& config) {
 void FillEnums(Config& config) {
   if (config.backend() == Config::BACKEND_UNSPECIFIED) config.set_backend(Config::BACKEND_CPU);
   if (config.arithmetic() == Config::ARITHMETIC_UNSPECIFIED) {
-    config.set_arithmetic(Config::ARITHMETIC_FP32);
+    config.set_arithmetic(config.backend() == Config::BACKEND_CUDA ? Config::ARITHMETIC_BF16
+                                                                   : Config::ARITHMETIC_FP32);
   }
   using config::v1::Logging;
   if (config.logging().level() == Logging::LEVEL_UNSPECIFIED) {

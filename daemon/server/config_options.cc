@@ -42,6 +42,9 @@ EngineOptions ToEngineOptions(const config::v1::Config& config) {
   options.step_time_limit = ToDuration(config.step_time_limit());
   options.default_lease = ToDuration(config.default_lease());
   options.backend = ToBackendKind(config.backend());
+  options.arithmetic = config.arithmetic() == config::v1::Config::ARITHMETIC_BF16
+                           ? Arithmetic::kBf16
+                           : Arithmetic::kFp32;
   options.worker_threads = config.worker_threads();
   return options;
 }

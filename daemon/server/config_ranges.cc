@@ -103,6 +103,19 @@ absl::Status CheckTimes(const Config& config) {
                        absl::Minutes(10));
 }
 
+absl::Status CheckArithmetic(const Config& config) {
+  if (config.arithmetic() == Config::ARITHMETIC_FP32) return absl::OkStatus();
+  if (config.arithmetic() != Config::ARITHMETIC_BF16) {
+    return RefuseField("arithmetic", absl::StrCat("must be ARITHMETIC_FP32 or ARITHMETIC_BF16, "
+                                                  "got ",
+                                                  config.arithmetic()));
+  }
+  if (config.backend() == Config::BACKEND_CUDA) return absl::OkStatus();
+  return RefuseField("arithmetic", absl::StrCat("must be ARITHMETIC_FP32, the only one that ",
+                                                Config::Backend_Name(config.backend()),
+                                                " has, got ARITHMETIC_BF16"));
+}
+
 absl::Status CheckEnums(const Config& config) {
   using config::v1::Logging;
   SLUICE_RETURN_IF_ERROR(
@@ -111,10 +124,7 @@ absl::Status CheckEnums(const Config& config) {
                                    Logging::Level_IsValid(config.logging().level()), true));
   SLUICE_RETURN_IF_ERROR(CheckEnum("logging.format", config.logging().format(),
                                    Logging::Format_IsValid(config.logging().format()), true));
-  if (config.arithmetic() == Config::ARITHMETIC_FP32) return absl::OkStatus();
-  return RefuseField("arithmetic", absl::StrCat("must be ARITHMETIC_FP32, the only one that the "
-                                                "backends have, got ",
-                                                Config::Arithmetic_Name(config.arithmetic())));
+  return CheckArithmetic(config);
 }
 
 absl::Status CheckSocketPath(const std::string& field, const std::string& path) {

@@ -186,11 +186,16 @@ function(sluice_test name)
   sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")
 endfunction()
 
-# sluice_gpu_test(<name> [ARGS ..]): an entry of ctest labelled gpu that runs the binary of
-# sluice_test(<name>_test) where there is a GPU, and is skipped where there is none.
+# sluice_gpu_test(<name> [BINARY target] [WRAPPER script] [ARGS ..]): an entry of ctest
+# labelled gpu that runs a binary, that of sluice_test(<name>_test) by default, where there is a
+# GPU, and is skipped where there is none. WRAPPER: what runs the binary.
 function(sluice_gpu_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "ARGS")
-  add_test(NAME ${name}_gpu COMMAND gpu_run $<TARGET_FILE:${name}_test> ${arg_ARGS})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BINARY;WRAPPER" "ARGS")
+  if(NOT arg_BINARY)
+    set(arg_BINARY ${name}_test)
+  endif()
+  add_test(NAME ${name}_gpu
+    COMMAND gpu_run ${arg_WRAPPER} $<TARGET_FILE:${arg_BINARY}> ${arg_ARGS})
   sluice_set_test_properties(${name}_gpu gpu 600 "")
   set_tests_properties(${name}_gpu PROPERTIES RESOURCE_LOCK gpu)
 endfunction()

@@ -5,24 +5,31 @@
 
 namespace sluice::cuda {
 
-GpuLane::GpuLane(Lane lane) {
+GpuLane::GpuLane(Lane lane) : fault_(Make(lane)) {}
+
+device::DeviceFault GpuLane::Make(Lane lane) {
   int lowest = 0;
   int highest = 0;
-  EndOnError(cudaDeviceGetStreamPriorityRange(&lowest, &highest),
-             "cudaDeviceGetStreamPriorityRange");
-  EndOnError(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
-                                          lane == Lane::kBackground ? lowest : highest),
-             "cudaStreamCreateWithPriority");
+  device::DeviceFault fault = FaultOf(cudaDeviceGetStreamPriorityRange(&lowest, &highest),
+                                      "cudaDeviceGetStreamPriorityRange");
+  if (!fault.empty()) return fault;
+  fault = FaultOf(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
+                                               lane == Lane::kBackground ? lowest : highest),
+                  "cudaStreamCreateWithPriority");
   for (cudaEvent_t& event : events_) {
-    EndOnError(cudaEventCreateWithFlags(&event, cudaEventBlockingSync | cudaEventDisableTiming),
-               "cudaEventCreateWithFlags");
+    if (!fault.empty()) break;
+    fault = FaultOf(
+        cudaEventCreateWithFlags(&event, cudaEventBlockingSync | cudaEventDisableTiming),
+        "cudaEventCreateWithFlags");
   }
+  return fault;
 }
 
 GpuLane::~GpuLane() {
+  if (stream_ == nullptr) return;
   EndOnError(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
   for (const cudaEvent_t event : events_) {
-    EndOnError(cudaEventDestroy(event), "cudaEventDestroy");
+    if (event != nullptr) EndOnError(cudaEventDestroy(event), "cudaEventDestroy");
   }
   EndOnError(cudaStreamDestroy(stream_), "cudaStreamDestroy");
 }

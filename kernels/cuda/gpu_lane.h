@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/backend.h"
+#include "kernels/device/device_fault.h"
 
 namespace sluice::cuda {
 
@@ -17,11 +18,15 @@ namespace sluice::cuda {
 class GpuLane {
  public:
   // The background's stream has the lowest priority that there is, any other the highest.
+  // Where the driver refuses, fault() says so.
   explicit GpuLane(Lane lane);
   ~GpuLane();  // returns once everything launched has run
 
   GpuLane(const GpuLane&) = delete;
   GpuLane& operator=(const GpuLane&) = delete;
+
+  // Why the others must not be called. Constant.
+  const device::DeviceFault& fault() const { return fault_; }
 
   cudaStream_t stream() const { return stream_; }
 
@@ -40,10 +45,12 @@ class GpuLane {
   static constexpr size_t kMarks = static_cast<size_t>(Backend::kLaneCapacity);
 
  private:
+  device::DeviceFault Make(Lane lane);
   cudaEvent_t EventOf(Ticket number) const { return events_[number % kMarks]; }
 
   cudaStream_t stream_ = nullptr;
   std::array<cudaEvent_t, kMarks> events_ = {};
+  const device::DeviceFault fault_;  // last: what makes it makes the above
 };
 
 }  // namespace sluice::cuda

@@ -4,9 +4,8 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <typeinfo>
+#include <utility>
 #include <variant>
 
 #include "kernels/cuda/gpu_error.h"
@@ -14,13 +13,6 @@
 
 namespace sluice::cuda {
 namespace {
-
-GpuFound FindGpuOrEnd() {
-  GpuFound gpu = FindGpu();
-  if (gpu.fault.empty()) return gpu;
-  std::fprintf(stderr, "no GPU to run on: %s\n", gpu.fault.c_str());
-  std::abort();
-}
 
 // The memory, or null where there is no more.
 std::byte* Allocated(cudaError_t error, void* memory, const char* call) {
@@ -35,12 +27,19 @@ std::byte* Allocated(cudaError_t error, void* memory, const char* call) {
 }  // namespace
 
 GpuRuntime::GpuRuntime(const Options& options)
-    : gpu_(FindGpuOrEnd()),
+    : gpu_(FindGpu()),
       background_multiprocessors_(std::max(
-          1, static_cast<int32_t>(options.background_share * gpu_.multiprocessors))),
-      lanes_{std::make_unique<GpuLane>(Lane::kForeground),
-             std::make_unique<GpuLane>(Lane::kBackground),
-             std::make_unique<GpuLane>(device::kTablesLane)} {}
+          1, static_cast<int32_t>(options.background_share * gpu_.multiprocessors))) {
+  if (!gpu_.fault.empty()) {
+    fault_.text = "no GPU to run on: " + gpu_.fault;
+    return;
+  }
+  for (const Lane lane : {Lane::kForeground, Lane::kBackground, device::kTablesLane}) {
+    auto made = std::make_unique<GpuLane>(lane);
+    if (fault_.empty()) fault_ = made->fault();
+    lanes_[static_cast<size_t>(lane)] = std::move(made);
+  }
+}
 
 GpuRuntime::~GpuRuntime() = default;
 
@@ -51,7 +50,9 @@ std::byte* GpuRuntime::AllocateHost(int64_t bytes) {
   return Allocated(error, memory, "cudaHostAlloc");
 }
 
-void GpuRuntime::FreeHost(std::byte* memory) { EndOnError(cudaFreeHost(memory), "cudaFreeHost"); }
+void GpuRuntime::FreeHost(std::byte* memory) {
+  if (memory != nullptr) EndOnError(cudaFreeHost(memory), "cudaFreeHost");
+}
 
 std::byte* GpuRuntime::AllocateDevice(int64_t bytes) {
   void* memory = nullptr;
@@ -60,6 +61,14 @@ std::byte* GpuRuntime::AllocateDevice(int64_t bytes) {
 }
 
 void GpuRuntime::FreeDevice(std::byte* memory) { EndOnError(cudaFree(memory), "cudaFree"); }
+
+int64_t GpuRuntime::FreeDeviceBytes() const {
+  size_t free = 0;
+  size_t total = 0;
+  if (cudaMemGetInfo(&free, &total) == cudaSuccess) return static_cast<int64_t>(free);
+  cudaGetLastError();
+  return -1;
+}
 
 // On a stream of the calling thread's own: the lanes go on beside it.
 void GpuRuntime::Clear(std::byte* memory, int64_t bytes) {
@@ -100,8 +109,9 @@ std::string GpuRuntime::description() const {
          std::to_string(gpu_.multiprocessors) + " multiprocessors";
 }
 
-void GpuRuntime::RegisterHost(const void* memory, int64_t bytes) {
+device::DeviceFault GpuRuntime::RegisterHost(const void* memory, int64_t bytes) {
   registrations_.push_back(std::make_unique<HostRegistration>(memory, bytes));
+  return registrations_.back()->fault();
 }
 
 }  // namespace sluice::cuda

@@ -10,14 +10,15 @@
 #include "kernels/cuda/find_gpu.h"
 #include "kernels/cuda/gpu_lane.h"
 #include "kernels/cuda/host_registration.h"
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_runtime.h"
 
 namespace sluice::cuda {
 
 // The GPU of FindGpu, through the CUDA runtime: a stream a lane.
 //
-// Ends the process with a message that names the call where one fails; a kernel's failure
-// shows in the next call that waits for it. Thread-safety: as DeviceRuntime.
+// A call that fails ends the process as the failure of the device; a kernel's failure shows
+// in the next call that waits for it. Thread-safety: as DeviceRuntime.
 class GpuRuntime : public device::DeviceRuntime {
  public:
   struct Options {
@@ -25,14 +26,18 @@ class GpuRuntime : public device::DeviceRuntime {
     double background_share = 0.25;
   };
 
-  // REQUIRES: FindGpu finds one; the process ends with its sentence where not.
+  // Where FindGpu finds none or the driver refuses, fault() says so.
   explicit GpuRuntime(const Options& options);
   ~GpuRuntime() override;  // returns once everything launched has run
+
+  // Why the others must not be called. Constant.
+  const device::DeviceFault& fault() const { return fault_; }
 
   std::byte* AllocateHost(int64_t bytes) override;
   void FreeHost(std::byte* memory) override;
   std::byte* AllocateDevice(int64_t bytes) override;
   void FreeDevice(std::byte* memory) override;
+  int64_t FreeDeviceBytes() const override;
   void Clear(std::byte* memory, int64_t bytes) override;
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override;
@@ -42,8 +47,9 @@ class GpuRuntime : public device::DeviceRuntime {
   std::string description() const override;
 
   // Lets kernels reach host memory at its address from now on, while the runtime lives.
-  // Before the first launch. The memory must not be freed before the runtime.
-  void RegisterHost(const void* memory, int64_t bytes);
+  // Before the first launch. The memory must not be freed before the runtime. Why it cannot
+  // be is the answer; empty: kernels reach it.
+  device::DeviceFault RegisterHost(const void* memory, int64_t bytes);
 
  private:
   GpuLane& LaneOf(Lane lane) { return *lanes_[static_cast<size_t>(lane)]; }
@@ -52,8 +58,9 @@ class GpuRuntime : public device::DeviceRuntime {
   const GpuFound gpu_;
   const int32_t background_multiprocessors_;
   std::vector<std::unique_ptr<HostRegistration>> registrations_;
+  device::DeviceFault fault_;
   // Last: what they run uses the above.
-  const std::array<std::unique_ptr<GpuLane>, device::kRuntimeLanes> lanes_;
+  std::array<std::unique_ptr<GpuLane>, device::kRuntimeLanes> lanes_;
 };
 
 }  // namespace sluice::cuda

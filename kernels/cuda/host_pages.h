@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace sluice::cuda {
 
@@ -14,28 +15,32 @@ namespace sluice::cuda {
 // Not thread-safe.
 class HostPages {
  public:
-  // Of runs of pages, [begin, end).
-  using Change = std::function<void(uintptr_t begin, uintptr_t end)>;
+  // Of runs of pages, [begin, end). False: it cannot be added.
+  using Add = std::function<bool(uintptr_t begin, uintptr_t end)>;
+  using Remove = std::function<void(uintptr_t begin, uintptr_t end)>;
 
   // `add` and `remove` are called for runs that begin or cease to be needed, the same runs.
-  HostPages(int64_t page_bytes, Change add, Change remove)
+  HostPages(int64_t page_bytes, Add add, Remove remove)
       : page_bytes_(static_cast<uintptr_t>(page_bytes)),
         add_(std::move(add)),
         remove_(std::move(remove)) {}
 
   // `bytes` > 0. REQUIRES: the range has no byte in common with one that is held, or is the
-  // same; it then counts again.
-  void Hold(uintptr_t begin, int64_t bytes);
+  // same; it then counts again. False: a run cannot be added, and nothing is held.
+  bool Hold(uintptr_t begin, int64_t bytes);
 
   // REQUIRES: the range is held.
   void Release(uintptr_t begin, int64_t bytes);
 
  private:
-  void ForEachRun(uintptr_t begin, int64_t bytes, const Change& function) const;
+  using Run = std::pair<uintptr_t, uintptr_t>;
+
+  std::vector<Run> RunsOf(uintptr_t begin, int64_t bytes) const;
+  void ReleaseRun(const Run& run);
 
   const uintptr_t page_bytes_;
-  const Change add_;
-  const Change remove_;
+  const Add add_;
+  const Remove remove_;
   std::map<uintptr_t, int64_t> holders_;  // by where a run begins
 };
 

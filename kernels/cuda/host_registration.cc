@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <mutex>
+#include <string>
 
 #include "kernels/cuda/gpu_error.h"
 #include "kernels/cuda/host_pages.h"
@@ -13,15 +14,13 @@ namespace sluice::cuda {
 namespace {
 
 // Somebody else in the process may have registered the same memory, and unregistered it.
-void Register(uintptr_t begin, uintptr_t end) {
+cudaError_t Register(uintptr_t begin, uintptr_t end) {
   const cudaError_t error =
       cudaHostRegister(reinterpret_cast<void*>(begin), end - begin,
                        cudaHostRegisterMapped | cudaHostRegisterPortable);
-  if (error == cudaErrorHostMemoryAlreadyRegistered) {
-    cudaGetLastError();
-    return;
-  }
-  EndOnError(error, "cudaHostRegister");
+  if (error != cudaErrorHostMemoryAlreadyRegistered) return error;
+  cudaGetLastError();
+  return cudaSuccess;
 }
 
 void Unregister(uintptr_t begin, uintptr_t /*end*/) {
@@ -36,7 +35,13 @@ void Unregister(uintptr_t begin, uintptr_t /*end*/) {
 // What the process has registered: its registrations are the driver's, not an object's.
 struct Registered {
   std::mutex mutex;
-  HostPages pages{sysconf(_SC_PAGESIZE), Register, Unregister};
+  cudaError_t error = cudaSuccess;  // the newest
+  HostPages pages{sysconf(_SC_PAGESIZE),
+                  [this](uintptr_t begin, uintptr_t end) {
+                    error = Register(begin, end);
+                    return error == cudaSuccess;
+                  },
+                  Unregister};
 };
 
 Registered& TheRegistered() {
@@ -50,10 +55,13 @@ HostRegistration::HostRegistration(const void* memory, int64_t bytes)
     : begin_(reinterpret_cast<uintptr_t>(memory)), bytes_(bytes) {
   Registered& registered = TheRegistered();
   const std::lock_guard<std::mutex> lock(registered.mutex);
-  registered.pages.Hold(begin_, bytes_);
+  if (registered.pages.Hold(begin_, bytes_)) return;
+  fault_ = FaultOf(registered.error, "cudaHostRegister");
+  fault_.text += ", of " + std::to_string(bytes_) + " bytes of host memory";
 }
 
 HostRegistration::~HostRegistration() {
+  if (!fault_.empty()) return;
   Registered& registered = TheRegistered();
   const std::lock_guard<std::mutex> lock(registered.mutex);
   registered.pages.Release(begin_, bytes_);

@@ -8,6 +8,7 @@
 #include "kernels/device/attend_kernels.h"
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/mass_kernels.h"
+#include "kernels/device/tensor_attend_kernels.h"
 #include "kernels/device/turns.h"
 
 namespace sluice::device {
@@ -24,9 +25,7 @@ struct Lowered {
   AttendCall call;                   // of the device, for any rows
   int32_t unit_rows = 2;             // a power of 2; the most of a unit
   bool turns = false;                // some keys stand at cache positions and turn
-  void* out = nullptr;
-  float* lse = nullptr;
-  uint64_t* non_finite = nullptr;
+  AttendAnswers answers = {};
 };
 
 std::vector<AttendEntry> EntriesOf(const AttendArgs& args, int32_t group) {
@@ -68,9 +67,9 @@ Lowered Prepare(const AttendArgs& args, Launcher& launcher) {
   call.q = launcher.InBytes(args.q, queries * layer.k_dim * DtypeBytes(args.dtype));
   call.dtype = args.dtype;
   call.group = group;
-  lowered.out = launcher.OutBytes(args.out, queries * layer.v_dim * DtypeBytes(args.dtype));
-  lowered.lse = launcher.Out(args.lse, queries);
-  lowered.non_finite = launcher.Count(args.non_finite_count);
+  lowered.answers.out = launcher.OutBytes(args.out, queries * layer.v_dim * DtypeBytes(args.dtype));
+  lowered.answers.lse = launcher.Out(args.lse, queries);
+  lowered.answers.non_finite = launcher.Count(args.non_finite_count);
   return lowered;
 }
 
@@ -143,31 +142,45 @@ int64_t MostTiles(const Lowered& lowered, const AttendCall& call) {
   return tiles;
 }
 
+template <class Products>
+void LaunchAttend(const Lowered& lowered, const AttendPlan& plan, const Products& products,
+                  int32_t shared_bytes) {
+  const AttendUnitKernel<Products> attend = {products, plan, lowered.answers};
+  lowered.launcher.Launch(attend, {int64_t{products.tiles.call.unit_count} + kWantedItems,
+                                   attend.kThreads, shared_bytes});
+}
+
 template <Dtype kDtype>
-void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,
-                 const Turn* key_turns) {
-  Launcher& launcher = lowered.launcher;
-  const LayerShape& layer = *lowered.args.layer;
-  AttendKernel<kDtype> attend;
-  attend.tiles = {call,
-                  MakeUnitLayout(layer, kDtype, lowered.unit_rows, lowered.turns, true,
-                                 lowered.unit_rows * layer.v_dim),
-                  key_turns};
-  attend.plan = plan;
-  attend.out = lowered.out;
-  attend.lse = lowered.lse;
-  attend.non_finite = lowered.non_finite;
-  launcher.Launch(attend, {int64_t{call.unit_count} + kWantedItems, attend.kThreads,
-                           attend.tiles.layout.bytes});
-  if (!lowered.args.accumulate_mass) return;
+void LaunchMass(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,
+                const Turn* key_turns) {
   MassKernel<kDtype> mass;
   mass.tiles = {call,
-                MakeUnitLayout(layer, kDtype, lowered.unit_rows, lowered.turns, false,
-                               mass.kSumFloats),
+                MakeUnitLayout(*lowered.args.layer, kDtype, lowered.unit_rows, lowered.turns,
+                               false, mass.kSumFloats),
                 key_turns};
   mass.plan = plan;
   mass.rule = lowered.args.mass;
-  launcher.Launch(mass, {MostTiles(lowered, call), mass.kThreads, mass.tiles.layout.bytes});
+  lowered.launcher.Launch(mass,
+                          {MostTiles(lowered, call), mass.kThreads, mass.tiles.layout.bytes});
+}
+
+template <Dtype kDtype>
+void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,
+                 const Turn* key_turns) {
+  const LayerShape& layer = *lowered.args.layer;
+  const UnitLayout layout = MakeUnitLayout(layer, kDtype, lowered.unit_rows, lowered.turns, true,
+                                           lowered.unit_rows * layer.v_dim);
+  const UnitTiles<kDtype> tiles = {call, layout, key_turns};
+  bool launched = false;
+  if constexpr (kDtype != Dtype::kF32) {
+    if (lowered.launcher.arithmetic() == Arithmetic::kBf16) {
+      const TensorLayout tensor = MakeTensorLayout(layout, layer, lowered.unit_rows);
+      LaunchAttend(lowered, plan, TensorProducts<kDtype>{tiles, tensor}, tensor.bytes);
+      launched = true;
+    }
+  }
+  if (!launched) LaunchAttend(lowered, plan, ScalarProducts<kDtype>{tiles}, layout.bytes);
+  if (lowered.args.accumulate_mass) LaunchMass<kDtype>(lowered, call, plan, key_turns);
 }
 
 void LaunchRows(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,

@@ -3,14 +3,19 @@
 
 #include <utility>
 
-
 namespace sluice {
 namespace {
 
 device::DeviceLane::Options LaneOptions(const DeviceBackend::Options& options, Lane lane,
                                         CompletionSignal* passed) {
-  return {lane,   options.pool, options.pool_bytes, options.staging_bytes, options.scratch_bytes,
-          passed, options.signal};
+  return {lane,
+          options.pool,
+          options.pool_bytes,
+          options.staging_bytes,
+          options.scratch_bytes,
+          options.arithmetic,
+          passed,
+          options.signal};
 }
 
 device::TableMirror::Options MirrorOptions(const DeviceBackend::Options& options) {
@@ -23,12 +28,18 @@ DeviceBackend::DeviceBackend(const Options& options, const char* name,
                              std::unique_ptr<device::DeviceRuntime> runtime)
     : name_(name),
       runtime_(std::move(runtime)),
-      description_("fp32, " + runtime_->description()),
+      arithmetic_(options.arithmetic),
+      description_(std::string(ArithmeticName(arithmetic_)) + ", " + runtime_->description()),
       mirror_(MirrorOptions(options), *runtime_),
       foreground_(LaneOptions(options, Lane::kForeground, &passed_), *runtime_, mirror_),
       background_(LaneOptions(options, Lane::kBackground, &passed_), *runtime_, mirror_) {
   foreground_.SetOther(&background_);
   background_.SetOther(&foreground_);
+}
+
+const device::DeviceFault& DeviceBackend::fault() const {
+  if (!mirror_.fault().empty()) return mirror_.fault();
+  return foreground_.fault().empty() ? background_.fault() : foreground_.fault();
 }
 
 // The lanes look at each other until the last operation.

@@ -7,6 +7,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/completion_signal.h"
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_lane.h"
 #include "kernels/device/device_runtime.h"
 #include "kernels/device/table_mirror.h"
@@ -29,12 +30,17 @@ class DeviceBackend : public Backend {
     int64_t table_staging_bytes = int64_t{1} << 20;  // host memory
     int64_t staging_bytes = int64_t{64} << 20;  // of each lane, host memory
     int64_t scratch_bytes = int64_t{64} << 20;  // of each lane, memory of the device
+    Arithmetic arithmetic = Arithmetic::kFp32;
     CompletionSignal* signal = nullptr;  // raised after every operation; outlives the backend
   };
 
+  // Where memory is wanting, fault() says so.
   DeviceBackend(const Options& options, const char* name,
                 std::unique_ptr<device::DeviceRuntime> runtime);
   ~DeviceBackend() override;  // returns once everything submitted has passed
+
+  // Why nothing may be submitted. Constant.
+  const device::DeviceFault& fault() const;
 
   void TablesChanged(const void* begin, int64_t bytes) override {
     mirror_.Changed(begin, bytes);
@@ -49,6 +55,7 @@ class DeviceBackend : public Backend {
   const char* name() const override { return name_.c_str(); }
   PageLayout page_layout() const override { return PageLayout::kSwizzled; }
   const char* description() const override { return description_.c_str(); }
+  Arithmetic arithmetic() const override { return arithmetic_; }
 
  private:
   device::DeviceLane& LaneOf(Lane lane) {
@@ -60,6 +67,7 @@ class DeviceBackend : public Backend {
 
   const std::string name_;
   const std::unique_ptr<device::DeviceRuntime> runtime_;
+  const Arithmetic arithmetic_;
   const std::string description_;
   CompletionSignal passed_;
   device::TableMirror mirror_;

@@ -17,6 +17,7 @@
 #include "kernels/device/select_kernels.h"
 #include "kernels/device/select_mark_kernel.h"
 #include "kernels/device/table_kernels.h"
+#include "kernels/device/tensor_attend_kernels.h"
 #include "kernels/device/transfer_kernels.h"
 #include "kernels/device/turns.h"
 #include "kernels/device/window_kernels.h"
@@ -29,11 +30,12 @@ using DeviceKernel =
                  SumScoresKernel, MoveScoresKernel, SelectLookKernel, SelectStartKernel,
                  SelectCountKernel, SelectDecideKernel, SelectCountsKernel, SelectMarkKernel,
                  AttendCountKernel, AttendCutKernel, AttendKernel<Dtype::kF32>,
-                 AttendKernel<Dtype::kBf16>, AttendKernel<Dtype::kF16>, KeyTurnsKernel,
-                 MassKernel<Dtype::kF32>, MassKernel<Dtype::kBf16>, MassKernel<Dtype::kF16>,
-                 AddPendingKernel, DecideCascadeKernel, TakeCascadeSlotsKernel,
-                 PutCascadeSlotsKernel, ObserveKernel, CarryObservationsKernel, PackWindowKernel,
-                 SumWindowKernel, FoldWindowKernel, ScoreWindowKernel, PoolWindowKernel,
-                 UpdateTablesKernel>;
+                 AttendKernel<Dtype::kBf16>, AttendKernel<Dtype::kF16>,
+                 TensorAttendKernel<Dtype::kBf16>, TensorAttendKernel<Dtype::kF16>,
+                 KeyTurnsKernel, MassKernel<Dtype::kF32>, MassKernel<Dtype::kBf16>,
+                 MassKernel<Dtype::kF16>, AddPendingKernel, DecideCascadeKernel,
+                 TakeCascadeSlotsKernel, PutCascadeSlotsKernel, ObserveKernel,
+                 CarryObservationsKernel, PackWindowKernel, SumWindowKernel, FoldWindowKernel,
+                 ScoreWindowKernel, PoolWindowKernel, UpdateTablesKernel>;
 
 }  // namespace sluice::device

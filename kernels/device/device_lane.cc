@@ -13,8 +13,9 @@ namespace {
 
 Launcher::Options LauncherOptions(const DeviceLane::Options& options, const TableMirror& mirror,
                                   std::function<void(const void*, int64_t)> await_delivered) {
-  return {options.pool, options.pool_bytes, options.lane, options.scratch_bytes,
-          std::move(await_delivered), &mirror};
+  return {options.pool,          options.pool_bytes, options.lane,
+          options.scratch_bytes, options.arithmetic, std::move(await_delivered),
+          &mirror};
 }
 
 bool Overlap(const Delivery& delivery, const void* memory, int64_t bytes) {

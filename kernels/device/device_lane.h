@@ -9,6 +9,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/completion_signal.h"
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_runtime.h"
 #include "kernels/device/launcher.h"
 #include "kernels/device/staging.h"
@@ -30,16 +31,22 @@ class DeviceLane {
     int64_t pool_bytes = 0;
     int64_t staging_bytes = 0;
     int64_t scratch_bytes = 0;
+    Arithmetic arithmetic = Arithmetic::kFp32;
     CompletionSignal* passed = nullptr;  // of both lanes; raised after every operation
     CompletionSignal* signal = nullptr;  // likewise; null: nobody waits
   };
 
-  // The others outlive the object.
+  // The others outlive the object. Where memory is wanting, fault() says so.
   DeviceLane(const Options& options, DeviceRuntime& runtime, TableMirror& mirror);
   ~DeviceLane();
 
   DeviceLane(const DeviceLane&) = delete;
   DeviceLane& operator=(const DeviceLane&) = delete;
+
+  // Why nothing may be pushed. Constant.
+  const DeviceFault& fault() const {
+    return staging_.fault().empty() ? launcher_.fault() : staging_.fault();
+  }
 
   // The lane whose tickets SetAfter names. Before the first Push.
   void SetOther(const DeviceLane* other) { other_ = other; }

@@ -19,22 +19,25 @@ inline constexpr size_t kRuntimeLanes = 3;
 // What a device does for the backend: memory, launches on the lanes, and marks between
 // them. A lane's launches run in order, the lanes' beside each other.
 //
-// A device that fails ends the process with a message: nothing in its memory can be
-// trusted any more. Thread-safety: Allocate and Free from any thread; the rest from any
-// thread, but for a lane by one at a time; AwaitMark from another one beside it.
+// A device that fails ends the process (EndLostDevice). Thread-safety: Allocate and Free
+// from any thread; the rest from any thread, but for a lane by one at a time; AwaitMark from
+// another one beside it.
 class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;
 
   // Host memory that kernels reach at the same address, 256-byte aligned; null: there
-  // is no more.
+  // is no more. Null may be freed.
   virtual std::byte* AllocateHost(int64_t bytes) = 0;
   virtual void FreeHost(std::byte* memory) = 0;
 
   // Memory of the device, 256-byte aligned, not to be touched by the host; null: there is
-  // no more.
+  // no more. Null may be freed.
   virtual std::byte* AllocateDevice(int64_t bytes) = 0;
   virtual void FreeDevice(std::byte* memory) = 0;
+
+  // Bytes of the device's memory that nobody has; -1: that cannot be told.
+  virtual int64_t FreeDeviceBytes() const = 0;
 
   // Fills memory of the device with zero bytes; returns once that is done.
   virtual void Clear(std::byte* memory, int64_t bytes) = 0;

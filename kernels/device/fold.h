@@ -9,6 +9,8 @@
 
 namespace sluice::device {
 
+inline constexpr float kLog2E = 1.44269504f;
+
 // 2^(before - after) of maxima; 0 where there was nothing before.
 SLUICE_HD inline float Rescale(float before, float after) {
   return before == -HUGE_VALF ? 0.0f : exp2f(before - after);

@@ -16,12 +16,6 @@ constexpr int64_t kScratchAlignment = 256;
   std::abort();
 }
 
-std::byte* AllocateScratch(DeviceRuntime& runtime, int64_t bytes) {
-  std::byte* const memory = runtime.AllocateDevice(bytes);
-  if (memory == nullptr) End("no memory of the device for operations", bytes);
-  return memory;
-}
-
 }  // namespace
 
 Launcher::Launcher(const Options& options, DeviceRuntime& runtime, Staging& staging)
@@ -29,7 +23,12 @@ Launcher::Launcher(const Options& options, DeviceRuntime& runtime, Staging& stag
       pool_(options.mirror == nullptr ? options.pool : options.mirror->device_pool()),
       runtime_(runtime),
       staging_(staging),
-      scratch_(AllocateScratch(runtime, options.scratch_bytes)) {}
+      scratch_(runtime.AllocateDevice(options.scratch_bytes)),
+      fault_(scratch_ == nullptr
+                 ? NoMemory(options.scratch_bytes, "the device's memory for operations",
+                            runtime.FreeDeviceBytes())
+                 : DeviceFault{}),
+      scratch_bytes_(scratch_ == nullptr ? 0 : options.scratch_bytes) {}
 
 Launcher::~Launcher() { runtime_.FreeDevice(scratch_); }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/core/rows.h"
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_kernel.h"
 #include "kernels/device/device_runtime.h"
 #include "kernels/device/staging.h"
@@ -36,21 +37,26 @@ class Launcher {
     int64_t pool_bytes = 0;  // from pool.pool on: what kernels reach as it is
     Lane lane = Lane::kForeground;
     int64_t scratch_bytes = 0;
+    Arithmetic arithmetic = Arithmetic::kFp32;
     // Returns once no earlier operation of the lane is still to deliver into a range.
     std::function<void(const void* memory, int64_t bytes)> await_delivered;
     const TableMirror* mirror = nullptr;  // null: kernels reach all of `pool` as the host does
   };
 
-  // The others outlive the object. Ends the process where there is no such memory.
+  // The others outlive the object. Where there is no memory for scratch, fault() says so.
   Launcher(const Options& options, DeviceRuntime& runtime, Staging& staging);
   ~Launcher();
 
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
 
+  // Why nothing may be launched; Scratch ends the process then. Constant.
+  const DeviceFault& fault() const { return fault_; }
+
   // As kernels reach it, and as the host does: for what is read of the tables here.
   const PoolView& pool() const { return pool_; }
   const PoolView& host_pool() const { return options_.pool; }
+  Arithmetic arithmetic() const { return options_.arithmetic; }
 
   // Starts an operation.
   void Begin(Ticket ticket);
@@ -86,7 +92,7 @@ class Launcher {
   T* Scratch(int64_t count) {
     return reinterpret_cast<T*>(TakeScratch(count * static_cast<int64_t>(sizeof(T))));
   }
-  int64_t scratch_left_bytes() const { return options_.scratch_bytes - scratch_used_; }
+  int64_t scratch_left_bytes() const { return scratch_bytes_ - scratch_used_; }
   void ResetScratch() { scratch_used_ = 0; }
 
   // The records of a step and of a layer, where kernels reach them.
@@ -113,6 +119,8 @@ class Launcher {
   DeviceRuntime& runtime_;
   Staging& staging_;
   std::byte* const scratch_;
+  const DeviceFault fault_;
+  const int64_t scratch_bytes_;  // 0 without memory
   int64_t scratch_used_ = 0;
   std::vector<Delivery> deliveries_;
 };

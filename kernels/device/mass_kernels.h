@@ -133,7 +133,7 @@ struct MassKernel {
         state.tiles.query_position + (first_query + queries - 1) / tiles.call.group;
     const int32_t first_slot = state.places[0].begin;
     if (last < state.key_positions[first_slot]) return;  // positions ascend
-    tiles.LoadQueries(block, tile.row, first_query, queries);
+    tiles.LoadQueries(block, tile.row, first_query, queries, tiles.LogitFactor());
     NoteRows(block, tile.row, first_query, queries);
     block.Sync();
     tiles.WriteDots(block, tile.row, queries, tile.span, tile.tile);

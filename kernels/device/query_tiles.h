@@ -13,6 +13,7 @@
 
 #include "kernels/core/number.h"
 #include "kernels/device/block.h"
+#include "kernels/device/fold.h"
 #include "kernels/device/key_tiles.h"
 #include "kernels/device/row_tiles.h"
 #include "kernels/device/turns.h"
@@ -20,30 +21,10 @@
 namespace sluice::device {
 
 inline constexpr int32_t kUnitThreads = 128;
-inline constexpr float kLog2E = 1.44269504f;
 
 // Floats of a row of logits or weights in shared memory: 8 threads of 4 rows each meet in
 // no bank.
 inline constexpr int32_t kWeightStride = kTileSlots + 8;
-
-// Stores 4 elements of a dense array that begins at a multiple of 16 bytes: at once, since
-// answers go to host memory. REQUIRES: index % 4 == 0.
-SLUICE_HD inline void StoreFour(void* base, Dtype dtype, int64_t index, const float (&four)[4]) {
-  if (dtype == Dtype::kF32) {
-    *reinterpret_cast<Float4*>(static_cast<float*>(base) + index) = {
-        {four[0], four[1], four[2], four[3]}};
-    return;
-  }
-  struct alignas(8) Pairs {
-    uint32_t words[2];
-  } pairs = {};
-  SLUICE_UNROLL
-  for (int32_t d = 0; d < 4; ++d) {
-    const uint32_t bits = dtype == Dtype::kBf16 ? FloatToBf16(four[d]) : FloatToHalf(four[d]);
-    pairs.words[d / 2] |= bits << (d % 2 * 16);
-  }
-  *reinterpret_cast<Pairs*>(static_cast<uint16_t*>(base) + index) = pairs;
-}
 
 // What a block knows of its unit and tile. Lies at the start of its shared memory.
 struct UnitState {
@@ -51,6 +32,7 @@ struct UnitState {
   SlotRange visible[kMaxSpans];           // what any of the query rows sees of each span
   TilePlace places[2];
   int32_t finite[kUnitRows];              // whether the query row is
+  float logit_factors[kUnitRows];         // of dot products, where queries do not have them
   int32_t query_positions[kUnitRows];     // INT32_MIN: it sees nothing
   int32_t key_positions[kTileSlots];      // INT32_MAX: nobody sees it
   float log_mass[kTileSlots];             // in units of log2
@@ -115,16 +97,20 @@ struct UnitTiles {
     return key_turns != nullptr && call.ViewEntryOf(row).cascade_offset != kNoOffset;
   }
 
-  // Brings query rows to shared memory, and notes where they stand: all threads see it after
-  // the next Sync. REQUIRES: State(block).tiles are of the row.
+  // By what the dot product of a query and a key is multiplied before Logit takes it.
+  SLUICE_HD float LogitFactor() const {
+    return call.layer.scale *
+           (call.layer.soft_cap != 0.0f ? 1.0f / call.layer.soft_cap : kLog2E);
+  }
+
+  // Brings query rows to shared memory, times `factor`, and notes where they stand: all threads
+  // see it after the next Sync. REQUIRES: State(block).tiles are of the row.
   template <class Block>
-  SLUICE_HD void LoadQueries(Block& block, int32_t row, int32_t first_query,
-                             int32_t queries) const {
+  SLUICE_HD void LoadQueries(Block& block, int32_t row, int32_t first_query, int32_t queries,
+                             float factor) const {
     UnitState& state = State(block);
     float* const q = Floats(block, layout.q);
     const int32_t k_dim = call.layer.k_dim;
-    const float factor =
-        call.layer.scale * (call.layer.soft_cap != 0.0f ? 1.0f / call.layer.soft_cap : kLog2E);
     ForEachOfBlock(block, kUnitRows, [&](int64_t i) { state.finite[i] = 1; });
     block.Sync();
     for (int32_t i = block.thread() / kWarpThreads; i < queries; i += kUnitThreads / kWarpThreads) {
@@ -189,8 +175,14 @@ struct UnitTiles {
   template <class Block>
   SLUICE_HD void PrepareKeys(Block& block, int32_t row) const {
     if (!Turns(row)) return;
+    const SwizzledTile tile = MakeSwizzledTile(kTileSlots, call.layer.k_dim, Dtype::kF32);
+    float* const turned = Floats(block, layout.turned_keys);
+    // Keys in fp32 turn in their place.
     TurnKeys<kDtype>(block, call.layer.rope, key_turns, call.layer.k_dim,
-                     block.shared() + layout.keys, block.shared() + layout.turned_keys);
+                     block.shared() + layout.keys, kDtype != Dtype::kF32,
+                     [&](int32_t slot, int32_t dim, float value) {
+                       turned[SwizzledOffset(tile, slot, dim)] = value;
+                     });
   }
 
   // Writes the dot products of the tile, [queries, kWeightStride]. REQUIRES: what LoadQueries
@@ -203,10 +195,29 @@ struct UnitTiles {
       WriteDotsOf<kDtype>(block, keys, Floats(block, layout.q), queries);
       return;
     }
-    TurnToTile(block, queries, span_index, tile);
+    float* const turned = Floats(block, layout.turned_q);
+    const int32_t k_dim = call.layer.k_dim;
+    TurnToTile(block, queries, span_index, tile, [&](int32_t query, int32_t dim, float value) {
+      turned[query * k_dim + dim] = value;
+    });
     block.Sync();
     WriteDotsOf<Dtype::kF32>(block, block.shared() + layout.turned_keys,
                              Floats(block, layout.turned_q), queries);
+  }
+
+  // Turns the queries to the tile's first slot, and calls store(query, dim, value) for their
+  // elements. The whole block, where queries turn.
+  template <class Block, class Store>
+  SLUICE_HD void TurnToTile(Block& block, int32_t queries, int32_t span_index, int32_t tile,
+                            const Store& store) const {
+    const UnitState& state = State(block);
+    const int64_t first = state.tiles.row.spans[span_index].first_position +
+                          int64_t{tile} * kTileSlots - state.tiles.chunks[span_index].lead;
+    const auto distance = [&](int32_t query, float inv_freq) {
+      return static_cast<double>(state.query_positions[query] - first) * double{inv_freq};
+    };
+    TurnQueries(block, call.layer.rope, queries, call.layer.k_dim, 1.0f, distance,
+                Floats(block, layout.q), store);
   }
 
   // The logit of a query row and a slot of the tile, from their dot product; -inf: not seen.
@@ -265,20 +276,9 @@ struct UnitTiles {
       return -double{angle};
     };
     float* const q = Floats(block, layout.q);
-    TurnQueries(block, rope, queries, call.layer.k_dim, factor, arrived, q, q);
-  }
-
-  template <class Block>
-  SLUICE_HD void TurnToTile(Block& block, int32_t queries, int32_t span_index,
-                            int32_t tile) const {
-    const UnitState& state = State(block);
-    const int64_t first = state.tiles.row.spans[span_index].first_position +
-                          int64_t{tile} * kTileSlots - state.tiles.chunks[span_index].lead;
-    const auto distance = [&](int32_t query, float inv_freq) {
-      return static_cast<double>(state.query_positions[query] - first) * double{inv_freq};
-    };
-    TurnQueries(block, call.layer.rope, queries, call.layer.k_dim, 1.0f, distance,
-                Floats(block, layout.q), Floats(block, layout.turned_q));
+    const int32_t k_dim = call.layer.k_dim;
+    TurnQueries(block, rope, queries, k_dim, factor, arrived, q,
+                [&](int32_t query, int32_t dim, float value) { q[query * k_dim + dim] = value; });
   }
 };
 

@@ -25,8 +25,11 @@ std::byte* AllocateHostOrEnd(DeviceRuntime& runtime, int64_t bytes) {
 
 Staging::Staging(DeviceRuntime& runtime, int64_t ring_bytes)
     : runtime_(runtime),
-      ring_bytes_(RoundUp(ring_bytes, kAlignment)),
-      ring_(AllocateHostOrEnd(runtime, ring_bytes_)) {}
+      ring_(runtime.AllocateHost(RoundUp(ring_bytes, kAlignment))),
+      fault_(ring_ == nullptr
+                 ? NoMemory(ring_bytes, "host memory for operations of the device", -1)
+                 : DeviceFault{}),
+      ring_bytes_(ring_ == nullptr ? 0 : RoundUp(ring_bytes, kAlignment)) {}
 
 Staging::~Staging() {
   for (const Piece& piece : pieces_) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_runtime.h"
 
 namespace sluice::device {
@@ -20,12 +21,15 @@ namespace sluice::device {
 // Begin, Take: the lane's launching thread. Release: one other thread.
 class Staging {
  public:
-  // `runtime` outlives the object. Ends the process where there is no such memory.
+  // `runtime` outlives the object. Where there is no such memory, fault() says so.
   Staging(DeviceRuntime& runtime, int64_t ring_bytes);
   ~Staging();
 
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
+
+  // Why nothing may be taken; Take ends the process then. Constant.
+  const DeviceFault& fault() const { return fault_; }
 
   // Pieces taken from now on belong to the operation `ticket`.
   void Begin(Ticket ticket);
@@ -50,8 +54,9 @@ class Staging {
   bool RingIsOurs() const;
 
   DeviceRuntime& runtime_;
-  const int64_t ring_bytes_;
   std::byte* const ring_;
+  const DeviceFault fault_;
+  const int64_t ring_bytes_;  // 0 without a ring
   Ticket ticket_ = 0;  // the launching thread's
 
   std::mutex mutex_;

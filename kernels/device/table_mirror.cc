@@ -2,8 +2,6 @@
 #include "kernels/device/table_mirror.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -17,15 +15,6 @@ constexpr auto kPieceRecordBytes = static_cast<int64_t>(sizeof(TablePiece));
 constexpr int64_t kPieceBytes = 4096;
 // Ranges are joined when so many have come, and again when they are twice as many.
 constexpr size_t kLeastJoined = 1024;
-
-std::byte* Take(std::byte* memory, const char* kind, int64_t bytes) {
-  if (memory == nullptr) {
-    std::fprintf(stderr, "no %lld bytes of %s for the tables of the device\n",
-                 static_cast<long long>(bytes), kind);
-    std::abort();
-  }
-  return memory;
-}
 
 int64_t FormatBytes(const TableMirror::Options& options) {
   return options.format_count * static_cast<int64_t>(sizeof(SpanFormat));
@@ -45,15 +34,27 @@ int64_t MirrorBytes(const TableMirror::Options& options) {
 std::byte* TakeMirror(const TableMirror::Options& options, DeviceRuntime& runtime) {
   const int64_t bytes = MirrorBytes(options);
   if (bytes == 0) return nullptr;
-  std::byte* const memory = Take(runtime.AllocateDevice(bytes), "memory of the device", bytes);
-  runtime.Clear(memory, bytes);
+  std::byte* const memory = runtime.AllocateDevice(bytes);
+  if (memory != nullptr) runtime.Clear(memory, bytes);
   return memory;
 }
 
 std::byte* TakeStaging(const TableMirror::Options& options, int64_t bytes,
                        DeviceRuntime& runtime) {
   if (MirrorBytes(options) == 0) return nullptr;
-  return Take(runtime.AllocateHost(bytes), "host memory", bytes);
+  return runtime.AllocateHost(bytes);
+}
+
+DeviceFault FaultOf(const TableMirror::Options& options, const std::byte* mirror,
+                    const std::byte* staging, int64_t staging_bytes,
+                    const DeviceRuntime& runtime) {
+  const int64_t bytes = MirrorBytes(options);
+  if (bytes == 0) return {};
+  if (mirror == nullptr) {
+    return NoMemory(bytes, "the device's memory for tables", runtime.FreeDeviceBytes());
+  }
+  if (staging == nullptr) return NoMemory(staging_bytes, "host memory for tables", -1);
+  return {};
 }
 
 PoolView DevicePool(const TableMirror::Options& options, const std::byte* mirror) {
@@ -75,10 +76,10 @@ TableMirror::TableMirror(const Options& options, DeviceRuntime& runtime)
       half_bytes_(RoundUp(options.staging_bytes / 2, kAlignment)),
       mirror_(TakeMirror(options, runtime)),
       staging_(TakeStaging(options, 2 * half_bytes_, runtime)),
+      fault_(FaultOf(options, mirror_, staging_, 2 * half_bytes_, runtime)),
       device_pool_(DevicePool(options, mirror_)) {}
 
 TableMirror::~TableMirror() {
-  if (mirror_ == nullptr) return;
   if (flushes_ > 0) runtime_.AwaitMark(kTablesLane, flushes_);
   runtime_.FreeHost(staging_);
   runtime_.FreeDevice(mirror_);

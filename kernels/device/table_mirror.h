@@ -10,6 +10,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/core/view.h"
+#include "kernels/device/device_fault.h"
 #include "kernels/device/device_runtime.h"
 #include "kernels/device/table_kernels.h"
 #include "kernels/device/table_ranges.h"
@@ -36,12 +37,15 @@ class TableMirror {
     int64_t staging_bytes = int64_t{1} << 20;  // host memory; at least 1 KiB
   };
 
-  // `runtime` outlives the object. Takes all memory now; ends the process where there is none.
+  // `runtime` outlives the object. Takes all memory now; where there is none, fault() says so.
   TableMirror(const Options& options, DeviceRuntime& runtime);
   ~TableMirror();  // returns once the device has what was brought
 
   TableMirror(const TableMirror&) = delete;
   TableMirror& operator=(const TableMirror&) = delete;
+
+  // Why nothing may be told or brought. Constant.
+  const DeviceFault& fault() const { return fault_; }
 
   // The pool with tables and formats as kernels reach them.
   const PoolView& device_pool() const { return device_pool_; }
@@ -80,6 +84,7 @@ class TableMirror {
   const int64_t half_bytes_;
   std::byte* const mirror_;   // null: nothing is mirrored
   std::byte* const staging_;  // two halves, in turns
+  const DeviceFault fault_;
   const PoolView device_pool_;
 
   std::vector<TableBytes> changed_;  // the submitting thread's

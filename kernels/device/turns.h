@@ -61,20 +61,19 @@ struct KeyTurnsKernel {
   }
 };
 
-// Turns the keys of a tile by their numbers in it: to a tile [64, k_dim] in fp32, which
-// for keys in fp32 is the same. The whole block; `turns`: KeyTurnsKernel's.
-template <Dtype kDtype, class Block>
+// Turns the keys of a tile by their numbers in it, and calls store(slot, dim, value) for
+// their elements in fp32; for those that do not turn only if `all`. The whole block;
+// `turns`: KeyTurnsKernel's.
+template <Dtype kDtype, class Block, class Store>
 SLUICE_HD void TurnKeys(Block& block, const RopeTable& rope, const Turn* turns, int32_t k_dim,
-                        const std::byte* keys, std::byte* turned) {
+                        const std::byte* keys, bool all, const Store& store) {
   const SwizzledTile from = MakeSwizzledTile(kTileSlots, k_dim, kDtype);
-  const SwizzledTile to = MakeSwizzledTile(kTileSlots, k_dim, Dtype::kF32);
   const int32_t pairs = k_dim / 2;
   const int32_t turning = rope.rotary_dim / 2;
-  auto* const values = reinterpret_cast<float*>(turned);
   for (int32_t i = block.thread(); i < kTileSlots * pairs; i += block.threads()) {
     const int32_t slot = i / pairs;
     const int32_t pair = i % pairs;
-    if (kDtype == Dtype::kF32 && pair >= turning) continue;
+    if (!all && pair >= turning) continue;
     const DimPair dims = PairDims(rope.pairing, rope.rotary_dim, pair);
     float x = LoadAsFloat(keys, kDtype, SwizzledOffset(from, slot, dims.first));
     float y = LoadAsFloat(keys, kDtype, SwizzledOffset(from, slot, dims.second));
@@ -82,16 +81,18 @@ SLUICE_HD void TurnKeys(Block& block, const RopeTable& rope, const Turn* turns, 
       const Turn turn = turns[slot * turning + pair];
       RotatePair(turn.cosine, turn.sine, &x, &y);
     }
-    values[SwizzledOffset(to, slot, dims.first)] = x;
-    values[SwizzledOffset(to, slot, dims.second)] = y;
+    store(slot, dims.first, x);
+    store(slot, dims.second, y);
   }
 }
 
 // Turns query rows, [queries, k_dim], each pair by angle_of(row, inv_freq) and times `factor`;
-// dims that do not turn stay. The whole block; `turned` may be `q`.
-template <class Block, class AngleOf>
+// dims that do not turn stay. Calls store(row, dim, value) for all of them, which may write
+// to q. The whole block.
+template <class Block, class AngleOf, class Store>
 SLUICE_HD void TurnQueries(Block& block, const RopeTable& rope, int32_t queries, int32_t k_dim,
-                           float factor, const AngleOf& angle_of, const float* q, float* turned) {
+                           float factor, const AngleOf& angle_of, const float* q,
+                           const Store& store) {
   const int32_t pairs = k_dim / 2;
   for (int32_t i = block.thread(); i < queries * pairs; i += block.threads()) {
     const int32_t row = i / pairs;
@@ -103,8 +104,8 @@ SLUICE_HD void TurnQueries(Block& block, const RopeTable& rope, int32_t queries,
       const Turn turn = TurnBy(angle_of(row, rope.inv_freq[pair]));
       RotatePair(turn.cosine * factor, turn.sine * factor, &x, &y);
     }
-    turned[row * k_dim + dims.first] = x;
-    turned[row * k_dim + dims.second] = y;
+    store(row, dims.first, x);
+    store(row, dims.second, y);
   }
 }
 

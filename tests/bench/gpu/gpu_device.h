@@ -50,6 +50,7 @@ class GpuDevice : public BenchDevice, private device::DeviceRuntime {
   void FreeHost(std::byte* memory) override { memory_.FreeHost(memory); }
   std::byte* AllocateDevice(int64_t bytes) override { return memory_.AllocateDevice(bytes); }
   void FreeDevice(std::byte* memory) override { memory_.FreeDevice(memory); }
+  int64_t FreeDeviceBytes() const override { return memory_.FreeDeviceBytes(); }
   void Clear(std::byte* memory, int64_t bytes) override;
   // As GpuRuntime launches on the foreground's lane.
   void Launch(Lane lane, const device::DeviceKernel& kernel,

@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 
 #include "kernels/cuda/gpu_error.h"
 #include "tests/bench/gpu/gpu_streams.h"
 #include "tests/bench/gpu/shared_memory.h"
+#include "tests/testing/descriptor_socket.h"
 
 namespace sluice::bench {
 namespace {
@@ -28,51 +28,12 @@ struct Message {
   int64_t bytes = 0;
 };
 
-// `descriptor` < 0: none goes with it.
-bool Send(int socket, Message message, int descriptor) {
-  iovec part{&message, sizeof(message)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  if (descriptor >= 0) {
-    header.msg_control = control;
-    header.msg_controllen = sizeof(control);
-    cmsghdr* const first = CMSG_FIRSTHDR(&header);
-    first->cmsg_level = SOL_SOCKET;
-    first->cmsg_type = SCM_RIGHTS;
-    first->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(first), &descriptor, sizeof(int));
-  }
-  return sendmsg(socket, &header, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof(message));
-}
-
-// False: the other end is gone. `descriptor` becomes -1 where none came.
-bool Receive(int socket, Message* message, int* descriptor) {
-  iovec part{message, sizeof(*message)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof(control);
-  *descriptor = -1;
-  if (recvmsg(socket, &header, MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof(*message))) {
-    return false;
-  }
-  const cmsghdr* const first = CMSG_FIRSTHDR(&header);
-  if (first != nullptr && first->cmsg_type == SCM_RIGHTS) {
-    std::memcpy(descriptor, CMSG_DATA(first), sizeof(int));
-  }
-  return true;
-}
-
 // Runs in the second process until the first one is gone.
 void Serve(int socket) {
   std::optional<SharedMemory> memory;
   Message message;
   int descriptor = -1;
-  while (Receive(socket, &message, &descriptor)) {
+  while (ReceiveWithDescriptor(socket, &message, sizeof(message), &descriptor)) {
     if (message.ask == Ask::kLaunch) {
       LaunchEmpty(cudaStreamPerThread);
       cuda::EndOnError(cudaStreamSynchronize(cudaStreamPerThread), "cudaStreamSynchronize");
@@ -87,7 +48,7 @@ void Serve(int socket) {
       if (error == cudaSuccess) error = cudaDeviceSynchronize();
       message.word = error != cudaSuccess;
     }
-    if (!Send(socket, message, -1)) return;
+    if (!SendWithDescriptor(socket, &message, sizeof(message), -1)) return;
   }
 }
 
@@ -95,7 +56,10 @@ void Serve(int socket) {
 std::optional<Message> Asked(int socket, const Message& message, int descriptor) {
   Message answer;
   int none = -1;
-  if (!Send(socket, message, descriptor) || !Receive(socket, &answer, &none)) return std::nullopt;
+  if (!SendWithDescriptor(socket, &message, sizeof(message), descriptor) ||
+      !ReceiveWithDescriptor(socket, &answer, sizeof(answer), &none)) {
+    return std::nullopt;
+  }
   return answer;
 }
 

@@ -70,6 +70,16 @@ TEST(ConfigTest, TheEngineGetsTheBackend) {
             BackendKind::kCuda);
 }
 
+TEST(ConfigTest, ArithmeticIsTheBackendsUnlessItIsGiven) {
+  const auto arithmetic = [](const std::string& json) {
+    return ToEngineOptions(Effective(json)).arithmetic;
+  };
+  EXPECT_EQ(arithmetic("{}"), Arithmetic::kFp32);
+  EXPECT_EQ(arithmetic(R"({"backend": "BACKEND_CUDA"})"), Arithmetic::kBf16);
+  EXPECT_EQ(arithmetic(R"({"backend": "BACKEND_CUDA", "arithmetic": "ARITHMETIC_FP32"})"),
+            Arithmetic::kFp32);
+}
+
 TEST(ConfigTest, WatermarksAndGuaranteesReachTheEngine) {
   const EngineOptions defaults = ToEngineOptions(Effective("{}"));
   EXPECT_EQ(defaults.high_watermark, 0.9);
@@ -116,7 +126,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"ShortHeartbeat", R"({"heartbeat_limit": "0.5s"})", "heartbeat_limit"},
         BadConfig{"LongDrain", R"({"drain_timeout": "601s"})", "drain_timeout"},
         BadConfig{"ManyThreads", R"({"worker_threads": 2000})", "worker_threads"},
-        BadConfig{"Bf16", R"({"arithmetic": "ARITHMETIC_BF16"})", "arithmetic"},
+        BadConfig{"Bf16OnACpu", R"({"arithmetic": "ARITHMETIC_BF16"})",
+                  "arithmetic: must be ARITHMETIC_FP32, the only one that BACKEND_CPU has"},
+        BadConfig{"Bf16OfTheReference",
+                  R"({"backend": "BACKEND_REFERENCE", "arithmetic": "ARITHMETIC_BF16"})",
+                  "the only one that BACKEND_REFERENCE has"},
+        BadConfig{"UnknownArithmetic", R"({"arithmetic": 7})", "arithmetic"},
         BadConfig{"OpenTcp", R"({"listen": {"tcp_address": "0.0.0.0:9000"}})",
                   "listen.tcp_address"},
         BadConfig{"MetricsWithoutPort", R"({"listen": {"metrics_address": "localhost"}})",

@@ -63,6 +63,8 @@ TEST_F(ServerTest, TellsWhatItCanDo) {
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response.epoch(), 7);
   EXPECT_EQ(response.version(), DaemonVersion());
+  EXPECT_EQ(response.arithmetic(), "fp32");
+  EXPECT_EQ(response.arithmetic_paths_size(), 1);
   EXPECT_EQ(response.limits().step_entries(), 4096);
 }
 

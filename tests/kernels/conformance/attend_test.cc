@@ -30,7 +30,7 @@ class AttendConformanceTest : public ConformanceTest {
     batch.StoreStepTokens();
     const AttendResult expected = RunAttend(*MakeReference(batch), batch, layer, q, first, count);
     const AttendResult actual = RunAttend(*Make(batch), batch, layer, q, first, count);
-    ExpectSameAnswers(batch, layer, expected, actual, first, count, GetParam().name);
+    ExpectSameAnswers(batch, layer, expected, actual, first, count, GetParam());
   }
 
   void ExpectSameAttend(TestBatch& batch, const LayerShape& layer, Dtype dtype = Dtype::kF32) {
@@ -212,7 +212,7 @@ TEST_P(AttendConformanceTest, RowsWithNothingToSeeAreAnsweredWithNothing) {
   }
 }
 
-SLUICE_CONFORMANCE_SUITE(AttendConformanceTest);
+SLUICE_ATTEND_CONFORMANCE_SUITE(AttendConformanceTest);
 
 }  // namespace
 }  // namespace sluice

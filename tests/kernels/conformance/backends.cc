@@ -27,32 +27,44 @@ uint64_t EmulatedSeed(int32_t threads) {
   return static_cast<uint64_t>(ConformanceSeed()) + static_cast<uint64_t>(threads);
 }
 
-BackendOptions DeviceOptions(const TestWorld& world, int32_t threads, CompletionSignal* signal) {
+// The pool is not said to be the device's, so that what tests pass is staged.
+BackendOptions EmulatedOptions(Arithmetic arithmetic, const TestWorld& world, int32_t threads,
+                               CompletionSignal* signal) {
   BackendOptions options{BackendKind::kCuda, world.View(), threads, signal};
   options.table_bytes = world.TableBytes();
   options.format_count = world.FormatCount();
+  options.arithmetic = arithmetic;
   return options;
 }
 
 // The pool is host memory here, so that tests look at it as at the others'.
-BackendOptions CudaOptions(const TestWorld& world, CompletionSignal* signal) {
-  BackendOptions options = DeviceOptions(world, 0, signal);
+BackendOptions CudaOptions(Arithmetic arithmetic, const TestWorld& world,
+                           CompletionSignal* signal) {
+  BackendOptions options = EmulatedOptions(arithmetic, world, 0, signal);
   options.host_ranges = world.Memory();
   options.pool_bytes = world.PoolBytes();
   return options;
 }
 
-// Kernels that read the host's tables are found here.
-std::unique_ptr<Backend> MakeCuda(const TestWorld& world, int32_t /*threads*/,
-                                  CompletionSignal* signal) {
-  return sim::MakeWithHiddenTables(CudaOptions(world, signal), MakeBackend);
-}
-
-// The pool is not said to be the device's, so that what tests pass is staged.
-std::unique_ptr<Backend> MakeEmulated(const TestWorld& world, int32_t threads,
-                                      CompletionSignal* signal) {
-  return sim::MakeEmulatedWithHiddenTables(DeviceOptions(world, threads, signal),
-                                           EmulatedSeed(threads));
+// The kernels for devices in one arithmetic. Those that read the host's tables are found.
+void AddDevices(Arithmetic arithmetic, bool emulated, std::vector<BackendUnderTest>* backends) {
+  const std::string suffix = arithmetic == Arithmetic::kBf16 ? "_bf16" : "";
+  if (emulated) {
+    backends->push_back({"emulated" + suffix,
+                         [arithmetic](const TestWorld& w, int32_t threads, CompletionSignal* s) {
+                           return sim::MakeEmulatedWithHiddenTables(
+                               EmulatedOptions(arithmetic, w, threads, s), EmulatedSeed(threads));
+                         },
+                         PageLayout::kSwizzled, /*slow=*/true, arithmetic});
+  }
+  if (BackendFault(BackendKind::kCuda).empty()) {
+    backends->push_back({"cuda" + suffix,
+                         [arithmetic](const TestWorld& w, int32_t, CompletionSignal* s) {
+                           return sim::MakeWithHiddenTables(CudaOptions(arithmetic, w, s),
+                                                            MakeBackend);
+                         },
+                         PageLayout::kSwizzled, /*slow=*/false, arithmetic});
+  }
 }
 
 // Tests of lanes write no tables once they have a backend.
@@ -64,19 +76,26 @@ std::unique_ptr<Backend> ToldAllTables(std::unique_ptr<Backend> backend,
   return backend;
 }
 
-std::unique_ptr<Backend> MakeCudaLanes(const TestWorld& world, int32_t /*threads*/,
-                                       CompletionSignal* signal) {
-  const BackendOptions options = CudaOptions(world, signal);
-  return ToldAllTables(MakeBackend(options), options);
+void AddLaneDevices(std::vector<BackendUnderTest>* backends) {
+  backends->push_back({"emulated",
+                       [](const TestWorld& w, int32_t threads, CompletionSignal* s) {
+                         const BackendOptions options =
+                             EmulatedOptions(Arithmetic::kFp32, w, threads, s);
+                         return ToldAllTables(
+                             sim::MakeEmulatedBackend(options, EmulatedSeed(threads)), options);
+                       },
+                       PageLayout::kSwizzled, /*slow=*/true});
+  if (BackendFault(BackendKind::kCuda).empty()) {
+    backends->push_back({"cuda",
+                         [](const TestWorld& w, int32_t, CompletionSignal* s) {
+                           const BackendOptions options = CudaOptions(Arithmetic::kFp32, w, s);
+                           return ToldAllTables(MakeBackend(options), options);
+                         },
+                         PageLayout::kSwizzled});
+  }
 }
 
-std::unique_ptr<Backend> MakeEmulatedLanes(const TestWorld& world, int32_t threads,
-                                           CompletionSignal* signal) {
-  const BackendOptions options = DeviceOptions(world, threads, signal);
-  return ToldAllTables(sim::MakeEmulatedBackend(options, EmulatedSeed(threads)), options);
-}
-
-std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
+std::vector<BackendUnderTest> ListHostBackends() {
   std::vector<BackendUnderTest> backends;
   backends.push_back({"reference", [](const TestWorld& w, int32_t threads, CompletionSignal* s) {
                         return MakeOfKind(BackendKind::kReference, w, threads, s);
@@ -91,26 +110,42 @@ std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
                           return MakeOfKind(BackendKind::kCpu, w, threads, s);
                         }});
   }
-  // The threads of an emulated block are one: ThreadSanitizer learns of the lanes' only.
-  if (of_lanes || !kUnderThreadSanitizer) {
-    backends.push_back({"emulated", of_lanes ? MakeEmulatedLanes : MakeEmulated,
-                        PageLayout::kSwizzled, /*slow=*/true});
-  }
-  if (BackendFault(BackendKind::kCuda).empty()) {
-    backends.push_back({"cuda", of_lanes ? MakeCudaLanes : MakeCuda, PageLayout::kSwizzled});
-  }
+  return backends;
+}
+
+// The threads of an emulated block are one: ThreadSanitizer learns of the lanes' only.
+std::vector<BackendUnderTest> ListBackends() {
+  std::vector<BackendUnderTest> backends = ListHostBackends();
+  AddDevices(Arithmetic::kFp32, !kUnderThreadSanitizer, &backends);
+  return backends;
+}
+
+std::vector<BackendUnderTest> ListAttendBackends() {
+  std::vector<BackendUnderTest> backends = ListBackends();
+  AddDevices(Arithmetic::kBf16, !kUnderThreadSanitizer, &backends);
+  return backends;
+}
+
+std::vector<BackendUnderTest> ListLaneBackends() {
+  std::vector<BackendUnderTest> backends = ListHostBackends();
+  AddLaneDevices(&backends);
   return backends;
 }
 
 }  // namespace
 
 const std::vector<BackendUnderTest>& BackendsUnderTest() {
-  static const std::vector<BackendUnderTest> backends = ListBackends(false);
+  static const std::vector<BackendUnderTest> backends = ListBackends();
+  return backends;
+}
+
+const std::vector<BackendUnderTest>& AttendBackendsUnderTest() {
+  static const std::vector<BackendUnderTest> backends = ListAttendBackends();
   return backends;
 }
 
 const std::vector<BackendUnderTest>& LaneBackendsUnderTest() {
-  static const std::vector<BackendUnderTest> backends = ListBackends(true);
+  static const std::vector<BackendUnderTest> backends = ListLaneBackends();
   return backends;
 }
 

@@ -25,11 +25,18 @@ struct BackendUnderTest {
       make;
   PageLayout layout = PageLayout::kGroup16;
   bool slow = false;  // so that a run takes only some of the random cases
+  Arithmetic arithmetic = Arithmetic::kFp32;
+
+  // What is promised of answers, relative to a row's largest |value|.
+  double attend_error() const { return arithmetic == Arithmetic::kFp32 ? 1e-5 : 4e-3; }
 };
 
 // The one list of what the conformance suite runs over: the kernels for devices over
 // emulated blocks too, and on a GPU where there is one.
 const std::vector<BackendUnderTest>& BackendsUnderTest();
+
+// The same, and those with other arithmetic, which differ in Attend alone.
+const std::vector<BackendUnderTest>& AttendBackendsUnderTest();
 
 // The same, also under ThreadSanitizer with those whose lanes alone have threads.
 const std::vector<BackendUnderTest>& LaneBackendsUnderTest();
@@ -86,15 +93,12 @@ class ConformanceTest : public testing::TestWithParam<BackendUnderTest> {
   int64_t taken_count_ = 0;
 };
 
-// Notes an error relative to its row's largest |value|, to be printed as the
-// report row `attend_error` of the running test's backend.
-void NoteAttendError(const std::string& backend, double error);
-
 // Expects what Attend gave over the tokens [first, first + count) to be within
-// the promised error of the reference's answer.
+// the error that the backend promises of the reference's answer. The largest error is
+// printed in the end.
 void ExpectSameAnswers(const TestBatch& batch, const LayerShape& layer,
                        const AttendResult& expected, const AttendResult& actual, int64_t first,
-                       int64_t count, const std::string& backend);
+                       int64_t count, const BackendUnderTest& backend);
 
 // Expects two answers to be the same bit for bit.
 void ExpectSameBits(const AttendResult& expected, const AttendResult& actual);
@@ -104,4 +108,9 @@ void ExpectSameBits(const AttendResult& expected, const AttendResult& actual);
 #define SLUICE_CONFORMANCE_SUITE(fixture)                                           \
   INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                       \
                            testing::ValuesIn(kernels_testing::BackendsUnderTest()), \
+                           kernels_testing::NameOf)
+
+#define SLUICE_ATTEND_CONFORMANCE_SUITE(fixture)                                          \
+  INSTANTIATE_TEST_SUITE_P(Backends, fixture,                                             \
+                           testing::ValuesIn(kernels_testing::AttendBackendsUnderTest()), \
                            kernels_testing::NameOf)

@@ -88,7 +88,6 @@ class BatchConformanceTest : public ConformanceTest {
 TEST_P(BatchConformanceTest, ASequenceGetsTheSameAnswerAloneAndInABatch) {
   const std::vector<int64_t> all = {0, 1, 2, 3, 4};
   for (const int32_t step_tokens : {1, 80}) {
-    if (!TakesCase(2)) continue;
     const PageFormat format = AnyFormat();
     const int64_t seed = NextSeed();
     const std::vector<SequenceShape> shapes = AnyShapes(step_tokens);
@@ -146,7 +145,7 @@ TEST_P(BatchConformanceTest, AnyPageSizeGivesTheSameAnswer) {
   }
 }
 
-SLUICE_CONFORMANCE_SUITE(BatchConformanceTest);
+SLUICE_ATTEND_CONFORMANCE_SUITE(BatchConformanceTest);
 
 }  // namespace
 }  // namespace sluice

@@ -250,7 +250,7 @@ TEST_P(CascadeStreamTest, HoldsWhatThePlainImplementationHolds) {
   EXPECT_GT(compared, streams * 31 / 2);  // of the steps, most have no close fight before them
 }
 
-SLUICE_CONFORMANCE_SUITE(CascadeStreamTest);
+SLUICE_ATTEND_CONFORMANCE_SUITE(CascadeStreamTest);
 
 }  // namespace
 }  // namespace sluice

@@ -15,6 +15,7 @@ namespace {
 using kernels_testing::CascadeShape;
 using kernels_testing::ConformanceTest;
 using kernels_testing::FillOptions;
+using kernels_testing::PoolTolerance;
 using kernels_testing::Random;
 using kernels_testing::RandomTensor;
 using kernels_testing::RunCascadeInsert;
@@ -86,8 +87,10 @@ class CascadeConformanceTest : public ConformanceTest {
     TestBatch actual = batch;
     const auto answer = RunAttend(*MakeReference(expected), expected, layer, q, 0, tokens, rule);
     const auto other = RunAttend(*Make(actual), actual, layer, q, 0, tokens, rule);
-    ExpectSameAnswers(batch, layer, answer, other, 0, tokens, GetParam().name);
-    ExpectSamePools(expected.world(), actual.world());
+    ExpectSameAnswers(batch, layer, answer, other, 0, tokens, GetParam());
+    PoolTolerance tolerance;
+    tolerance.score = GetParam().attend_error();
+    ExpectSamePools(expected.world(), actual.world(), tolerance);
   }
 
   std::vector<float> inv_freq_;
@@ -281,7 +284,7 @@ TEST_P(CascadeConformanceTest, AnyNumberOfThreadsGivesTheSame) {
   }
 }
 
-SLUICE_CONFORMANCE_SUITE(CascadeConformanceTest);
+SLUICE_ATTEND_CONFORMANCE_SUITE(CascadeConformanceTest);
 
 }  // namespace
 }  // namespace sluice

@@ -12,9 +12,6 @@
 namespace sluice::kernels_testing {
 namespace {
 
-// Of the fp32 path, relative to the row's largest |value|.
-constexpr double kAttendError = 1e-5;
-
 int64_t ChooseSeed() {
   const char* given = std::getenv("SLUICE_TEST_SEED");
   const int64_t seed = given != nullptr ? std::atoll(given) : std::random_device{}();
@@ -28,12 +25,25 @@ class ErrorReport : public testing::Environment {
  public:
   void TearDown() override {
     for (const auto& [backend, error] : errors()) {
-      std::printf("attend_error %s %.2e (allowed %.0e)\n", backend.c_str(), error, kAttendError);
+      std::printf("attend_error %s %.2e (allowed %.0e)\n", backend.c_str(), error.seen,
+                  error.allowed);
     }
   }
 
-  static std::map<std::string, double>& errors() {
-    static auto* errors = new std::map<std::string, double>();
+  // Notes an error relative to its row's largest |value|.
+  static void Note(const BackendUnderTest& backend, double error) {
+    Error& largest = errors()[backend.name];
+    largest = {std::max(largest.seen, error), backend.attend_error()};
+  }
+
+ private:
+  struct Error {
+    double seen = 0.0;
+    double allowed = 0.0;
+  };
+
+  static std::map<std::string, Error>& errors() {
+    static auto* errors = new std::map<std::string, Error>();
     return *errors;
   }
 };
@@ -47,11 +57,11 @@ double OutputRounding(Dtype dtype, double value) {
   return dtype == Dtype::kBf16 ? std::abs(value) * 0x1p-7 : std::abs(value) * 0x1p-10 + 0x1p-24;
 }
 
-void ExpectSameLse(float expected, float actual) {
+void ExpectSameLse(float expected, float actual, double allowed) {
   if (std::isinf(expected)) {
     EXPECT_EQ(actual, expected);
   } else {
-    EXPECT_NEAR(actual, expected, kAttendError * std::max(1.0, std::abs(double{expected})));
+    EXPECT_NEAR(actual, expected, allowed * std::max(1.0, std::abs(double{expected})));
   }
 }
 
@@ -108,14 +118,9 @@ TestBatch ConformanceTest::AnyBatch(const PageFormat& format, int32_t rows, int3
   return batch;
 }
 
-void NoteAttendError(const std::string& backend, double error) {
-  double& largest = ErrorReport::errors()[backend];
-  largest = std::max(largest, error);
-}
-
 void ExpectSameAnswers(const TestBatch& batch, const LayerShape& layer,
                        const AttendResult& expected, const AttendResult& actual, int64_t first,
-                       int64_t count, const std::string& backend) {
+                       int64_t count, const BackendUnderTest& backend) {
   EXPECT_EQ(expected.non_finite, actual.non_finite);
   const int32_t group = layer.q_heads / layer.kv_heads;
   for (size_t e = 0; e < batch.entries().size(); ++e) {
@@ -126,7 +131,7 @@ void ExpectSameAnswers(const TestBatch& batch, const LayerShape& layer,
       const double largest = batch.LargestValue(e, layer.first_row + head / group);
       for (int64_t token = begin; token < end; ++token) {
         const int64_t row = (token - first) * layer.q_heads + head;
-        ExpectSameLse(expected.lse[row], actual.lse[row]);
+        ExpectSameLse(expected.lse[row], actual.lse[row], backend.attend_error());
         double error = 0.0;
         for (int64_t i = row * layer.v_dim; i < (row + 1) * layer.v_dim; ++i) {
           const double value = expected.out.Get(i);
@@ -134,9 +139,9 @@ void ExpectSameAnswers(const TestBatch& batch, const LayerShape& layer,
           error = std::max(error, difference - OutputRounding(expected.out.dtype, value));
           ASSERT_FALSE(std::isnan(actual.out.Get(i))) << "entry " << e << " head " << head;
         }
-        ASSERT_LE(error, kAttendError * largest)
+        ASSERT_LE(error, backend.attend_error() * largest)
             << "entry " << e << " token " << token - entry.first_token << " head " << head;
-        if (largest > 0.0) NoteAttendError(backend, error / largest);
+        if (largest > 0.0) ErrorReport::Note(backend, error / largest);
       }
     }
   }

@@ -128,6 +128,7 @@ TEST_P(LaneConformanceTest, SaysWhatItIs) {
   EXPECT_EQ(backend->page_layout(), GetParam().layout);
   EXPECT_STRNE(backend->name(), "");
   EXPECT_STRNE(backend->description(), "");
+  EXPECT_EQ(backend->arithmetic(), GetParam().arithmetic);
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, LaneConformanceTest,

@@ -9,6 +9,7 @@ namespace {
 using kernels_testing::ConformanceTest;
 using kernels_testing::FillOptions;
 using kernels_testing::MakeLayer;
+using kernels_testing::PoolTolerance;
 using kernels_testing::Random;
 using kernels_testing::RandomTensor;
 using kernels_testing::Tensor;
@@ -31,8 +32,10 @@ class MassConformanceTest : public ConformanceTest {
     TestBatch actual = batch;
     const auto answer = RunAttend(*MakeReference(expected), expected, layer, q, 0, tokens, &rule);
     const auto other = RunAttend(*Make(actual), actual, layer, q, 0, tokens, &rule);
-    ExpectSameAnswers(batch, layer, answer, other, 0, tokens, GetParam().name);
-    ExpectSamePools(expected.world(), actual.world());
+    ExpectSameAnswers(batch, layer, answer, other, 0, tokens, GetParam());
+    PoolTolerance tolerance;
+    tolerance.score = GetParam().attend_error();
+    ExpectSamePools(expected.world(), actual.world(), tolerance);
   }
 };
 
@@ -94,7 +97,7 @@ TEST_P(MassConformanceTest, EntriesWithoutScoreMemoryArePassedOver) {
   ExpectSameMass(batch, MakeLayer(batch.page_format(), 0, 2, 2), AnyRule());
 }
 
-SLUICE_CONFORMANCE_SUITE(MassConformanceTest);
+SLUICE_ATTEND_CONFORMANCE_SUITE(MassConformanceTest);
 
 }  // namespace
 }  // namespace sluice

@@ -165,7 +165,6 @@ TEST_P(SelectConformanceTest, CountsOfNestedSegments) {
 TEST_P(SelectConformanceTest, LongRows) {
   constexpr int64_t kSlots = 11500;
   for (const int64_t different : {3, 1 << 20}) {
-    if (!TakesCase(2)) continue;
     const TestBatch batch = different == 3 ? EvenSequence(kSlots) : OneSequence(kSlots);
     const std::vector<float> scores = ScriptedScores(kRows * RoundUp(kSlots, 32), different);
     SelectSegment segments[] = {AnySegment(0, 1, kSlots, kSlots),

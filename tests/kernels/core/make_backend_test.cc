@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -14,6 +15,7 @@ TEST(MakeBackendTest, BackendsOfTheCpuAreAlwaysThere) {
     BackendOptions options;
     options.kind = kind;
     EXPECT_STREQ(MakeBackend(options)->name(), kind == BackendKind::kCpu ? "cpu" : "reference");
+    EXPECT_EQ(ArithmeticsOf(kind), std::vector<Arithmetic>{Arithmetic::kFp32});
   }
 }
 
@@ -21,6 +23,10 @@ TEST(MakeBackendTest, TheGpusIsThereOrItIsSaidWhyNot) {
   const std::string fault = BackendFault(BackendKind::kCuda);
   BackendOptions options;
   options.kind = BackendKind::kCuda;
+  const MadeBackend made = TryMakeBackend(options);
+  EXPECT_EQ(made.fault, fault.empty() ? "" : "no GPU to run on: " + fault);
+  EXPECT_EQ(made.backend == nullptr, !fault.empty());
+  EXPECT_FALSE(made.fault_is_memory);
   if (fault.empty()) {
     EXPECT_STREQ(MakeBackend(options)->name(), "cuda");
   } else {

@@ -18,7 +18,9 @@ class BundleTest(unittest.TestCase):
                                   capture_output=True, text=True, check=False)
             self.assertEqual(made.returncode, 0, made.stderr)
             tests = (pathlib.Path(folder) / "tests").read_text().splitlines()
-            self.assertTrue(any(line.startswith("cuda_device_gpu ") for line in tests), tests)
+            for line in ("cuda_device_gpu - cuda_device_test", "shared_pool_gpu - shared_pool_test",
+                         "sanitized_gpu sanitize conformance_test"):
+                self.assertTrue(any(test.startswith(line) for test in tests), tests)
             done = subprocess.run([pathlib.Path(folder) / "run"], capture_output=True, text=True,
                                   check=False, env={"PATH": "/usr/bin:/bin"})
             self.assertIn(done.returncode, (0, SKIPPED), done.stdout + done.stderr)

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
+
+#include "kernels/cuda/cuda_backend.h"
 
 namespace sluice::cuda {
 namespace {
@@ -13,6 +16,13 @@ TEST(FindGpuTest, SaysWhatThereIsOrWhyNot) {
   const GpuFound gpu = FindGpu();
   EXPECT_EQ(gpu.fault.empty(), gpu.major >= 8 && gpu.multiprocessors > 0);
   EXPECT_EQ(gpu.fault.find('\n'), std::string::npos);
+}
+
+TEST(GpuRuntimeFaultTest, SaysWhyThereIsNoGpu) {
+  const std::string fault = FindGpu().fault;
+  const GpuRuntime runtime(GpuRuntime::Options{});
+  EXPECT_EQ(runtime.fault().text, fault.empty() ? "" : "no GPU to run on: " + fault);
+  EXPECT_FALSE(runtime.fault().is_memory);
 }
 
 class GpuRuntimeTest : public testing::Test {
@@ -61,6 +71,28 @@ TEST_F(GpuRuntimeTest, MemoryRegisteredByARuntimeBeforeIsRegisteredAnew) {
     EXPECT_EQ(std::count(memory.begin(), memory.end(), static_cast<float>(i)), 1 << 20);
     runtime_.reset();
   }
+}
+
+// As when others have the device's memory. What was taken for the backend is given back.
+TEST_F(GpuRuntimeTest, ABackendWithoutMemoryIsAFault) {
+  constexpr int64_t kLeast = int64_t{1} << 20;
+  std::vector<std::byte*> taken;
+  for (int64_t bytes = int64_t{1} << 40; bytes >= kLeast;) {
+    std::byte* const memory = runtime_->AllocateDevice(bytes);
+    if (memory == nullptr) {
+      bytes /= 2;
+    } else {
+      taken.push_back(memory);
+    }
+  }
+  BackendOptions options;
+  options.kind = BackendKind::kCuda;
+  const MadeBackend made = MakeCudaBackend(options);
+  EXPECT_EQ(made.backend, nullptr);
+  EXPECT_TRUE(made.fault_is_memory) << made.fault;
+  EXPECT_NE(made.fault, "");
+  for (std::byte* const memory : taken) runtime_->FreeDevice(memory);
+  EXPECT_NE(MakeCudaBackend(options).backend, nullptr);
 }
 
 // As that of a process that asks for too much.

@@ -40,8 +40,13 @@ class HostPagesTest : public testing::Test {
     return pages;
   }
 
+  // The driver takes no more than this many runs.
+  size_t most_runs_ = 1000;
   std::set<Run> runs_;
-  HostPages pages_{kPage, [this](uintptr_t b, uintptr_t e) { runs_.insert({b, e}); },
+  HostPages pages_{kPage,
+                   [this](uintptr_t b, uintptr_t e) {
+                     return runs_.size() < most_runs_ && runs_.insert({b, e}).second;
+                   },
                    [this](uintptr_t b, uintptr_t e) { EXPECT_EQ(runs_.erase({b, e}), 1u); }};
 };
 
@@ -63,6 +68,20 @@ TEST_F(HostPagesTest, TheSameRangeIsHeldUntilItsLastRelease) {
   EXPECT_EQ(Registered(), std::set<uintptr_t>{});
 }
 
+TEST_F(HostPagesTest, ARangeThatCannotBeAddedIsNotHeldAtAll) {
+  const Range all = {100, 5 * kPage};  // three runs
+  ASSERT_TRUE(pages_.Hold(50, 10));    // in the first of them
+  for (most_runs_ = 1; most_runs_ < 3; ++most_runs_) {
+    EXPECT_FALSE(pages_.Hold(all.first, all.second));
+    EXPECT_EQ(Registered(), std::set<uintptr_t>{0});
+  }
+  EXPECT_TRUE(pages_.Hold(all.first, all.second));
+  EXPECT_EQ(Registered(), PagesOf({all}));
+  pages_.Release(50, 10);
+  pages_.Release(all.first, all.second);
+  EXPECT_EQ(Registered(), std::set<uintptr_t>{});
+}
+
 // Neighbours share pages; what is registered is always what the ranges that are held need.
 TEST_F(HostPagesTest, NeighboursShareThePageBetweenThem) {
   kernels_testing::Random random({3});
@@ -77,7 +96,7 @@ TEST_F(HostPagesTest, NeighboursShareThePageBetweenThem) {
     auto& to = hold ? held : free;
     const auto chosen = from.begin() + random.Below(static_cast<int64_t>(from.size()));
     if (hold) {
-      pages_.Hold(chosen->first, chosen->second);
+      ASSERT_TRUE(pages_.Hold(chosen->first, chosen->second));
     } else {
       pages_.Release(chosen->first, chosen->second);
     }

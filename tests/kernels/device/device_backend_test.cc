@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "kernels/reference/reference_backend.h"
@@ -97,6 +98,16 @@ TEST_F(DeviceBackendTest, OperationsWaitForRoomInStaging) {
   EXPECT_EQ(backend->Completed(Lane::kForeground), 65u);
   EXPECT_EQ(large, from);
   for (const std::vector<float>& place : to) EXPECT_EQ(place, std::vector<float>(400, 3.0f));
+}
+
+TEST_F(DeviceBackendTest, SaysWhichArithmeticIsInForce) {
+  for (const Arithmetic arithmetic : {Arithmetic::kFp32, Arithmetic::kBf16}) {
+    DeviceBackend::Options options;
+    options.arithmetic = arithmetic;
+    const DeviceBackend backend(options, "emulated", std::make_unique<sim::SimRuntime>(7));
+    EXPECT_EQ(backend.arithmetic(), arithmetic);
+    EXPECT_EQ(std::string(backend.description()).rfind(ArithmeticName(arithmetic), 0), 0u);
+  }
 }
 
 TEST_F(DeviceBackendTest, DestructionWaitsForWhatWasSubmitted) {

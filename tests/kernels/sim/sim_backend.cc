@@ -6,13 +6,10 @@
 #include "kernels/device/device_backend.h"
 
 namespace sluice::sim {
+namespace {
 
-std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint64_t seed) {
-  return MakeEmulatedBackend(options, std::make_unique<SimRuntime>(seed));
-}
-
-std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options,
-                                             std::unique_ptr<SimRuntime> runtime) {
+std::unique_ptr<DeviceBackend> Make(const BackendOptions& options,
+                                    std::unique_ptr<SimRuntime> runtime) {
   DeviceBackend::Options device;
   device.pool = options.pool;
   device.pool_bytes = options.pool_bytes;
@@ -21,8 +18,26 @@ std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options,
   device.table_staging_bytes = int64_t{4} << 10;
   device.staging_bytes = int64_t{256} << 10;
   device.scratch_bytes = int64_t{options.threads == 1 ? 16 : 1} << 20;
+  device.arithmetic = options.arithmetic;
   device.signal = options.signal;
   return std::make_unique<DeviceBackend>(device, "emulated", std::move(runtime));
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint64_t seed) {
+  return Make(options, std::make_unique<SimRuntime>(seed));
+}
+
+std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options,
+                                             std::unique_ptr<SimRuntime> runtime) {
+  return Make(options, std::move(runtime));
+}
+
+MadeBackend MakeFaultyBackend(const BackendOptions& options, RuntimeFaults& faults) {
+  auto backend = Make(options, std::make_unique<FaultyRuntime>(faults));
+  if (backend->fault().empty()) return backend;
+  return {backend->fault().text, backend->fault().is_memory};
 }
 
 }  // namespace sluice::sim

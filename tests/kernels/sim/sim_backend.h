@@ -6,6 +6,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/make_backend.h"
+#include "tests/kernels/sim/faulty_runtime.h"
 #include "tests/kernels/sim/sim_runtime.h"
 
 namespace sluice::sim {
@@ -18,5 +19,8 @@ std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint
 // The same over a runtime of the caller's.
 std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options,
                                              std::unique_ptr<SimRuntime> runtime);
+
+// The same on a device that has `faults`, which outlive the backend.
+MadeBackend MakeFaultyBackend(const BackendOptions& options, RuntimeFaults& faults);
 
 }  // namespace sluice::sim

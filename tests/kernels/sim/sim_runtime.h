@@ -21,6 +21,7 @@ class SimRuntime : public device::DeviceRuntime {
   void FreeHost(std::byte* memory) override;
   std::byte* AllocateDevice(int64_t bytes) override { return AllocateHost(bytes); }
   void FreeDevice(std::byte* memory) override { FreeHost(memory); }
+  int64_t FreeDeviceBytes() const override { return -1; }
   void Clear(std::byte* memory, int64_t bytes) override;
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override;
