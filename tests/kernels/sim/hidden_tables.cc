@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "tests/kernels/sim/sim_backend.h"
 #include "tests/kernels/sim/sim_runtime.h"
@@ -48,19 +49,38 @@ class HiddenMemory {
   std::byte* data_ = nullptr;
 };
 
+// While a kernel runs it alone reaches the device's memory, and nobody reaches `host`.
 class HidingRuntime final : public SimRuntime {
  public:
-  HidingRuntime(uint64_t seed, HiddenMemory& memory) : SimRuntime(seed), memory_(memory) {}
+  HidingRuntime(uint64_t seed, HiddenMemory& host) : SimRuntime(seed), host_(host) {}
 
+  std::byte* AllocateDevice(int64_t bytes) override {
+    auto memory = std::make_unique<HiddenMemory>(bytes);
+    std::memset(memory->data(), 0xff, static_cast<size_t>(bytes));
+    memory->Hide();
+    device_.push_back(std::move(memory));
+    return device_.back()->data();
+  }
+  void FreeDevice(std::byte* memory) override {
+    std::erase_if(device_, [&](const auto& one) { return one->data() == memory; });
+  }
+  void Clear(std::byte* memory, int64_t bytes) override {
+    for (const auto& one : device_) one->Show();
+    SimRuntime::Clear(memory, bytes);
+    for (const auto& one : device_) one->Hide();
+  }
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override {
-    memory_.Hide();
+    host_.Hide();
+    for (const auto& one : device_) one->Show();
     SimRuntime::Launch(lane, kernel, shape);
-    memory_.Show();
+    for (const auto& one : device_) one->Hide();
+    host_.Show();
   }
 
  private:
-  HiddenMemory& memory_;
+  HiddenMemory& host_;
+  std::vector<std::unique_ptr<HiddenMemory>> device_;
 };
 
 class BackendWithHiddenTables final : public Backend {

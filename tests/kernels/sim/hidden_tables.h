@@ -21,7 +21,8 @@ std::unique_ptr<Backend> MakeWithHiddenTables(
     const std::function<std::unique_ptr<Backend>(const BackendOptions&)>& make);
 
 // The same over emulated blocks (sim_backend.h). While a kernel runs nobody can touch the
-// copy: one that reads the host's tables, not the device's, ends the process.
+// copy, and at no other time the device's memory: a kernel that reads the host's tables ends
+// the process, and so does what reads the device's outside of kernels.
 std::unique_ptr<Backend> MakeEmulatedWithHiddenTables(const BackendOptions& options,
                                                       uint64_t seed);
 
