@@ -95,7 +95,7 @@ struct TensorProducts {
           StoreQuery<kDtype>(block, query, dim, q[dim] / unit);
         }
       }
-      if (block.lane() == 0) state.logit_factors[query] = tiles.LogitFactor() * unit;
+      if (block.lane() == 0) state.logit_factors[query] = LogitFactor(tiles.call.layer) * unit;
     }
   }
 
