@@ -25,6 +25,7 @@ struct TensorPrefillKernel {
   AttendAnswers answers;
 
   static constexpr int32_t kThreads = kPrefillThreads;
+  static constexpr int32_t kBlocks = 2;  // shared memory has no room for more at a time
 
   template <class Block>
   SLUICE_HD void operator()(Block& block) const {
