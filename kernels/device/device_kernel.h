@@ -34,8 +34,9 @@ using DeviceKernel =
                  TensorAttendKernel<Dtype::kBf16>, TensorAttendKernel<Dtype::kF16>,
                  TensorPrefillKernel<Dtype::kBf16>, TensorPrefillKernel<Dtype::kF16>,
                  KeyTurnsKernel, MassKernel<Dtype::kF32>, MassKernel<Dtype::kBf16>,
-                 MassKernel<Dtype::kF16>, AddPendingKernel, DecideCascadeKernel, TakeCascadeSlotsKernel,
-                 PutCascadeSlotsKernel, ObserveKernel, CarryObservationsKernel, PackWindowKernel,
-                 SumWindowKernel, FoldWindowKernel, ScoreWindowKernel, PoolWindowKernel>;
+                 MassKernel<Dtype::kF16>, AddPendingKernel, DecideCascadeKernel,
+                 TakeCascadeSlotsKernel, PutCascadeSlotsKernel, ObserveKernel,
+                 CarryObservationsKernel, PackWindowKernel, SumWindowKernel, FoldWindowKernel,
+                 ScoreWindowKernel, PoolWindowKernel>;
 
 }  // namespace sluice::device

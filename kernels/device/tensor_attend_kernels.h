@@ -67,6 +67,11 @@ struct TensorProducts {
   // Weights of a tile: a row is one column of the swizzled layout.
   using WeightColumn = Column<kTileSlots * kPartBytes>;
 
+  // Two b beside each other.
+  struct Pair {
+    uint32_t words[kHalves][2];
+  };
+
   // What a lane names of four matrices that are the quarters of 16 x 16 elements.
   struct Quarter {
     int32_t row;
@@ -260,31 +265,34 @@ struct TensorProducts {
             keys + C::Offset(kTileSlots, begin, slot, chunk + of_keys.chunk);
         uint32_t a[4];
         block.template LoadMatrices<false>(a, left);
-        AddProduct<kFactorDtype, false>(block, a, right, dots);
-        if (low_keys) AddProduct<kFactorDtype, false>(block, a, right + TileBytes(), dots);
-        if (!low_queries) continue;
-        block.template LoadMatrices<false>(a, left + QueryBytes());
-        AddProduct<kFactorDtype, false>(block, a, right, dots);
+        const Pair b = LoadPair<false>(block, right);
+        block.template MultiplyAdd<kFactorDtype>(dots, a, b.words);
+        if (low_keys) {
+          const Pair low = LoadPair<false>(block, right + TileBytes());
+          block.template MultiplyAdd<kFactorDtype>(dots, a, low.words);
+        }
+        if (low_queries) {
+          block.template LoadMatrices<false>(a, left + QueryBytes());
+          block.template MultiplyAdd<kFactorDtype>(dots, a, b.words);
+        }
       }
     });
     StoreDots(block, warp * kFragmentRows, dots);
   }
 
-  // sums += a * the 16 x 16 elements of which the lane names a row's half.
-  template <Dtype kFactorDtype, bool kTransposed, class Block>
-  SLUICE_HD static void AddProduct(Block& block, const uint32_t (&a)[4], const std::byte* at,
-                                   float (&sums)[kHalves][4]) {
+  // The two b of 16 x 16 elements, of which the lane names a row's half.
+  template <bool kTransposed, class Block>
+  SLUICE_HD static Pair LoadPair(Block& block, const std::byte* row) {
     uint32_t words[4];
-    block.template LoadMatrices<kTransposed>(words, at);
-    const uint32_t b[kHalves][2] = {{words[0], words[1]}, {words[2], words[3]}};
-    block.template MultiplyAdd<kFactorDtype>(sums, a, b);
+    block.template LoadMatrices<kTransposed>(words, row);
+    return {{{words[0], words[1]}, {words[2], words[3]}}};
   }
 
   template <class Block>
   SLUICE_HD void StoreDots(Block& block, int32_t first_slot,
                            const float (&dots)[kHalves][4]) const {
-    struct alignas(8) Pair {
-      float values[2];
+    struct alignas(8) Neighbours {
+      float dots[2];
     };
     float* const to = UnitTiles<kDtype>::Floats(block, tiles.layout.weights) + first_slot;
     SLUICE_UNROLL
@@ -292,7 +300,7 @@ struct TensorProducts {
       SLUICE_UNROLL
       for (int32_t j = 0; j < 4; j += 2) {
         const FragmentPlace place = PlaceInSums(block.lane(), j);
-        *reinterpret_cast<Pair*>(to + place.row * kWeightStride + half * kFragmentColumns +
+        *reinterpret_cast<Neighbours*>(to + place.row * kWeightStride + half * kFragmentColumns +
                                  place.column) = {{dots[half][j], dots[half][j + 1]}};
       }
     }
@@ -311,7 +319,8 @@ struct TensorProducts {
     const int32_t step_bytes = kFragmentDepth * ColumnWidth(tile, chunk * kChunkBytes);
     SLUICE_UNROLL
     for (int32_t step = 0; step < kTileSteps; ++step) {
-      AddProduct<kDtype, true>(block, weights[step], values + step * step_bytes, sums);
+      const Pair b = LoadPair<true>(block, values + step * step_bytes);
+      block.template MultiplyAdd<kDtype>(sums, weights[step], b.words);
     }
   }
 };

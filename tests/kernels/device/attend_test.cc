@@ -29,17 +29,19 @@ using kernels_testing::RandomTensor;
 using kernels_testing::SequenceShape;
 using kernels_testing::TestBatch;
 
-std::unique_ptr<DeviceBackend> Make(const PoolView& pool, int64_t scratch_bytes, uint64_t seed) {
+std::unique_ptr<DeviceBackend> Make(const PoolView& pool, int64_t scratch_bytes, uint64_t seed,
+                                    Arithmetic arithmetic) {
   DeviceBackend::Options options;
   options.pool = pool;
   options.staging_bytes = int64_t{1} << 20;
   options.scratch_bytes = scratch_bytes;
+  options.arithmetic = arithmetic;
   return std::make_unique<DeviceBackend>(options, "emulated",
                                          std::make_unique<sim::SimRuntime>(seed));
 }
 
 // In little scratch rows are worked on one after the other, and items are whole units.
-TEST(DeviceAttendTest, HowWorkIsCutDoesNotShow) {
+void ExpectSameHoweverWorkIsCut(Arithmetic arithmetic) {
   kernels_testing::UsePageLayout(PageLayout::kSwizzled);
   const PageFormat format{Dtype::kBf16, {}, {}, 32, 64, 64, 0, PageLayout::kSwizzled};
   TestBatch batch(format, 2, 11, FillOptions{0.05, 0.05, true});
@@ -52,17 +54,22 @@ TEST(DeviceAttendTest, HowWorkIsCutDoesNotShow) {
   const auto q = RandomTensor(Dtype::kF32, tokens * layer.q_heads * layer.k_dim, Random({5}));
   const MassRule rule{0.9f, false, GroupReduce::kMean};
   TestBatch first = batch;
-  const AttendResult expected =
-      RunAttend(*Make(first.pool(), 8 << 20, 1), first, layer, q, 0, tokens, &rule);
+  const AttendResult expected = RunAttend(*Make(first.pool(), 8 << 20, 1, arithmetic), first,
+                                          layer, q, 0, tokens, &rule);
   for (const int64_t scratch_bytes : {10 << 10, 12 << 10, 24 << 10, 64 << 10}) {
     SCOPED_TRACE(scratch_bytes);
     TestBatch other = batch;
-    const AttendResult result =
-        RunAttend(*Make(other.pool(), scratch_bytes, 2), other, layer, q, 0, tokens, &rule);
+    const AttendResult result = RunAttend(*Make(other.pool(), scratch_bytes, 2, arithmetic),
+                                          other, layer, q, 0, tokens, &rule);
     EXPECT_TRUE(expected.out.bytes == result.out.bytes);
     EXPECT_EQ(expected.lse, result.lse);
     ExpectSamePools(first.world(), other.world(), kernels_testing::kBitForBit);
   }
+}
+
+TEST(DeviceAttendTest, HowWorkIsCutDoesNotShow) {
+  ExpectSameHoweverWorkIsCut(Arithmetic::kFp32);
+  ExpectSameHoweverWorkIsCut(Arithmetic::kBf16);
 }
 
 // What is cut of units with these chunks, and how many floats of states are used.

@@ -1,0 +1,139 @@
+// Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
+#include "kernels/device/tensor_attend_kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "kernels/device/device_backend.h"
+#include "kernels/reference/reference_backend.h"
+#include "tests/kernels/sim/sim_runtime.h"
+#include "tests/kernels/testing/operations.h"
+#include "tests/kernels/testing/test_batch.h"
+
+namespace sluice {
+namespace {
+
+using kernels_testing::AttendResult;
+using kernels_testing::CascadeShape;
+using kernels_testing::FillOptions;
+using kernels_testing::MakeLayer;
+using kernels_testing::Random;
+using kernels_testing::RandomTensor;
+using kernels_testing::SequenceShape;
+using kernels_testing::Tensor;
+using kernels_testing::TestBatch;
+
+constexpr double kLogitError = 2e-5;  // 16 bits of a query, and sums in fp32
+
+class TensorAttendTest : public testing::TestWithParam<Dtype> {
+ protected:
+  TensorAttendTest() { kernels_testing::UsePageLayout(PageLayout::kSwizzled); }
+
+  static PageFormat Format(int32_t k_dim, int32_t v_dim) {
+    return {GetParam(), {}, {}, 32, k_dim, v_dim, 0, PageLayout::kSwizzled};
+  }
+
+  static TestBatch BatchOf(const PageFormat& format) {
+    TestBatch batch(format, 2, 3, FillOptions{0.05, 0.05, false});
+    batch.AddSequence(SequenceShape{150, -1, -1, 40, 1});
+    batch.AddSequence(SequenceShape{0, -1, -1, 300, 5});
+    batch.StoreStepTokens();
+    return batch;
+  }
+
+  // Expects the log-sum-exp of fp32 arithmetic: weights are rounded, their logits are not.
+  static void ExpectLogitsOfFp32(const TestBatch& batch, const LayerShape& layer,
+                                 const Tensor& q) {
+    const int64_t tokens = batch.View().total_tokens;
+    ReferenceBackend reference(batch.pool(), nullptr);
+    const AttendResult expected = RunAttend(reference, batch, layer, q, 0, tokens);
+    DeviceBackend::Options options;
+    options.pool = batch.pool();
+    options.staging_bytes = int64_t{1} << 20;
+    options.scratch_bytes = int64_t{8} << 20;
+    options.arithmetic = Arithmetic::kBf16;
+    DeviceBackend backend(options, "emulated", std::make_unique<sim::SimRuntime>(1));
+    const AttendResult actual = RunAttend(backend, batch, layer, q, 0, tokens);
+    for (size_t i = 0; i < expected.lse.size(); ++i) {
+      const double magnitude = std::max(1.0f, std::abs(expected.lse[i]));
+      EXPECT_NEAR(actual.lse[i], expected.lse[i], kLogitError * magnitude) << i;
+    }
+    for (int64_t i = 0; i < expected.out.size(); ++i) {
+      ASSERT_NEAR(actual.out.Get(i), expected.out.Get(i), 4e-3 * 4.0) << i;
+    }
+  }
+
+  static Tensor Queries(Dtype dtype, const TestBatch& batch, const LayerShape& layer,
+                        float factor) {
+    const int64_t count = batch.View().total_tokens * layer.q_heads * layer.k_dim;
+    return RandomTensor(dtype, count, Random({5}), factor);
+  }
+};
+
+TEST_P(TensorAttendTest, QueriesOfAnyDtypeKeepTheirBits) {
+  const TestBatch batch = BatchOf(Format(128, 128));
+  const LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 3);
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
+    SCOPED_TRACE(DtypeName(dtype));
+    ExpectLogitsOfFp32(batch, layer, Queries(dtype, batch, layer, 2.0f));
+  }
+}
+
+TEST_P(TensorAttendTest, EveryMultipleOf16IsADim) {
+  for (int32_t dim = 16; dim <= 256; dim += 16) {
+    SCOPED_TRACE(dim);
+    const TestBatch batch = BatchOf(Format(dim, 272 - dim));
+    const LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 2);
+    ExpectLogitsOfFp32(batch, layer, Queries(Dtype::kF32, batch, layer, 2.0f));
+  }
+}
+
+TEST_P(TensorAttendTest, QueriesBeyondTheRangeOfFp16) {
+  const TestBatch batch = BatchOf(Format(64, 64));
+  for (const float factor : {1e-20f, 1e-6f, 1e6f, 1e20f}) {
+    SCOPED_TRACE(factor);
+    LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 3);
+    layer.scale /= factor;
+    ExpectLogitsOfFp32(batch, layer, Queries(Dtype::kF32, batch, layer, factor));
+  }
+}
+
+TEST_P(TensorAttendTest, KeysThatTurnKeepTheirBits) {
+  PageFormat format = Format(80, 64);
+  format.key_space = KeySpace::kCachePosition;
+  format.pairing = RopePairing::kHalfSplit;
+  format.rotary_dim = 64;
+  TestBatch batch(format, 2, 3);
+  const int64_t periods[] = {1, 2, 4};
+  CascadeShape shape;
+  shape.geometry = MakeCascadeGeometry(4, 3, 50, 64, true, periods);
+  shape.inserted_tokens = 1000;
+  shape.pending_tokens = 20;
+  shape.step_tokens = 5;
+  batch.AddCascade(shape);
+  batch.StoreStepTokens();
+  std::vector<float> inv_freq;
+  for (int pair = 0; pair < 32; ++pair) {
+    inv_freq.push_back(std::pow(1e4f, -static_cast<float>(pair) / 32.0f));
+  }
+  LayerShape layer = MakeLayer(format, 0, 2, 3);
+  layer.rope.inv_freq = inv_freq.data();
+  for (const bool arrives_rotated : {false, true}) {
+    SCOPED_TRACE(arrives_rotated);
+    layer.rope.arrives_rotated = arrives_rotated;
+    for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
+      ExpectLogitsOfFp32(batch, layer, Queries(dtype, batch, layer, 2.0f));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Storage, TensorAttendTest,
+                         testing::Values(Dtype::kBf16, Dtype::kF16),
+                         [](const auto& dtype) { return DtypeName(dtype.param); });
+
+}  // namespace
+}  // namespace sluice
