@@ -190,12 +190,13 @@ struct PrefillTiles {
         }
         SLUICE_UNROLL
         for (int32_t step = 0; step < kTileSteps; ++step) {
-          uint32_t words[4];
-          block.template LoadMatrices<false>(
-              words, keys + C::Offset(kTileSlots, begin, step * kFragmentDepth + key.row,
+          const SquareB b = LoadSquare<false>(
+              block, keys + C::Offset(kTileSlots, begin, step * kFragmentDepth + key.row,
                                       chunk + key.chunk));
-          AddSquare<kDtype>(block, a, words, dots->of[step]);
-          if (layout.query_parts > 1) AddSquare<kDtype>(block, low, words, dots->of[step]);
+          block.template MultiplyAdd<kDtype>(dots->of[step], a, b.words);
+          if (layout.query_parts > 1) {
+            block.template MultiplyAdd<kDtype>(dots->of[step], low, b.words);
+          }
         }
       }
     });
@@ -296,9 +297,8 @@ struct PrefillTiles {
       const int32_t step_bytes = kFragmentDepth * ColumnWidth(tile, chunk * kChunkBytes);
       SLUICE_UNROLL
       for (int32_t step = 0; step < kTileSteps; ++step) {
-        uint32_t words[4];
-        block.template LoadMatrices<true>(words, at + step * step_bytes);
-        AddSquare<kDtype>(block, weights.of[step], words, values->of[group]);
+        const SquareB b = LoadSquare<true>(block, at + step * step_bytes);
+        block.template MultiplyAdd<kDtype>(values->of[group], weights.of[step], b.words);
       }
     }
   }

@@ -35,12 +35,17 @@ SLUICE_HD constexpr Quarter ColumnsFirst(int32_t lane) {
   return {lane % 8 + lane / 16 * 8, lane / 8 % 2};
 }
 
-// sums += a * b of 16 x 16 elements; `words` as LoadMatrices brings them.
-template <Dtype kDtype, class Block>
-SLUICE_HD void AddSquare(Block& block, const uint32_t (&a)[4], const uint32_t (&words)[4],
-                         SquareSums& sums) {
-  const uint32_t b[kHalves][2] = {{words[0], words[1]}, {words[2], words[3]}};
-  block.template MultiplyAdd<kDtype>(sums, a, b);
+// Two b beside each other.
+struct SquareB {
+  uint32_t words[kHalves][2];
+};
+
+// The b of 16 x 16 elements, of which the lane names a quarter's row.
+template <bool kTransposed, class Block>
+SLUICE_HD SquareB LoadSquare(Block& block, const std::byte* row) {
+  uint32_t words[4];
+  block.template LoadMatrices<kTransposed>(words, row);
+  return {{{words[0], words[1]}, {words[2], words[3]}}};
 }
 
 // A power of 2 by which a row is divided to have its largest element near 1, for elements that
