@@ -50,14 +50,14 @@ void AddDevices(Arithmetic arithmetic, bool emulated, std::vector<BackendUnderTe
          [arithmetic](const TestWorld& w, int32_t threads, CompletionSignal* s) {
            return MakeEmulated(arithmetic, w, threads, s);
          },
-         PageLayout::kSwizzled, arithmetic});
+         PageLayout::kSwizzled, /*slow=*/true, arithmetic});
   }
   if (BackendFault(BackendKind::kCuda).empty()) {
     backends->push_back({"cuda" + suffix,
                          [arithmetic](const TestWorld& w, int32_t, CompletionSignal* s) {
                            return MakeCuda(arithmetic, w, s);
                          },
-                         PageLayout::kSwizzled, arithmetic});
+                         PageLayout::kSwizzled, /*slow=*/false, arithmetic});
   }
 }
 
