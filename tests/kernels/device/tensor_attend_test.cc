@@ -45,19 +45,24 @@ class TensorAttendTest : public testing::TestWithParam<Dtype> {
     return batch;
   }
 
+  static AttendResult Attend(Arithmetic arithmetic, const TestBatch& batch,
+                             const LayerShape& layer, const Tensor& q) {
+    DeviceBackend::Options options;
+    options.pool = batch.pool();
+    options.staging_bytes = int64_t{1} << 20;
+    options.scratch_bytes = int64_t{8} << 20;
+    options.arithmetic = arithmetic;
+    DeviceBackend backend(options, "emulated", std::make_unique<sim::SimRuntime>(1));
+    return RunAttend(backend, batch, layer, q, 0, batch.View().total_tokens);
+  }
+
   // Expects the log-sum-exp of fp32 arithmetic: weights are rounded, their logits are not.
   static void ExpectLogitsOfFp32(const TestBatch& batch, const LayerShape& layer,
                                  const Tensor& q) {
     const int64_t tokens = batch.View().total_tokens;
     ReferenceBackend reference(batch.pool(), nullptr);
     const AttendResult expected = RunAttend(reference, batch, layer, q, 0, tokens);
-    DeviceBackend::Options options;
-    options.pool = batch.pool();
-    options.staging_bytes = int64_t{1} << 20;
-    options.scratch_bytes = int64_t{8} << 20;
-    options.arithmetic = Arithmetic::kBf16;
-    DeviceBackend backend(options, "emulated", std::make_unique<sim::SimRuntime>(1));
-    const AttendResult actual = RunAttend(backend, batch, layer, q, 0, tokens);
+    const AttendResult actual = Attend(Arithmetic::kBf16, batch, layer, q);
     for (size_t i = 0; i < expected.lse.size(); ++i) {
       if (actual.lse[i] == expected.lse[i]) continue;  // -inf too
       const double magnitude = std::max(1.0f, std::abs(expected.lse[i]));
@@ -74,6 +79,19 @@ class TensorAttendTest : public testing::TestWithParam<Dtype> {
     return RandomTensor(dtype, count, Random({5}), factor);
   }
 };
+
+TEST_P(TensorAttendTest, OnlyKeysAndValuesOf16BitsAreOnTensorCores) {
+  PageFormat format = Format(64, 64);
+  for (const Dtype dtype : {GetParam(), Dtype::kF32}) {
+    format.dtype = dtype;
+    const TestBatch batch = BatchOf(format);
+    const LayerShape layer = MakeLayer(format, 0, 2, 3);
+    const Tensor q = Queries(Dtype::kF32, batch, layer, 2.0f);
+    const AttendResult exact = Attend(Arithmetic::kFp32, batch, layer, q);
+    const AttendResult rounded = Attend(Arithmetic::kBf16, batch, layer, q);
+    EXPECT_EQ(exact.out.bytes == rounded.out.bytes, dtype == Dtype::kF32);
+  }
+}
 
 TEST_P(TensorAttendTest, QueriesOfAnyDtypeKeepTheirBits) {
   for (const int32_t step_tokens : {5, 50}) {
