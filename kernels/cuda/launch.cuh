@@ -27,8 +27,18 @@ struct Bounds<Kernel, std::void_t<decltype(Kernel::kThreads)>> {
   static constexpr int32_t kBlocks = kThreads < 128 ? 4 : 384 / kThreads;
 };
 
+// Kernels whose shared memory has room for fewer say how many.
+template <class Kernel, class = void>
+struct EnoughBlocks {
+  static constexpr int32_t kBlocks = Bounds<Kernel>::kBlocks;
+};
 template <class Kernel>
-__global__ void __launch_bounds__(Bounds<Kernel>::kThreads, Bounds<Kernel>::kBlocks)
+struct EnoughBlocks<Kernel, std::void_t<decltype(Kernel::kBlocks)>> {
+  static constexpr int32_t kBlocks = Kernel::kBlocks;
+};
+
+template <class Kernel>
+__global__ void __launch_bounds__(Bounds<Kernel>::kThreads, EnoughBlocks<Kernel>::kBlocks)
     RunKernel(const __grid_constant__ Kernel kernel) {
   CudaBlock block;
   kernel(block);

@@ -9,6 +9,7 @@
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/mass_kernels.h"
 #include "kernels/device/tensor_attend_kernels.h"
+#include "kernels/device/tensor_prefill_kernels.h"
 #include "kernels/device/turns.h"
 
 namespace sluice::device {
@@ -21,25 +22,47 @@ constexpr int64_t kScratchSlack = 4096;
 struct Lowered {
   const AttendArgs& args;
   Launcher& launcher;
-  std::vector<AttendEntry> entries;  // of the host
+  std::vector<AttendEntry> entries;  // of the host; those with the smaller units first
   AttendCall call;                   // of the device, for any rows
-  int32_t unit_rows = 2;             // a power of 2; the most of a unit
+  int32_t unit_rows = 2;             // a power of 2; the most of a unit, up to kUnitRows
   bool turns = false;                // some keys stand at cache positions and turn
   AttendAnswers answers = {};
 };
 
-std::vector<AttendEntry> EntriesOf(const AttendArgs& args, int32_t group) {
+Dtype StoredDtype(const AttendArgs& args, const PoolView& pool, const AttendEntry& entry) {
+  return pool.formats[args.view->entries[entry.entry].tail_format].page.dtype;
+}
+
+// By what the entry itself is, so that its answers do not depend on what else is attended for.
+int32_t UnitRowsOf(const AttendArgs& args, const Launcher& launcher, const AttendEntry& entry) {
+  const LayerShape& layer = *args.layer;
+  const bool prefills = launcher.arithmetic() == Arithmetic::kBf16 &&
+                        StoredDtype(args, launcher.pool(), entry) != Dtype::kF32 &&
+                        args.view->entries[entry.entry].cascade_offset == kNoOffset &&
+                        std::max(layer.k_dim, layer.v_dim) <= kMostPrefillDim &&
+                        entry.token_count * (layer.q_heads / layer.kv_heads) > kUnitRows;
+  return prefills ? kPrefillRows : kUnitRows;
+}
+
+std::vector<AttendEntry> EntriesOf(const AttendArgs& args, const Launcher& launcher) {
   std::vector<AttendEntry> entries;
   const int64_t call_end = args.first_token + args.token_count;
-  int32_t units = 0;
   for (int32_t i = 0; i < args.view->entry_count; ++i) {
     const ViewEntry& entry = args.view->entries[i];
     const int64_t begin = std::max(entry.first_token, args.first_token);
     const int64_t end = std::min(entry.first_token + entry.token_count, call_end);
     if (begin >= end) continue;
-    entries.push_back({i, units, begin - args.first_token, end - begin,
+    entries.push_back({i, 0, begin - args.first_token, end - begin,
                        entry.base_length + begin - entry.first_token});
-    units += args.layer->kv_heads * UnitsOfRow(entries.back(), group);
+    entries.back().unit_rows = UnitRowsOf(args, launcher, entries.back());
+  }
+  std::stable_partition(entries.begin(), entries.end(), [](const AttendEntry& entry) {
+    return entry.unit_rows == kUnitRows;
+  });
+  int32_t units = 0;
+  for (AttendEntry& entry : entries) {
+    entry.first_unit = units;
+    units += args.layer->kv_heads * UnitsOfRow(entry, args.layer->q_heads / args.layer->kv_heads);
   }
   return entries;
 }
@@ -48,7 +71,7 @@ std::vector<AttendEntry> EntriesOf(const AttendArgs& args, int32_t group) {
 Lowered Prepare(const AttendArgs& args, Launcher& launcher) {
   const LayerShape& layer = *args.layer;
   const int32_t group = layer.q_heads / layer.kv_heads;
-  Lowered lowered{args, launcher, EntriesOf(args, group), {}};
+  Lowered lowered{args, launcher, EntriesOf(args, launcher), {}};
   for (const AttendEntry& entry : lowered.entries) {
     while (lowered.unit_rows < kUnitRows && lowered.unit_rows < entry.token_count * group) {
       lowered.unit_rows *= 2;
@@ -73,13 +96,18 @@ Lowered Prepare(const AttendArgs& args, Launcher& launcher) {
   return lowered;
 }
 
-// Takes rows from first_row on, as many as scratch has room for with half of it left to
-// states, at least one; and counts their units.
+int32_t UnitRowsFrom(const Lowered& lowered, int32_t row) {
+  return lowered.entries[static_cast<size_t>(row / lowered.call.layer.kv_heads)].unit_rows;
+}
+
+// Takes rows from first_row on, as many as have units of one size and scratch has room for with
+// half of it left to states, at least one; and counts their units.
 void TakeRows(const Lowered& lowered, int32_t first_row, AttendCall* call) {
   const int32_t kv_heads = call->layer.kv_heads;
   const auto rows = static_cast<int32_t>(lowered.entries.size()) * kv_heads;
+  const int32_t unit_rows = UnitRowsFrom(lowered, first_row);
   const int64_t unit_bytes = static_cast<int64_t>(sizeof(AttendUnit)) +
-                             (lowered.args.accumulate_mass ? kUnitRows * 4 : 0);
+                             (lowered.args.accumulate_mass ? unit_rows * 4 : 0);
   const int64_t room = lowered.launcher.scratch_left_bytes() / 2;
   call->first_row = first_row;
   call->row_count = 0;
@@ -89,7 +117,7 @@ void TakeRows(const Lowered& lowered, int32_t first_row, AttendCall* call) {
     const int32_t units = UnitsOfRow(entry, call->group);
     if (row == first_row) call->first_unit = entry.first_unit + row % kv_heads * units;
     const int64_t bytes = (call->unit_count + units) * unit_bytes + (call->row_count + 2) * 4;
-    if (call->row_count > 0 && bytes > room) return;
+    if (call->row_count > 0 && (bytes > room || entry.unit_rows != unit_rows)) return;
     ++call->row_count;
     call->unit_count += units;
   }
@@ -97,16 +125,17 @@ void TakeRows(const Lowered& lowered, int32_t first_row, AttendCall* call) {
 
 AttendPlan TakePlan(const Lowered& lowered, const AttendCall& call) {
   Launcher& launcher = lowered.launcher;
+  const int32_t unit_rows = UnitRowsFrom(lowered, call.first_row);
   AttendPlan plan;
   plan.units = launcher.Scratch<AttendUnit>(call.unit_count);
   plan.totals = launcher.Scratch<AttendTotals>(1);
   if (lowered.args.accumulate_mass) {
     plan.first_tiles = launcher.Scratch<int32_t>(call.row_count + 1);
-    plan.log_sums = launcher.Scratch<float>(int64_t{call.unit_count} * kUnitRows);
+    plan.log_sums = launcher.Scratch<float>(int64_t{call.unit_count} * unit_rows);
   }
   // More states than this are never of use, and numbers of floats fit 32 bits.
   const int64_t most = (int64_t{call.unit_count} + kWantedItems) * kMaxChunks *
-                       StateFloats(kUnitRows, call.layer.v_dim);
+                       StateFloats(unit_rows, call.layer.v_dim);
   const int64_t left = (launcher.scratch_left_bytes() - kScratchSlack) / 4;
   plan.state_floats = std::clamp<int64_t>(left, 0, std::min<int64_t>(most, INT32_MAX));
   plan.states = launcher.Scratch<float>(plan.state_floats);
@@ -142,12 +171,27 @@ int64_t MostTiles(const Lowered& lowered, const AttendCall& call) {
   return tiles;
 }
 
+template <class Kernel>
+void LaunchItems(const Lowered& lowered, const AttendCall& call, const Kernel& kernel,
+                 int32_t shared_bytes) {
+  lowered.launcher.Launch(
+      kernel, {int64_t{call.unit_count} + kWantedItems, kernel.kThreads, shared_bytes});
+}
+
 template <class Products>
 void LaunchAttend(const Lowered& lowered, const AttendPlan& plan, const Products& products,
                   int32_t shared_bytes) {
   const AttendUnitKernel<Products> attend = {products, plan, lowered.answers};
-  lowered.launcher.Launch(attend, {int64_t{products.tiles.call.unit_count} + kWantedItems,
-                                   attend.kThreads, shared_bytes});
+  LaunchItems(lowered, products.tiles.call, attend, shared_bytes);
+}
+
+template <Dtype kDtype>
+void LaunchPrefill(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan) {
+  TensorPrefillKernel<kDtype> prefill;
+  prefill.tiles = {call, MakePrefillLayout(*lowered.args.layer, kDtype, call.dtype)};
+  prefill.plan = plan;
+  prefill.answers = lowered.answers;
+  LaunchItems(lowered, call, prefill, prefill.tiles.layout.bytes);
 }
 
 template <Dtype kDtype>
@@ -173,7 +217,10 @@ void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPla
   const UnitTiles<kDtype> tiles = {call, layout, key_turns};
   bool launched = false;
   if constexpr (kDtype != Dtype::kF32) {
-    if (lowered.launcher.arithmetic() == Arithmetic::kBf16) {
+    if (UnitRowsFrom(lowered, call.first_row) == kPrefillRows) {
+      LaunchPrefill<kDtype>(lowered, call, plan);
+      launched = true;
+    } else if (lowered.launcher.arithmetic() == Arithmetic::kBf16) {
       const TensorLayout tensor = MakeTensorLayout(layout, layer, lowered.unit_rows);
       LaunchAttend(lowered, plan, TensorProducts<kDtype>{tiles, tensor}, tensor.bytes);
       launched = true;
@@ -190,8 +237,7 @@ void LaunchRows(const Lowered& lowered, const AttendCall& call, const AttendPlan
                   {call.row_count, AttendCountKernel::kThreads, AttendCountKernel::kSharedBytes});
   launcher.Launch(AttendCutKernel{plan, call.unit_count, call.row_count, call.layer.v_dim},
                   {1, AttendCutKernel::kThreads, AttendCutKernel::kSharedBytes});
-  const ViewEntry& entry = lowered.args.view->entries[lowered.entries.front().entry];
-  switch (launcher.host_pool().formats[entry.tail_format].page.dtype) {
+  switch (StoredDtype(lowered.args, launcher.host_pool(), lowered.entries.front())) {
     case Dtype::kF32: return LaunchUnits<Dtype::kF32>(lowered, call, plan, key_turns);
     case Dtype::kBf16: return LaunchUnits<Dtype::kBf16>(lowered, call, plan, key_turns);
     case Dtype::kF16: return LaunchUnits<Dtype::kF16>(lowered, call, plan, key_turns);

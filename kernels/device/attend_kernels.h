@@ -32,7 +32,7 @@ struct ScalarProducts {
   template <class Block>
   SLUICE_HD void LoadQueries(Block& block, int32_t row, int32_t first_query,
                              int32_t queries) const {
-    tiles.LoadQueries(block, row, first_query, queries, tiles.LogitFactor());
+    tiles.LoadQueries(block, row, first_query, queries, LogitFactor(tiles.call.layer));
   }
 
   template <class Block>

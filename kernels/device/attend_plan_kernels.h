@@ -18,7 +18,7 @@ inline constexpr int32_t kWantedItems = 512;
 struct AttendUnit {
   int32_t row = 0;          // of the call
   int32_t first_query = 0;  // of the row's query rows
-  int32_t queries = 0;      // 1 .. kUnitRows
+  int32_t queries = 0;      // 1 .. AttendEntry::unit_rows
   int32_t first_chunk = 0;  // the chunks that any of them sees
   int32_t last_chunk = 0;   // one past
   int32_t first_item = 0;
@@ -37,19 +37,24 @@ struct AttendTotals {
 //
 // A unit of several items has a state for its first item, and then one for each of its
 // chunks behind that: what the query rows got so far, which the last item to be done folds
-// in order. A state is [16] maxima in units of log2, [16] sums, [queries, v_dim] values.
+// in order. A state is [StateRows] maxima in units of log2, as many sums, and values [queries,
+// v_dim].
 struct AttendPlan {
   AttendUnit* units = nullptr;      // [unit_count]
   AttendTotals* totals = nullptr;
   int32_t* first_tiles = nullptr;   // [row_count + 1]: tiles before each row; null: not wanted
   float* states = nullptr;          // [state_floats], 16-byte aligned
   int64_t state_floats = 0;
-  float* log_sums = nullptr;        // [unit_count, 16]: log-sum-exp in units of log2, +inf: the
-                                    // row adds no mass; null: not wanted
+  float* log_sums = nullptr;        // [unit_count, unit_rows]: log-sum-exp in units of log2,
+                                    // +inf: the row adds no mass; null: not wanted
 };
 
+SLUICE_HD constexpr int32_t StateRows(int32_t queries) {
+  return (queries + kUnitRows - 1) / kUnitRows * kUnitRows;
+}
+
 SLUICE_HD constexpr int32_t StateFloats(int32_t queries, int32_t v_dim) {
-  return 2 * kUnitRows + queries * v_dim;
+  return 2 * StateRows(queries) + queries * v_dim;
 }
 
 SLUICE_HD constexpr int32_t ItemsOf(const AttendUnit& unit, int32_t item_chunks) {
@@ -73,10 +78,11 @@ struct AttendCountKernel {
       MakeRowTiles(block, call, row, tiles);
       const int64_t queries = call.QueriesOf(row);
       AttendUnit* const units = plan.units + call.FirstUnit(row);
-      ForEachOfBlock(block, (queries + kUnitRows - 1) / kUnitRows, [&](int64_t unit) {
-        const int64_t left = queries - unit * kUnitRows;
-        units[unit] = MakeUnit(*tiles, row, unit * kUnitRows,
-                               static_cast<int32_t>(left < kUnitRows ? left : kUnitRows));
+      const int64_t unit_rows = call.EntryOf(row).unit_rows;
+      ForEachOfBlock(block, (queries + unit_rows - 1) / unit_rows, [&](int64_t unit) {
+        const int64_t left = queries - unit * unit_rows;
+        units[unit] = MakeUnit(*tiles, row, unit * unit_rows,
+                               static_cast<int32_t>(left < unit_rows ? left : unit_rows));
       });
       if (block.thread() == 0 && plan.first_tiles != nullptr) {
         plan.first_tiles[i] = CountTiles(*tiles);

@@ -13,9 +13,10 @@
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/block.h"
 #include "kernels/device/fold.h"
-#include "kernels/device/item_search.h"
 #include "kernels/device/query_tiles.h"
 #include "kernels/device/tile_cursor.h"
+#include "kernels/device/tile_state.h"
+#include "kernels/device/unit_item.h"
 
 namespace sluice::device {
 
@@ -46,60 +47,34 @@ struct AttendUnitKernel {
   SLUICE_HD void operator()(Block& block) const {
     const int32_t items = plan.totals->items;
     for (int64_t item = block.index(); item < items; item += block.count()) {
-      const AttendUnit& unit = RecordOf(plan.units, call().unit_count, item,
-                                        [](const AttendUnit& u) { return u.first_item; });
-      RunItem(block, static_cast<int32_t>(&unit - plan.units),
-              static_cast<int32_t>(item) - unit.first_item);
+      RunItem(block, MakeUnitItem(plan, call().unit_count, item));
       block.Sync();
     }
   }
 
  private:
-  static constexpr int32_t kWarps = kThreads / kWarpThreads;
   static constexpr int32_t kRowThreads = kThreads / kUnitRows;  // that reduce a query row
   static constexpr int32_t kThreadSlots = kTileSlots / kRowThreads;
 
   using Values = typename Products::Values;
 
-  // What an item is about.
-  struct Item {
-    AttendUnit unit;
-    int32_t first_chunk = 0;
-    int32_t last_chunk = 0;  // one past
-    int32_t state_chunk = 0;  // the unit's first chunk with a state of its own
-    bool folds = false;       // it is the unit's first item
-    bool cut = false;         // the unit has others
-  };
-
   SLUICE_HD const AttendCall& call() const { return products.tiles.call; }
 
   template <class Block>
-  SLUICE_HD void RunItem(Block& block, int32_t unit, int32_t index) const {
-    const int32_t item_chunks = plan.totals->item_chunks;
-    Item item;
-    item.unit = plan.units[unit];
-    item.first_chunk = item.unit.first_chunk + index * item_chunks;
-    const int32_t end = item.first_chunk + item_chunks;
-    item.last_chunk = end < item.unit.last_chunk ? end : item.unit.last_chunk;
-    item.state_chunk = item.unit.first_chunk + item_chunks;
-    item.folds = index == 0;
-    item.cut = item.unit.first_state >= 0;
+  SLUICE_HD void RunItem(Block& block, const UnitItem& item) const {
     SetUp(block, item);
     Reduce(block, item);
-    if (item.cut) {
-      const auto count = static_cast<uint32_t>(ItemsOf(item.unit, item_chunks));
-      if (!block.ArriveLast(&plan.units[unit].arrivals, count)) return;
-      FoldStates(block, item);
-    }
+    const UnitSums sums = Sums(block);
+    if (item.cut && !FoldStates(block, plan, item, call().layer.v_dim, sums)) return;
     block.Sync();
-    Finish(block, unit, item);
+    WriteAnswers(block, call(), plan, answers, item, sums);
   }
 
   template <class Block>
-  SLUICE_HD void SetUp(Block& block, const Item& item) const {
+  SLUICE_HD void SetUp(Block& block, const UnitItem& item) const {
     UnitState& state = State(block);
     MakeRowTiles(block, call(), item.unit.row, &state.tiles);
-    products.tiles.FindVisible(block, item.unit.first_query, item.unit.queries);
+    FindVisible(block, call(), item.unit.first_query, item.unit.queries, &state);
     products.LoadQueries(block, item.unit.row, item.unit.first_query, item.unit.queries);
     if (item.folds) {
       ForEachOfBlock(block, item.unit.queries, [&](int64_t i) {
@@ -107,9 +82,10 @@ struct AttendUnitKernel {
           block.AtomicAdd(answers.non_finite, uint64_t{1});
         }
       });
-      ForEachFour(block, item.unit.queries, [&](int32_t, int32_t at) {
+      const int32_t v_dim = call().layer.v_dim;
+      ForEachFour(block, item.unit.queries, v_dim, [&](int32_t query, int32_t dim) {
         SLUICE_UNROLL
-        for (int32_t d = 0; d < 4; ++d) Folded(block)[at + d] = 0.0f;
+        for (int32_t d = 0; d < 4; ++d) Folded(block)[query * v_dim + dim + d] = 0.0f;
       });
       return;
     }
@@ -120,7 +96,7 @@ struct AttendUnitKernel {
   }
 
   template <class Block>
-  SLUICE_HD void Reduce(Block& block, const Item& item) const {
+  SLUICE_HD void Reduce(Block& block, const UnitItem& item) const {
     UnitState& state = State(block);
     const UnitLayout& layout = products.tiles.layout;
     Values values;
@@ -128,9 +104,10 @@ struct AttendUnitKernel {
     int32_t place = 0;
     TileCursor at = NextSeenTile(state.tiles, state.visible, item.first_chunk, item.last_chunk);
     if (!at.empty()) {
-      Locate(block, at, &state.places[place]);
+      LocateTile(block, call(), state, at, &state.places[place]);
       block.Sync();
-      CopyTile(block, state.places[place], KeyShape(state, at), block.shared() + layout.keys);
+      CopyTile(block, state.places[place], KeyTileShape(state.Format(at)),
+               block.shared() + layout.keys);
     }
     block.CommitCopies();
     while (!at.empty()) {
@@ -138,15 +115,15 @@ struct AttendUnitKernel {
       block.template WaitCopies<0>();
       block.Sync();
       const TilePlace& here = state.places[place];
-      CopyTile(block, here, ValueShape(state, at), block.shared() + layout.values);
+      CopyTile(block, here, ValueTileShape(state.Format(at)), block.shared() + layout.values);
       block.CommitCopies();
-      products.tiles.NoteSlots(block, at.span, at.tile, here);
-      if (!next.empty()) Locate(block, next, &state.places[place ^ 1]);
+      NoteSlots(block, call(), at.span, at.tile, here, &state);
+      if (!next.empty()) LocateTile(block, call(), state, next, &state.places[place ^ 1]);
       products.PrepareKeys(block, item.unit.row);
       products.WriteDots(block, item.unit.row, item.unit.queries, at.span, at.tile);
       block.Sync();
       if (!next.empty()) {
-        CopyTile(block, state.places[place ^ 1], KeyShape(state, next),
+        CopyTile(block, state.places[place ^ 1], KeyTileShape(state.Format(next)),
                  block.shared() + layout.keys);
       }
       block.CommitCopies();
@@ -165,7 +142,7 @@ struct AttendUnitKernel {
 
   // Turns the dots of a tile into weights, and notes by what the sums so far change.
   template <class Block>
-  SLUICE_HD void Weigh(Block& block, const Item& item, bool ends, Softmax* softmax) const {
+  SLUICE_HD void Weigh(Block& block, const UnitItem& item, bool ends, Softmax* softmax) const {
     UnitState& state = State(block);
     const int32_t query = block.thread() / kRowThreads;
     const int32_t first = block.thread() % kRowThreads;
@@ -204,7 +181,7 @@ struct AttendUnitKernel {
 
   // Folds the chunk into those before, or leaves it as a state; then nothing is summed.
   template <class Block>
-  SLUICE_HD void EndChunk(Block& block, const Item& item, int32_t chunk, Softmax* softmax,
+  SLUICE_HD void EndChunk(Block& block, const UnitItem& item, int32_t chunk, Softmax* softmax,
                           Values* values) const {
     if (item.folds) {
       const UnitState& state = State(block);
@@ -225,9 +202,9 @@ struct AttendUnitKernel {
   }
 
   template <class Block>
-  SLUICE_HD void StoreChunk(Block& block, const Item& item, int32_t chunk, const Softmax& softmax,
-                            const Values& values) const {
-    float* const to = StateAt(item, 1 + chunk - item.state_chunk);
+  SLUICE_HD void StoreChunk(Block& block, const UnitItem& item, int32_t chunk,
+                            const Softmax& softmax, const Values& values) const {
+    float* const to = StateAt(plan, item, 1 + chunk - item.state_chunk, call().layer.v_dim);
     if (block.thread() % kRowThreads == 0) {
       to[block.thread() / kRowThreads] = softmax.max;
       to[kUnitRows + block.thread() / kRowThreads] = softmax.sum;
@@ -240,9 +217,10 @@ struct AttendUnitKernel {
 
   // What the first item of a unit leaves: where Finish finds it, or as a state.
   template <class Block>
-  SLUICE_HD void EndFold(Block& block, const Item& item, const Softmax& softmax) const {
+  SLUICE_HD void EndFold(Block& block, const UnitItem& item, const Softmax& softmax) const {
     UnitState& state = State(block);
-    float* const to = item.cut ? StateAt(item, 0) : nullptr;
+    const int32_t v_dim = call().layer.v_dim;
+    float* const to = item.cut ? StateAt(plan, item, 0, v_dim) : nullptr;
     if (block.thread() % kRowThreads == 0) {
       const int32_t query = block.thread() / kRowThreads;
       (to == nullptr ? state.max : to)[query] = softmax.folded_max;
@@ -250,111 +228,23 @@ struct AttendUnitKernel {
     }
     if (to == nullptr) return;
     block.Sync();
-    ForEachFour(block, item.unit.queries, [&](int32_t, int32_t at) {
+    ForEachFour(block, item.unit.queries, v_dim, [&](int32_t query, int32_t dim) {
+      const int32_t at = query * v_dim + dim;
       SLUICE_UNROLL
       for (int32_t d = 0; d < 4; ++d) to[2 * kUnitRows + at + d] = Folded(block)[at + d];
-    });
-  }
-
-  // Folds the states of a unit in order.
-  template <class Block>
-  SLUICE_HD void FoldStates(Block& block, const Item& item) const {
-    UnitState& state = State(block);
-    const int32_t count = 1 + item.unit.last_chunk - item.state_chunk;
-    ForEachOfBlock(block, kUnitRows, [&](int64_t query) {
-      Softmax softmax;
-      for (int32_t i = 0; i < count; ++i) {
-        const float* const from = StateAt(item, i);
-        softmax.max = from[query];
-        softmax.sum = from[kUnitRows + query];
-        FoldChunk(&softmax);
-      }
-      state.max[query] = softmax.folded_max;
-      state.sum[query] = softmax.folded_sum;
-    });
-    ForEachFour(block, item.unit.queries, [&](int32_t query, int32_t at) {
-      float max = -HUGE_VALF;
-      float four[4] = {};
-      for (int32_t s = 0; s < count; ++s) {
-        const float* const from = StateAt(item, s);
-        const float larger = from[query] > max ? from[query] : max;
-        const float before = Rescale(max, larger);
-        const float now = Rescale(from[query], larger);
-        SLUICE_UNROLL
-        for (int32_t d = 0; d < 4; ++d) {
-          four[d] = FoldSum(four[d], before, from[2 * kUnitRows + at + d], now);
-        }
-        max = larger;
-      }
-      SLUICE_UNROLL
-      for (int32_t d = 0; d < 4; ++d) Folded(block)[at + d] = four[d];
-    });
-  }
-
-  // Writes the answers from state.max, state.sum and the folded values.
-  template <class Block>
-  SLUICE_HD void Finish(Block& block, int32_t unit, const Item& item) const {
-    UnitState& state = State(block);
-    ForEachOfBlock(block, item.unit.queries, [&](int64_t i) {
-      float log_sum = HUGE_VALF;
-      state.factors[i] = answers.Conclude(call().layer, CallQuery(item, static_cast<int32_t>(i)),
-                                          state.max[i], state.sum[i], &log_sum);
-      if (plan.log_sums != nullptr) plan.log_sums[int64_t{unit} * kUnitRows + i] = log_sum;
-    });
-    block.Sync();
-    const int32_t v_dim = call().layer.v_dim;
-    const float* const folded = Folded(block);
-    ForEachFour(block, item.unit.queries, [&](int32_t query, int32_t at) {
-      const float factor = state.factors[query];
-      float four[4];
-      SLUICE_UNROLL
-      for (int32_t d = 0; d < 4; ++d) four[d] = factor == 0.0f ? 0.0f : folded[at + d] * factor;
-      StoreFour(answers.out, call().dtype,
-                CallQuery(item, query) * v_dim + at - query * v_dim, four);
     });
   }
 
   // Calls function(run, query, at) for the thread's values: run[0] is number `at` of
   // [queries, v_dim].
   template <class Block, class Function>
-  SLUICE_HD void ForEachRun(Block& block, const Item& item, const Values& values,
+  SLUICE_HD void ForEachRun(Block& block, const UnitItem& item, const Values& values,
                             const Function& function) const {
     const int32_t v_dim = call().layer.v_dim;
     products.ForEachRun(block, item.unit.queries, values,
                         [&](const float* run, int32_t query, int32_t dim) {
                           function(run, query, query * v_dim + dim);
                         });
-  }
-
-  // Calls function(query, at) for the thread's share of [queries, v_dim], 4 at a time.
-  template <class Block, class Function>
-  SLUICE_HD void ForEachFour(Block& block, int32_t queries, const Function& function) const {
-    const int32_t v_dim = call().layer.v_dim;
-    for (int32_t query = block.thread() / kWarpThreads; query < queries; query += kWarps) {
-      for (int32_t dim = 4 * block.lane(); dim < v_dim; dim += 4 * kWarpThreads) {
-        function(query, query * v_dim + dim);
-      }
-    }
-  }
-
-  SLUICE_HD int64_t CallQuery(const Item& item, int32_t query) const {
-    return call().CallQuery(item.unit.row, item.unit.first_query + query);
-  }
-
-  template <class Block>
-  SLUICE_HD void Locate(Block& block, const TileCursor& at, TilePlace* place) const {
-    if (block.thread() >= kTileGroups) return;
-    const UnitState& state = State(block);
-    const SlotRange seen = state.visible[at.span];
-    LocateGroup(call().pool, state.tiles.row.spans[at.span], state.tiles.chunks[at.span],
-                at.tile, seen.begin, seen.end, block.thread(), place);
-  }
-
-  SLUICE_HD static TileShape KeyShape(const UnitState& state, const TileCursor& at) {
-    return KeyTileShape(state.tiles.row.spans[at.span].format->page);
-  }
-  SLUICE_HD static TileShape ValueShape(const UnitState& state, const TileCursor& at) {
-    return ValueTileShape(state.tiles.row.spans[at.span].format->page);
   }
 
   template <class Block>
@@ -370,9 +260,10 @@ struct AttendUnitKernel {
   SLUICE_HD float* Folded(Block& block) const {
     return reinterpret_cast<float*>(block.shared() + products.tiles.layout.sums);
   }
-  SLUICE_HD float* StateAt(const Item& item, int32_t index) const {
-    return plan.states + item.unit.first_state +
-           index * StateFloats(item.unit.queries, call().layer.v_dim);
+  template <class Block>
+  SLUICE_HD UnitSums Sums(Block& block) const {
+    UnitState& state = State(block);
+    return {state.max, state.sum, state.factors, Folded(block), call().layer.v_dim};
   }
 };
 

@@ -18,6 +18,7 @@
 #include "kernels/device/select_mark_kernel.h"
 #include "kernels/device/table_kernels.h"
 #include "kernels/device/tensor_attend_kernels.h"
+#include "kernels/device/tensor_prefill_kernels.h"
 #include "kernels/device/transfer_kernels.h"
 #include "kernels/device/turns.h"
 #include "kernels/device/window_kernels.h"
@@ -32,6 +33,7 @@ using DeviceKernel =
                  AttendCountKernel, AttendCutKernel, AttendKernel<Dtype::kF32>,
                  AttendKernel<Dtype::kBf16>, AttendKernel<Dtype::kF16>,
                  TensorAttendKernel<Dtype::kBf16>, TensorAttendKernel<Dtype::kF16>,
+                 TensorPrefillKernel<Dtype::kBf16>, TensorPrefillKernel<Dtype::kF16>,
                  KeyTurnsKernel, MassKernel<Dtype::kF32>, MassKernel<Dtype::kBf16>,
                  MassKernel<Dtype::kF16>, AddPendingKernel, DecideCascadeKernel,
                  TakeCascadeSlotsKernel, PutCascadeSlotsKernel, ObserveKernel,

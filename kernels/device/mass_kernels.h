@@ -117,7 +117,7 @@ struct MassKernel {
     block.Sync();
     CopyTile(block, place, KeyTileShape(span.format->page), block.shared() + tiles.layout.keys);
     block.CommitCopies();
-    tiles.NoteSlots(block, tile.span, tile.tile, place);
+    NoteSlots(block, tiles.call, tile.span, tile.tile, place, &state);
     block.template WaitCopies<0>();
     block.Sync();
     tiles.PrepareKeys(block, tile.row);
@@ -133,7 +133,7 @@ struct MassKernel {
         state.tiles.query_position + (first_query + queries - 1) / tiles.call.group;
     const int32_t first_slot = state.places[0].begin;
     if (last < state.key_positions[first_slot]) return;  // positions ascend
-    tiles.LoadQueries(block, tile.row, first_query, queries, tiles.LogitFactor());
+    tiles.LoadQueries(block, tile.row, first_query, queries, LogitFactor(tiles.call.layer));
     NoteRows(block, tile.row, first_query, queries);
     block.Sync();
     tiles.WriteDots(block, tile.row, queries, tile.span, tile.tile);
@@ -164,7 +164,7 @@ struct MassKernel {
     UnitState& state = State(block);
     const AttendEntry& entry = tiles.call.EntryOf(row);
     const int64_t first =
-        int64_t{tiles.call.FirstUnit(row)} * kUnitRows + first_query;
+        int64_t{tiles.call.FirstUnit(row)} * entry.unit_rows + first_query;
     ForEachOfBlock(block, queries, [&](int64_t i) {
       const int64_t token = (first_query + i) / tiles.call.group;
       state.sum[i] = plan.log_sums[first + i];

@@ -16,6 +16,7 @@
 #include "kernels/device/fold.h"
 #include "kernels/device/key_tiles.h"
 #include "kernels/device/row_tiles.h"
+#include "kernels/device/tile_state.h"
 #include "kernels/device/turns.h"
 
 namespace sluice::device {
@@ -27,15 +28,10 @@ inline constexpr int32_t kUnitThreads = 128;
 inline constexpr int32_t kWeightStride = kTileSlots + 8;
 
 // What a block knows of its unit and tile. Lies at the start of its shared memory.
-struct UnitState {
-  RowTiles tiles;
-  SlotRange visible[kMaxSpans];           // what any of the query rows sees of each span
-  TilePlace places[2];
+struct UnitState : TileState {
   int32_t finite[kUnitRows];              // whether the query row is
   float logit_factors[kUnitRows];         // of dot products, where queries do not have them
   int32_t query_positions[kUnitRows];     // INT32_MIN: it sees nothing
-  int32_t key_positions[kTileSlots];      // INT32_MAX: nobody sees it
-  float log_mass[kTileSlots];             // in units of log2
   float factors[kUnitRows];
   float fold_factors[2][kUnitRows];       // of what was folded before, and of the chunk
   float max[kUnitRows];
@@ -97,12 +93,6 @@ struct UnitTiles {
     return key_turns != nullptr && call.ViewEntryOf(row).cascade_offset != kNoOffset;
   }
 
-  // By what the dot product of a query and a key is multiplied before Logit takes it.
-  SLUICE_HD float LogitFactor() const {
-    return call.layer.scale *
-           (call.layer.soft_cap != 0.0f ? 1.0f / call.layer.soft_cap : kLog2E);
-  }
-
   // Brings query rows to shared memory, times `factor`, and notes where they stand: all threads
   // see it after the next Sync. REQUIRES: State(block).tiles are of the row.
   template <class Block>
@@ -128,47 +118,6 @@ struct UnitTiles {
           i < queries && state.finite[i] != 0 ? static_cast<int32_t>(position) : INT32_MIN;
     });
     if (Turns(row)) TurnFromArrival(block, row, first_query, queries);
-  }
-
-  // What the queries see of each span. As LoadQueries.
-  template <class Block>
-  SLUICE_HD void FindVisible(Block& block, int32_t first_query, int32_t queries) const {
-    UnitState& state = State(block);
-    const int64_t first = state.tiles.query_position + first_query / call.group;
-    const int64_t last = state.tiles.query_position + (first_query + queries - 1) / call.group;
-    ForEachOfBlock(block, state.tiles.row.span_count, [&](int64_t span) {
-      state.visible[span] =
-          VisibleSlots(call, state.tiles, static_cast<int32_t>(span), first, last);
-    });
-  }
-
-  // Notes positions and log_mass of the tile's slots.
-  template <class Block>
-  SLUICE_HD void NoteSlots(Block& block, int32_t span_index, int32_t tile,
-                           const TilePlace& place) const {
-    UnitState& state = State(block);
-    const Span& span = state.tiles.row.spans[span_index];
-    const int64_t first =
-        span.first_position + int64_t{tile} * kTileSlots - state.tiles.chunks[span_index].lead;
-    // All of a body is seen unless there is a window, or queries below the tail.
-    const bool by_position =
-        call.layer.window > 0 || state.tiles.query_position < state.tiles.tail_first_position;
-    ForEachOfBlock(block, kTileSlots, [&](int64_t i) {
-      const auto slot = static_cast<int32_t>(i);
-      const int32_t group = slot / kGroupSlots;
-      const int32_t in_group = slot % kGroupSlots;
-      if (slot < place.begin || slot >= place.end) {
-        state.key_positions[slot] = INT32_MAX;
-        return;
-      }
-      if (span.contiguous) {
-        state.key_positions[slot] = static_cast<int32_t>(first + slot);
-      } else {
-        state.key_positions[slot] = by_position ? place.positions[group][in_group] : 0;
-      }
-      const float* const log_mass = place.log_mass[group];
-      state.log_mass[slot] = log_mass == nullptr ? 0.0f : log_mass[in_group] * kLog2E;
-    });
   }
 
   // Turns the keys of the tile where they turn, once a tile. Before WriteDots.

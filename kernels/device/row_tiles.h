@@ -17,8 +17,10 @@
 
 namespace sluice::device {
 
-// Query rows that are worked on together: a unit has 1 .. 16 of one row, from a multiple of 16.
+// Query rows that are worked on together: a unit has 1 .. 16 of one row, from a multiple of 16,
+// or as many times 4 where kernels take units of kPrefillRows.
 inline constexpr int32_t kUnitRows = 16;
+inline constexpr int32_t kPrefillRows = 64;
 
 // The tokens of one entry that a call attends for.
 struct AttendEntry {
@@ -27,14 +29,17 @@ struct AttendEntry {
   int64_t call_token = 0;      // of its first token, among the call's tokens
   int64_t token_count = 0;
   int64_t first_position = 0;  // of its first token, the true one
+  int32_t unit_rows = kUnitRows;  // the most of its units
 };
 
 // Units of each row of an entry.
 SLUICE_HD constexpr int32_t UnitsOfRow(const AttendEntry& entry, int32_t group) {
-  return static_cast<int32_t>((entry.token_count * group + kUnitRows - 1) / kUnitRows);
+  return static_cast<int32_t>((entry.token_count * group + entry.unit_rows - 1) /
+                              entry.unit_rows);
 }
 
 // A call, of which the rows [first_row, first_row + row_count) and their units are worked on.
+// Those have units of one size.
 struct AttendCall {
   PoolView pool;
   LayerShape layer;

@@ -23,6 +23,7 @@
 #include "kernels/device/block.h"
 #include "kernels/device/key_tiles.h"
 #include "kernels/device/query_tiles.h"
+#include "kernels/device/tensor_tiles.h"
 #include "kernels/device/turns.h"
 
 namespace sluice::device {
@@ -61,27 +62,15 @@ struct TensorProducts {
   static constexpr int32_t kMostDims = 256;  // of a value
   static constexpr int32_t kWarpGroups = kMostDims / kFragmentDepth / kWarps;
   static constexpr int32_t kTileSteps = kTileSlots / kFragmentDepth;
-  static constexpr int32_t kHalves = kFragmentDepth / kFragmentColumns;
   static constexpr int32_t kPartBytes = 2;  // of an element
 
   // Weights of a tile: a row is one column of the swizzled layout.
   using WeightColumn = Column<kTileSlots * kPartBytes>;
 
-  // Two b beside each other.
-  struct Pair {
-    uint32_t words[kHalves][2];
-  };
-
-  // What a lane names of four matrices that are the quarters of 16 x 16 elements.
-  struct Quarter {
-    int32_t row;
-    int32_t chunk;
-  };
-
  public:
   // Of the groups of 16 dims warp + 4 i, each as two products' sums.
   struct Values {
-    float of[kWarpGroups][kHalves][4] = {};
+    SquareSums of[kWarpGroups] = {};
   };
 
   template <class Block>
@@ -100,7 +89,7 @@ struct TensorProducts {
           StoreQuery<kDtype>(block, query, dim, q[dim] / unit);
         }
       }
-      if (block.lane() == 0) state.logit_factors[query] = tiles.LogitFactor() * unit;
+      if (block.lane() == 0) state.logit_factors[query] = LogitFactor(tiles.call.layer) * unit;
     }
   }
 
@@ -195,17 +184,6 @@ struct TensorProducts {
   }
 
  private:
-  // Quarters 1 and 2 of 16 x 16 elements, the lower left and the upper right one: in this
-  // order they are the words of an a, and by rows, transposed, of two b beside each other.
-  SLUICE_HD static constexpr Quarter RowsFirst(int32_t lane) {
-    return {lane % 8 + lane / 8 % 2 * 8, lane / 16};
-  }
-  // In the other order, of b's columns: the words of two b beside each other.
-  SLUICE_HD static constexpr Quarter ColumnsFirst(int32_t lane) {
-    return {lane % 8 + lane / 16 * 8, lane / 8 % 2};
-  }
-
-  // A power of 2 by which a query row is divided to have its largest element near 1.
   template <class Block>
   SLUICE_HD static float UnitOf(Block& block, const float* q, int32_t k_dim) {
     float largest = 0.0f;
@@ -213,8 +191,7 @@ struct TensorProducts {
       const float magnitude = fabsf(q[dim]);
       largest = magnitude > largest ? magnitude : largest;
     }
-    const float unit = FloatFromBits(FloatBits(WarpMax(block, largest)) & 0x7f800000u);
-    return unit > 0.0f && IsFinite(unit) ? unit : 1.0f;
+    return UnitOfRow(block, largest);
   }
 
   // Stores a number as a sum of two of kPartDtype, `low_bytes` apart.
@@ -254,7 +231,7 @@ struct TensorProducts {
     // Rows that the unit has no room for are those that it has again.
     const int32_t query = of_queries.row & (layout.unit_rows - 1);
     const std::byte* const queries = block.shared() + layout.queries;
-    float dots[kHalves][4] = {};
+    SquareSums dots = {};
     ForEachColumn(tiles.call.layer.k_dim * kPartBytes, [&](auto column, int32_t begin) {
       using C = decltype(column);
       SLUICE_UNROLL
@@ -265,10 +242,10 @@ struct TensorProducts {
             keys + C::Offset(kTileSlots, begin, slot, chunk + of_keys.chunk);
         uint32_t a[4];
         block.template LoadMatrices<false>(a, left);
-        const Pair b = LoadPair<false>(block, right);
+        const SquareB b = LoadSquare<false>(block, right);
         block.template MultiplyAdd<kFactorDtype>(dots, a, b.words);
         if (low_keys) {
-          const Pair low = LoadPair<false>(block, right + TileBytes());
+          const SquareB low = LoadSquare<false>(block, right + TileBytes());
           block.template MultiplyAdd<kFactorDtype>(dots, a, low.words);
         }
         if (low_queries) {
@@ -280,17 +257,8 @@ struct TensorProducts {
     StoreDots(block, warp * kFragmentRows, dots);
   }
 
-  // The two b of 16 x 16 elements, of which the lane names a row's half.
-  template <bool kTransposed, class Block>
-  SLUICE_HD static Pair LoadPair(Block& block, const std::byte* row) {
-    uint32_t words[4];
-    block.template LoadMatrices<kTransposed>(words, row);
-    return {{{words[0], words[1]}, {words[2], words[3]}}};
-  }
-
   template <class Block>
-  SLUICE_HD void StoreDots(Block& block, int32_t first_slot,
-                           const float (&dots)[kHalves][4]) const {
+  SLUICE_HD void StoreDots(Block& block, int32_t first_slot, const SquareSums& dots) const {
     struct alignas(8) Neighbours {
       float dots[2];
     };
@@ -309,7 +277,7 @@ struct TensorProducts {
   // Adds to the sums of a group of 16 dims.
   template <class Block>
   SLUICE_HD void AddGroup(Block& block, const uint32_t (&weights)[kTileSteps][4], int32_t group,
-                          float (&sums)[kHalves][4]) const {
+                          SquareSums& sums) const {
     const SwizzledTile tile = MakeSwizzledTile(kTileSlots, tiles.call.layer.v_dim, kDtype);
     const Quarter of_values = RowsFirst(block.lane());
     const int32_t chunk = 2 * group + of_values.chunk;
@@ -319,7 +287,7 @@ struct TensorProducts {
     const int32_t step_bytes = kFragmentDepth * ColumnWidth(tile, chunk * kChunkBytes);
     SLUICE_UNROLL
     for (int32_t step = 0; step < kTileSteps; ++step) {
-      const Pair b = LoadPair<true>(block, values + step * step_bytes);
+      const SquareB b = LoadSquare<true>(block, values + step * step_bytes);
       block.template MultiplyAdd<kDtype>(sums, weights[step], b.words);
     }
   }

@@ -37,10 +37,10 @@ class TensorAttendTest : public testing::TestWithParam<Dtype> {
     return {GetParam(), {}, {}, 32, k_dim, v_dim, 0, PageLayout::kSwizzled};
   }
 
-  static TestBatch BatchOf(const PageFormat& format) {
+  static TestBatch BatchOf(const PageFormat& format, int32_t step_tokens = 5) {
     TestBatch batch(format, 2, 3, FillOptions{0.05, 0.05, false});
     batch.AddSequence(SequenceShape{150, -1, -1, 40, 1});
-    batch.AddSequence(SequenceShape{0, -1, -1, 300, 5});
+    batch.AddSequence(SequenceShape{0, -1, -1, 300, step_tokens});
     batch.StoreStepTokens();
     return batch;
   }
@@ -64,6 +64,7 @@ class TensorAttendTest : public testing::TestWithParam<Dtype> {
     const AttendResult expected = RunAttend(reference, batch, layer, q, 0, tokens);
     const AttendResult actual = Attend(Arithmetic::kBf16, batch, layer, q);
     for (size_t i = 0; i < expected.lse.size(); ++i) {
+      if (actual.lse[i] == expected.lse[i]) continue;  // -inf too
       const double magnitude = std::max(1.0f, std::abs(expected.lse[i]));
       EXPECT_NEAR(actual.lse[i], expected.lse[i], kLogitError * magnitude) << i;
     }
@@ -93,11 +94,13 @@ TEST_P(TensorAttendTest, OnlyKeysAndValuesOf16BitsAreOnTensorCores) {
 }
 
 TEST_P(TensorAttendTest, QueriesOfAnyDtypeKeepTheirBits) {
-  const TestBatch batch = BatchOf(Format(128, 128));
-  const LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 3);
-  for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
-    SCOPED_TRACE(DtypeName(dtype));
-    ExpectLogitsOfFp32(batch, layer, Queries(dtype, batch, layer, 2.0f));
+  for (const int32_t step_tokens : {5, 50}) {
+    const TestBatch batch = BatchOf(Format(128, 128), step_tokens);
+    const LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 3);
+    for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
+      SCOPED_TRACE(testing::Message() << DtypeName(dtype) << " tokens " << step_tokens);
+      ExpectLogitsOfFp32(batch, layer, Queries(dtype, batch, layer, 2.0f));
+    }
   }
 }
 
@@ -110,8 +113,30 @@ TEST_P(TensorAttendTest, EveryMultipleOf16IsADim) {
   }
 }
 
+// From 17 query rows of a kv head on, units are of 64.
+TEST_P(TensorAttendTest, UnitsOfAnyNumberOfQueryRows) {
+  for (const int32_t step_tokens : {8, 9, 32, 33, 70}) {
+    SCOPED_TRACE(step_tokens);
+    const TestBatch batch = BatchOf(Format(64, 48), step_tokens);
+    for (const int32_t window : {0, 1, 70}) {
+      LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 2);
+      layer.window = window;
+      ExpectLogitsOfFp32(batch, layer, Queries(GetParam(), batch, layer, 2.0f));
+    }
+  }
+}
+
+TEST_P(TensorAttendTest, ChunksInEveryMultipleOf16AsADim) {
+  for (int32_t dim = 16; dim <= 128; dim += 16) {
+    SCOPED_TRACE(dim);
+    const TestBatch batch = BatchOf(Format(dim, 144 - dim), 20);
+    const LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 2);
+    ExpectLogitsOfFp32(batch, layer, Queries(Dtype::kF32, batch, layer, 2.0f));
+  }
+}
+
 TEST_P(TensorAttendTest, QueriesBeyondTheRangeOfFp16) {
-  const TestBatch batch = BatchOf(Format(64, 64));
+  const TestBatch batch = BatchOf(Format(64, 64), 20);
   for (const float factor : {1e-20f, 1e-6f, 1e6f, 1e20f}) {
     SCOPED_TRACE(factor);
     LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 3);
