@@ -37,7 +37,7 @@ Dtype StoredDtype(const AttendArgs& args, const PoolView& pool, const AttendEntr
 int32_t UnitRowsOf(const AttendArgs& args, const Launcher& launcher, const AttendEntry& entry) {
   const LayerShape& layer = *args.layer;
   const bool prefills = launcher.arithmetic() == Arithmetic::kBf16 &&
-                        StoredDtype(args, launcher.pool(), entry) != Dtype::kF32 &&
+                        StoredDtype(args, launcher.host_pool(), entry) != Dtype::kF32 &&
                         args.view->entries[entry.entry].cascade_offset == kNoOffset &&
                         std::max(layer.k_dim, layer.v_dim) <= kMostPrefillDim &&
                         entry.token_count * (layer.q_heads / layer.kv_heads) > kUnitRows;
