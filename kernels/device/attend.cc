@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "kernels/device/attend_kernels.h"
@@ -12,6 +13,9 @@
 
 namespace sluice::device {
 namespace {
+
+// Of dims of keys and values.
+constexpr int32_t kDimMultiple = 16;
 
 // Room for the alignment of what is taken of the scratch.
 constexpr int64_t kScratchSlack = 4096;
@@ -142,16 +146,36 @@ int64_t MostTiles(const Lowered& lowered, const AttendCall& call) {
   return tiles;
 }
 
+// Of a block of attend, and of one of mass.
+UnitLayout AttendLayout(const LayerShape& layer, Dtype dtype, int32_t unit_rows, bool turns,
+                        int32_t most_bytes) {
+  return MakeUnitLayout(layer, dtype, unit_rows, turns, true, unit_rows * layer.v_dim, most_bytes);
+}
+UnitLayout MassLayout(const LayerShape& layer, Dtype dtype, int32_t unit_rows, bool turns,
+                      int32_t most_bytes) {
+  constexpr int32_t kSumFloats = MassKernel<Dtype::kF32>::kSumFloats;
+  return MakeUnitLayout(layer, dtype, unit_rows, turns, false, kSumFloats, most_bytes);
+}
+
+// Shared memory that any call over pages of the format needs of a block at the most.
+int32_t SharedBytes(const PageFormat& format, int32_t most_bytes) {
+  LayerShape layer;
+  layer.k_dim = format.k_dim;
+  layer.v_dim = format.v_dim;
+  const bool turns = format.key_space == KeySpace::kCachePosition && format.rotary_dim > 0;
+  return std::max(AttendLayout(layer, format.dtype, kUnitRows, turns, most_bytes).bytes,
+                  MassLayout(layer, format.dtype, kUnitRows, turns, most_bytes).bytes);
+}
+
 template <Dtype kDtype>
 void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,
                  const Turn* key_turns) {
   Launcher& launcher = lowered.launcher;
   const LayerShape& layer = *lowered.args.layer;
   AttendKernel<kDtype> attend;
-  attend.tiles = {call,
-                  MakeUnitLayout(layer, kDtype, lowered.unit_rows, lowered.turns, true,
-                                 lowered.unit_rows * layer.v_dim),
-                  key_turns};
+  const int32_t most_bytes = launcher.shared_bytes_of_block();
+  attend.tiles = {
+      call, AttendLayout(layer, kDtype, lowered.unit_rows, lowered.turns, most_bytes), key_turns};
   attend.plan = plan;
   attend.out = lowered.out;
   attend.lse = lowered.lse;
@@ -160,9 +184,7 @@ void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPla
                            attend.tiles.layout.bytes});
   if (!lowered.args.accumulate_mass) return;
   MassKernel<kDtype> mass;
-  mass.tiles = {call,
-                MakeUnitLayout(layer, kDtype, lowered.unit_rows, lowered.turns, false,
-                               mass.kSumFloats),
+  mass.tiles = {call, MassLayout(layer, kDtype, lowered.unit_rows, lowered.turns, most_bytes),
                 key_turns};
   mass.plan = plan;
   mass.rule = lowered.args.mass;
@@ -185,6 +207,22 @@ void LaunchRows(const Lowered& lowered, const AttendCall& call, const AttendPlan
 }
 
 }  // namespace
+
+std::string FormatFault(const PageFormat& format, int32_t shared_bytes) {
+  const int32_t needed = SharedBytes(format, shared_bytes);
+  if (needed <= shared_bytes) return "";
+  PageFormat smaller = format;
+  int32_t most = std::max(format.k_dim, format.v_dim);
+  while (most > 0 && SharedBytes(smaller, shared_bytes) > shared_bytes) {
+    most -= kDimMultiple;
+    smaller.k_dim = std::min(format.k_dim, most);
+    smaller.v_dim = std::min(format.v_dim, most);
+  }
+  return std::string(DtypeName(format.dtype)) + " keys of " + std::to_string(format.k_dim) +
+         " dims and values of " + std::to_string(format.v_dim) + " need " +
+         std::to_string(needed) + " bytes of a block's shared memory, the device has " +
+         std::to_string(shared_bytes) + ": up to " + std::to_string(most) + " dims fit";
+}
 
 void LowerAttend(const AttendArgs& args, Launcher& launcher) {
   const Lowered lowered = Prepare(args, launcher);

@@ -5,7 +5,8 @@
 //
 // An item is a run of chunks of a unit (attend_plan_kernels.h). Keys and values of a tile come
 // through shared memory, values while logits are computed, the next keys while values are
-// added. A chunk is reduced in registers from the empty state, and chunks fold in order.
+// added. Where there is no room for both, each waits until the other is done with. A chunk is
+// reduced in registers from the empty state, and chunks fold in order.
 
 #include <math.h>
 
@@ -131,11 +132,12 @@ struct AttendKernel {
     Values values;
     Softmax softmax;
     int32_t place = 0;
+    const bool waits = tiles.layout.waits;
     Cursor at = NextSeen(state, item, item.first_chunk);
     if (!at.empty()) {
       Locate(block, at, &state.places[place]);
       block.Sync();
-      CopyTile(block, state.places[place], KeyShape(state, at), block.shared() + tiles.layout.keys);
+      tiles.CopyKeys(block, at.span, state.places[place]);
     }
     block.CommitCopies();
     while (!at.empty()) {
@@ -143,23 +145,30 @@ struct AttendKernel {
       block.template WaitCopies<0>();
       block.Sync();
       const TilePlace& here = state.places[place];
-      CopyTile(block, here, ValueShape(state, at), block.shared() + tiles.layout.values);
+      if (!waits) tiles.CopyValues(block, at.span, here);
       block.CommitCopies();
       tiles.NoteSlots(block, at.span, at.tile, here);
       if (!next.empty()) Locate(block, next, &state.places[place ^ 1]);
       tiles.PrepareKeys(block, item.unit.row);
       tiles.WriteDots(block, item.unit.row, item.unit.queries, at.span, at.tile);
       block.Sync();
-      if (!next.empty()) {
-        CopyTile(block, state.places[place ^ 1], KeyShape(state, next),
-                 block.shared() + tiles.layout.keys);
+      if (waits) {
+        tiles.CopyValues(block, at.span, here);
+      } else if (!next.empty()) {
+        tiles.CopyKeys(block, next.span, state.places[place ^ 1]);
       }
       block.CommitCopies();
       const bool ends = next.empty() || next.chunk != at.chunk;
       Weigh(block, item, ends, &softmax);
       block.template WaitCopies<1>();
+      if (waits) block.template WaitCopies<0>();
       block.Sync();
       AddValues(block, item, here, &values);
+      if (waits && !next.empty()) {
+        block.Sync();
+        tiles.CopyKeys(block, next.span, state.places[place ^ 1]);
+        block.CommitCopies();
+      }
       if (ends) EndChunk(block, item, at.chunk, &softmax, &values);
       at = next;
       place ^= 1;
@@ -461,13 +470,6 @@ struct AttendKernel {
     const SlotRange seen = state.visible[at.span];
     LocateGroup(tiles.call.pool, state.tiles.row.spans[at.span], state.tiles.chunks[at.span],
                 at.tile, seen.begin, seen.end, block.thread(), place);
-  }
-
-  SLUICE_HD static TileShape KeyShape(const UnitState& state, const Cursor& at) {
-    return KeyTileShape(state.tiles.row.spans[at.span].format->page);
-  }
-  SLUICE_HD static TileShape ValueShape(const UnitState& state, const Cursor& at) {
-    return ValueTileShape(state.tiles.row.spans[at.span].format->page);
   }
 
   template <class Block>

@@ -38,6 +38,8 @@ class DeviceBackend : public Backend {
   void WaitIdle() override;
   void Clear(std::byte* memory, int64_t bytes) override { runtime_->Clear(memory, bytes); }
 
+  std::string FormatFault(const PageFormat& format) const override;
+
   const char* name() const override { return name_.c_str(); }
   PageLayout page_layout() const override { return PageLayout::kSwizzled; }
   const char* description() const override { return description_.c_str(); }

@@ -43,6 +43,9 @@ class DeviceRuntime {
   // host memory is there.
   virtual void AwaitMark(Lane lane, Ticket number) = 0;
 
+  // The most shared memory that a launch may ask for, in bytes a block. Constant.
+  virtual int32_t shared_bytes_of_block() const = 0;
+
   // For people: "NVIDIA H200, sm_90, 132 multiprocessors".
   virtual std::string description() const = 0;
 };

@@ -90,7 +90,9 @@ class Launcher {
   // A set of rows with its entry and offsets.
   RowSet Rows(const RowSet& rows);
 
+  // REQUIRES: shape.shared_bytes <= shared_bytes_of_block().
   void Launch(const DeviceKernel& kernel, const LaunchShape& shape);
+  int32_t shared_bytes_of_block() const { return runtime_.shared_bytes_of_block(); }
 
   // What is to be done once the launches have run; empties the list.
   std::vector<Delivery> TakeDeliveries();

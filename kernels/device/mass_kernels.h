@@ -115,7 +115,7 @@ struct MassKernel {
                   block.thread(), &place);
     }
     block.Sync();
-    CopyTile(block, place, KeyTileShape(span.format->page), block.shared() + tiles.layout.keys);
+    tiles.CopyKeys(block, tile.span, place);
     block.CommitCopies();
     tiles.NoteSlots(block, tile.span, tile.tile, place);
     block.template WaitCopies<0>();

@@ -56,6 +56,7 @@ class GpuDevice : public BenchDevice, private device::DeviceRuntime {
               const device::LaunchShape& shape) override;
   void Mark(Lane, Ticket) override {}
   void AwaitMark(Lane, Ticket) override { Synchronize(); }
+  int32_t shared_bytes_of_block() const override { return memory_.shared_bytes_of_block(); }
   std::string description() const override { return memory_.description(); }
 
   void EmptyL2();
