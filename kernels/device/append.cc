@@ -145,8 +145,8 @@ void LowerAppend(const AppendArgs& args, Launcher& launcher) {
     const int64_t before = tokens.first_token - args.first_token;
     part.first_token = tokens.first_token;
     part.token_count = tokens.token_count;
-    part.k = static_cast<const std::byte*>(args.k) + before * k_bytes;
-    part.v = static_cast<const std::byte*>(args.v) + before * v_bytes;
+    part.k = From(args.k, before * k_bytes);
+    part.v = From(args.v, before * v_bytes);
     LowerPart(part, launcher);
   }
 }

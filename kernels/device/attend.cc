@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "kernels/device/attend_kernels.h"
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/mass_kernels.h"
+#include "kernels/device/parts.h"
 #include "kernels/device/turns.h"
 
 namespace sluice::device {
@@ -206,6 +208,30 @@ void LaunchRows(const Lowered& lowered, const AttendCall& call, const AttendPlan
   }
 }
 
+void LowerPart(const AttendArgs& args, Launcher& launcher) {
+  const Lowered lowered = Prepare(args, launcher);
+  AttendCall call = lowered.call;
+  const auto rows = static_cast<int32_t>(lowered.entries.size()) * call.layer.kv_heads;
+  for (int32_t row = 0; row < rows; row += call.row_count) {
+    launcher.ResetScratch();
+    Turn* key_turns = nullptr;
+    if (lowered.turns) {
+      const int64_t pairs = call.layer.rope.rotary_dim / 2;
+      key_turns = launcher.Scratch<Turn>(kTileSlots * pairs);
+      launcher.Launch(KeyTurnsKernel{call.layer.rope, key_turns}, {kTileSlots, 32, 0});
+    }
+    TakeRows(lowered, row, &call);
+    LaunchRows(lowered, call, TakePlan(lowered, call), key_turns);
+  }
+}
+
+// Tokens that parts of the call may end behind: where units do, so that parts change nothing.
+// Mass counts the query rows of an entry together.
+int64_t TokensOfUnits(const AttendArgs& args) {
+  if (args.accumulate_mass) return 0;
+  return kUnitRows / std::gcd(kUnitRows, args.layer->q_heads / args.layer->kv_heads);
+}
+
 }  // namespace
 
 std::string FormatFault(const PageFormat& format, int32_t shared_bytes) {
@@ -225,19 +251,27 @@ std::string FormatFault(const PageFormat& format, int32_t shared_bytes) {
 }
 
 void LowerAttend(const AttendArgs& args, Launcher& launcher) {
-  const Lowered lowered = Prepare(args, launcher);
-  AttendCall call = lowered.call;
-  const auto rows = static_cast<int32_t>(lowered.entries.size()) * call.layer.kv_heads;
-  for (int32_t row = 0; row < rows; row += call.row_count) {
-    launcher.ResetScratch();
-    Turn* key_turns = nullptr;
-    if (lowered.turns) {
-      const int64_t pairs = call.layer.rope.rotary_dim / 2;
-      key_turns = launcher.Scratch<Turn>(kTileSlots * pairs);
-      launcher.Launch(KeyTurnsKernel{call.layer.rope, key_turns}, {kTileSlots, 32, 0});
-    }
-    TakeRows(lowered, row, &call);
-    LaunchRows(lowered, call, TakePlan(lowered, call), key_turns);
+  const LayerShape& layer = *args.layer;
+  const int64_t element_bytes = DtypeBytes(args.dtype);
+  TokenCut cut;
+  cut.budget_bytes = launcher.part_bytes();
+  cut.token_bytes = layer.q_heads * ((layer.k_dim + layer.v_dim) * element_bytes +
+                                     static_cast<int64_t>(sizeof(float)));
+  cut.entry_bytes = sizeof(ViewEntry) + sizeof(AttendEntry);
+  cut.multiple = TokensOfUnits(args);
+  AttendArgs part = args;
+  for (const TokenPart& tokens : CutTokens(*args.view, args.first_token, args.token_count, cut)) {
+    if (tokens.first_token > args.first_token) launcher.NextPart();
+    const int64_t queries = (tokens.first_token - args.first_token) * layer.q_heads;
+    const StepView view{args.view->entries + tokens.first_entry, tokens.entry_count,
+                        args.view->total_tokens};
+    part.view = &view;
+    part.first_token = tokens.first_token;
+    part.token_count = tokens.token_count;
+    part.q = From(args.q, queries * layer.k_dim * element_bytes);
+    part.out = From(args.out, queries * layer.v_dim * element_bytes);
+    part.lse = From(args.lse, queries);
+    LowerPart(part, launcher);
   }
 }
 

@@ -84,8 +84,8 @@ void LowerObserve(const ObserveArgs& args, Launcher& launcher) {
     const int64_t before = (tokens.first_token - args.first_token) * layer.q_heads;
     part.first_token = tokens.first_token;
     part.token_count = tokens.token_count;
-    part.q = static_cast<const std::byte*>(args.q) + before * row_bytes;
-    part.lse = args.lse == nullptr ? nullptr : args.lse + before;
+    part.q = From(args.q, before * row_bytes);
+    part.lse = From(args.lse, before);
     LowerPart(part, launcher);
   }
 }
