@@ -23,7 +23,9 @@ class DeviceBackend : public Backend {
     PoolView pool;           // addresses that kernels reach; tables and formats the host too
     int64_t pool_bytes = 0;  // from pool.pool on, the jobs' workspace included
     int64_t staging_bytes = int64_t{64} << 20;  // of each lane, host memory
-    int64_t scratch_bytes = int64_t{64} << 20;  // of each lane, memory of the device
+    // Of each lane, memory of the device. It has room for a row of 16 Mi scores on their way
+    // to be pooled.
+    int64_t scratch_bytes = int64_t{96} << 20;
     CompletionSignal* signal = nullptr;  // raised after every operation; outlives the backend
   };
 
