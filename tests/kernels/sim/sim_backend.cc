@@ -10,7 +10,7 @@ std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint
   DeviceBackend::Options device;
   device.pool = options.pool;
   device.pool_bytes = options.pool_bytes;
-  device.staging_bytes = int64_t{256} << 10;
+  device.staging_bytes = int64_t{options.threads == 1 ? 256 : 48} << 10;
   device.scratch_bytes = int64_t{options.threads == 1 ? 16 : 1} << 20;
   device.signal = options.signal;
   return std::make_unique<DeviceBackend>(device, "emulated", std::make_unique<SimRuntime>(seed));
