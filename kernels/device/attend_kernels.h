@@ -270,7 +270,8 @@ struct AttendKernel {
           for (int32_t i = 0; i < kRows; ++i) {
             SLUICE_UNROLL
             for (int32_t d = 0; d < 4; ++d) {
-              values->of[i][j][d] += four[i].values[s] * value.values[d];
+              values->of[i][j][d] =
+                  AddProduct(values->of[i][j][d], four[i].values[s], value.values[d]);
             }
           }
         }

@@ -83,6 +83,16 @@ struct alignas(16) Vector16 {
   uint32_t words[4] = {};
 };
 
+// sum + a * b: one instruction of a device, where kernels are compiled so that stored values
+// are never fused. For sums whose bits nobody compares between devices.
+SLUICE_HD inline float AddProduct(float sum, float a, float b) {
+#ifdef __CUDA_ARCH__
+  return __fmaf_rn(a, b, sum);
+#else
+  return sum + a * b;
+#endif
+}
+
 // The lanes' sum in every lane, added in the same order whatever the device.
 template <class Block>
 SLUICE_HD float WarpSum(Block& block, float value) {

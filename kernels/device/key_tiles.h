@@ -219,7 +219,9 @@ SLUICE_HD inline void AddDots(const Vector16& chunk, const float* q, int32_t str
     for (int32_t i = 0; i < kElements; i += 4) {
       const Float4 part = *reinterpret_cast<const Float4*>(q + row * stride + i);
       SLUICE_UNROLL
-      for (int32_t j = 0; j < 4; ++j) dots[row] += part.values[j] * key[i + j];
+      for (int32_t j = 0; j < 4; ++j) {
+        dots[row] = AddProduct(dots[row], part.values[j], key[i + j]);
+      }
     }
   }
 }

@@ -148,11 +148,17 @@ class WindowTile {
   template <Dtype kDtype>
   SLUICE_HD void Logits(const float* queries, int32_t first,
                         float (&logits)[kWindowBatch]) const {
-    for (int32_t i = 0; i < kWindowBatch; ++i) logits[i] = 0.0f;
-    if (used_) {
-      AddDotsOfTile<kDtype, kWindowBatch>(keys_, shape_.tile, slot_, queries, launch_.k_dim,
-                                          logits);
-    }
+    constexpr int32_t kAtOnce = 4;  // more would take more registers than there are
+    Unrolled<kWindowBatch / kAtOnce>([&](int32_t part) {
+      float dots[kAtOnce] = {};
+      if (used_) {
+        AddDotsOfTile<kDtype, kAtOnce>(keys_, shape_.tile, slot_,
+                                       queries + part * kAtOnce * launch_.k_dim, launch_.k_dim,
+                                       dots);
+      }
+      SLUICE_UNROLL
+      for (int32_t i = 0; i < kAtOnce; ++i) logits[part * kAtOnce + i] = dots[i];
+    });
     for (int32_t i = 0; i < kWindowBatch; ++i) {
       const int32_t age = age_ + first + i;
       const bool sees =

@@ -55,7 +55,7 @@ std::vector<BackendUnderTest> ListBackends(bool of_lanes) {
   }
   // The threads of an emulated block are one: ThreadSanitizer learns of the lanes' only.
   if (of_lanes || !kUnderThreadSanitizer) {
-    backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled});
+    backends.push_back({"emulated", MakeEmulated, PageLayout::kSwizzled, /*slow=*/true});
   }
   if (BackendFault(BackendKind::kCuda).empty()) {
     backends.push_back({"cuda", MakeCuda, PageLayout::kSwizzled});

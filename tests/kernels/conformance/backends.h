@@ -24,6 +24,7 @@ struct BackendUnderTest {
                                          CompletionSignal* signal)>
       make;
   PageLayout layout = PageLayout::kGroup16;
+  bool slow = false;  // so that a run takes only some of the random cases
 };
 
 // The one list of what the conformance suite runs over: the kernels for devices over
@@ -35,6 +36,10 @@ const std::vector<BackendUnderTest>& LaneBackendsUnderTest();
 
 // Of the suite's random content and of the emulated blocks' order.
 int64_t ConformanceSeed();
+
+// Whether a test runs its case `index`: always, but over a slow backend one case in `shares`,
+// others with other seeds. Any `shares` successive seeds take all of them between them.
+bool TakesCase(const BackendUnderTest& backend, int64_t index, int64_t shares);
 
 inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) { *out << backend.name; }
 
@@ -53,6 +58,17 @@ class ConformanceTest : public testing::TestWithParam<BackendUnderTest> {
   std::unique_ptr<Backend> Make(const TestBatch& batch, int32_t threads = 2) const;
   static std::unique_ptr<Backend> MakeReference(const TestBatch& batch);
 
+  // Whether the test runs its next case (above); asked once for each. 5 is prime to the
+  // numbers by which kinds of cases alternate.
+  bool TakesCase(int64_t shares = 5) {
+    const bool takes = kernels_testing::TakesCase(GetParam(), case_count_++, shares);
+    taken_count_ += takes ? 1 : 0;
+    return takes;
+  }
+  void TearDown() override {
+    EXPECT_TRUE(case_count_ == 0 || taken_count_ > 0) << "there are more shares than cases";
+  }
+
   Random& random() { return random_; }
   int64_t NextSeed() { return static_cast<int64_t>(random_.Next() >> 1); }
 
@@ -66,6 +82,8 @@ class ConformanceTest : public testing::TestWithParam<BackendUnderTest> {
 
  private:
   Random random_;
+  int64_t case_count_ = 0;  // of which it was asked whether they are run
+  int64_t taken_count_ = 0;
 };
 
 // Notes an error relative to its row's largest |value|, to be printed as the

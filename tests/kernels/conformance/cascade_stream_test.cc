@@ -18,6 +18,7 @@ using kernels_testing::BackendUnderTest;
 using kernels_testing::FillOptions;
 using kernels_testing::RunCascadeInsert;
 using kernels_testing::RunOperation;
+using kernels_testing::TakesCase;
 using kernels_testing::Tensor;
 using kernels_testing::TestBatch;
 using oracle::RandomBelow;
@@ -236,14 +237,17 @@ class CascadeStreamTest : public testing::TestWithParam<BackendUnderTest> {
 };
 
 TEST_P(CascadeStreamTest, HoldsWhatThePlainImplementationHolds) {
+  int streams = 0;
   int compared = 0;
   for (uint64_t seed = 0; seed < 60; ++seed) {
+    if (!TakesCase(GetParam(), static_cast<int64_t>(seed), 10)) continue;
+    ++streams;
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937_64 random(seed + 1000);
     compared += Compare(StreamCase(seed), random);
     ASSERT_FALSE(HasFailure());
   }
-  EXPECT_GT(compared, 60 * 31 / 2);  // of the steps, most have no close fight before them
+  EXPECT_GT(compared, streams * 31 / 2);  // of the steps, most have no close fight before them
 }
 
 SLUICE_CONFORMANCE_SUITE(CascadeStreamTest);

@@ -95,6 +95,7 @@ class CascadeConformanceTest : public ConformanceTest {
 
 TEST_P(CascadeConformanceTest, AppendStoresKeysUnrotated) {
   for (int i = 0; i < 20; ++i) {
+    if (!TakesCase()) continue;
     SCOPED_TRACE(i);
     const TestBatch batch = AnyCascadeBatch(AnyCascadeFormat(), 3, 40, i % 2 == 0 ? 1 : 70);
     const LayerShape layer = AnyLayer(batch.page_format(), 1);
@@ -126,6 +127,7 @@ TEST_P(CascadeConformanceTest, AppendStoresKeysUnrotated) {
 
 TEST_P(CascadeConformanceTest, DecodeAtCachePositions) {
   for (int i = 0; i < 24; ++i) {
+    if (!TakesCase()) continue;
     SCOPED_TRACE(i);
     TestBatch batch = AnyCascadeBatch(AnyCascadeFormat(), 4, 90, 1);
     const LayerShape layer =
@@ -137,6 +139,7 @@ TEST_P(CascadeConformanceTest, DecodeAtCachePositions) {
 
 TEST_P(CascadeConformanceTest, ChunksAtCachePositions) {
   for (int i = 0; i < 10; ++i) {
+    if (!TakesCase(10)) continue;
     SCOPED_TRACE(i);
     TestBatch batch = AnyCascadeBatch(AnyCascadeFormat(), 2, 60, 130);
     const LayerShape layer = AnyLayer(batch.page_format(), random().Of({1, 3, 4}));
@@ -146,6 +149,7 @@ TEST_P(CascadeConformanceTest, ChunksAtCachePositions) {
 
 TEST_P(CascadeConformanceTest, LongRingsOfSeveralCanonicalChunks) {
   for (int i = 0; i < 4; ++i) {
+    if (!TakesCase(3)) continue;
     SCOPED_TRACE(i);
     TestBatch batch = AnyCascadeBatch(AnyCascadeFormat(), 1, 900, i % 2 == 0 ? 1 : 20);
     const LayerShape layer = AnyLayer(batch.page_format(), 2);
@@ -156,6 +160,7 @@ TEST_P(CascadeConformanceTest, LongRingsOfSeveralCanonicalChunks) {
 TEST_P(CascadeConformanceTest, WithCapsSinksAndSlotsThatWereNotFinite) {
   const std::vector<float> sinks = {1.0f, -1.0f, 2.0f, 0.0f};
   for (int i = 0; i < 8; ++i) {
+    if (!TakesCase()) continue;
     SCOPED_TRACE(i);
     TestBatch batch = AnyCascadeBatch(AnyCascadeFormat(), 3, 50, i % 2 == 0 ? 1 : 40,
                                       FillOptions{0.1, 0.1, false});
@@ -186,6 +191,7 @@ TEST_P(CascadeConformanceTest, MassGoesToThePendingSumsByEveryRule) {
        {GroupReduce::kMean, GroupReduce::kMax, GroupReduce::kSum, GroupReduce::kMedian}) {
     for (const int32_t step_tokens : {1, 5, 60}) {
       for (const float decay : {1.0f, 0.99f, 0.0f}) {
+        if (!TakesCase()) continue;
         SCOPED_TRACE(testing::Message() << static_cast<int>(reduce) << " " << step_tokens);
         TestBatch batch =
             AnyCascadeBatch(AnyCascadeFormat(), 2, 50, step_tokens, FillOptions{0.05, 0.0, true},
@@ -214,6 +220,7 @@ TEST_P(CascadeConformanceTest, InsertMovesThePendingChunkIntoTheBody) {
   for (const GroupReduce reduce :
        {GroupReduce::kMean, GroupReduce::kMax, GroupReduce::kSum, GroupReduce::kMedian}) {
     for (int i = 0; i < 8; ++i) {
+      if (!TakesCase()) continue;
       SCOPED_TRACE(testing::Message() << static_cast<int>(reduce) << " " << i);
       TestBatch batch =
           AnyCascadeBatch(AnyCascadeFormat(), 3, 60, i % 2 == 0 ? 1 : 150,

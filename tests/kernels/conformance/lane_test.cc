@@ -67,6 +67,7 @@ TEST_P(LaneConformanceTest, OperationsOfALaneRunInOrder) {
 
 TEST_P(LaneConformanceTest, ALaneWaitsForTheOthersTicket) {
   for (int i = 0; i < 20; ++i) {
+    if (!TakesCase()) continue;
     TestBatch fresh = batch_;
     std::fill(scores_.begin(), scores_.end(), 0.0f);
     const auto backend = Make(fresh);

@@ -134,6 +134,7 @@ TEST_P(WindowScoreConformanceTest, EveryHeadDimPageSizeAndDtype) {
   for (const int32_t dim : {16, 64, 80, 128, 256}) {
     for (const int32_t page_size : {16, 32, 64}) {
       for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
+        if (!TakesCase()) continue;
         SCOPED_TRACE(testing::Message() << dim << " page " << page_size << DtypeName(dtype));
         PageFormat format = SmallFormat();
         format.k_dim = dim;
@@ -151,6 +152,7 @@ TEST_P(WindowScoreConformanceTest, EveryHeadDimPageSizeAndDtype) {
 
 TEST_P(WindowScoreConformanceTest, EveryGroupSizeAndReduction) {
   for (int32_t group = 1; group <= 16; ++group) {
+    if (!TakesCase()) continue;
     TestBatch batch = OneSequence(SmallFormat(), 90, 10);
     const LayerShape layer = MakeLayer(batch.page_format(), 1, 2, group);
     Observe(batch, layer, 10, group % 2 == 0);
@@ -168,6 +170,7 @@ TEST_P(WindowScoreConformanceTest, EveryPoolAndWidth) {
     Observe(batch, layer, 6, true);
     for (const WindowPool pool : {WindowPool::kAverage, WindowPool::kMax}) {
       for (const int32_t width : {1, 3, 5, 7, 63, 5001}) {
+        if (!TakesCase()) continue;
         SCOPED_TRACE(testing::Message() << slots << " pool " << static_cast<int>(pool) << width);
         ExpectSameScores(batch, layer, ScoreRule{6, 6, GroupReduce::kMean, pool, width});
       }
@@ -177,6 +180,7 @@ TEST_P(WindowScoreConformanceTest, EveryPoolAndWidth) {
 
 TEST_P(WindowScoreConformanceTest, SlidingWindowsSoftCapsAndSinkLogits) {
   for (int i = 0; i < 24; ++i) {
+    if (!TakesCase()) continue;
     SCOPED_TRACE(i);
     TestBatch batch = OneSequence(SmallFormat(), random().Between(1, 300), 20);
     LayerShape layer = MakeLayer(batch.page_format(), 1, 2, 2);
@@ -191,6 +195,7 @@ TEST_P(WindowScoreConformanceTest, SlidingWindowsSoftCapsAndSinkLogits) {
 
 TEST_P(WindowScoreConformanceTest, TheKeptLogSumExpIsTheOneItComputes) {
   for (int i = 0; i < 10; ++i) {
+    if (!TakesCase()) continue;
     SCOPED_TRACE(i);
     TestBatch kept = OneSequence(SmallFormat(), 400, 12, FillOptions{0.1, 0.1, false});
     LayerShape layer = MakeLayer(kept.page_format(), 1, 2, 3);
@@ -232,6 +237,7 @@ TEST_P(WindowScoreConformanceTest, SlotsThatWereNotFiniteScoreNothing) {
 
 TEST_P(WindowScoreConformanceTest, FewerRowsThanTheWindow) {
   for (int i = 0; i < 12; ++i) {
+    if (!TakesCase()) continue;
     SCOPED_TRACE(i);
     // A step of 5 tokens, a short sequence, or rows that were not finite.
     const int64_t slots = i % 3 == 1 ? 3 : 100;
@@ -256,6 +262,7 @@ TEST_P(WindowScoreConformanceTest, WithoutRowsEveryScoreIsZero) {
 
 TEST_P(WindowScoreConformanceTest, WideWindows) {
   for (const int32_t window : {64, 65, 130}) {
+    if (!TakesCase(3)) continue;
     SCOPED_TRACE(window);
     TestBatch batch = OneSequence(SmallFormat(), 70, 150);
     const LayerShape layer = MakeLayer(batch.page_format(), 1, 2, 2);
@@ -266,6 +273,7 @@ TEST_P(WindowScoreConformanceTest, WideWindows) {
 
 TEST_P(WindowScoreConformanceTest, LongRows) {
   for (const bool with_lse : {false, true}) {
+    if (!TakesCase(2)) continue;
     PageFormat format = SmallFormat();
     format.k_dim = 16;
     format.rotary_dim = 0;
@@ -303,6 +311,7 @@ TEST_P(WindowScoreConformanceTest, AnyNumberOfThreadsGivesTheSameBits) {
 
 TEST_P(WindowScoreConformanceTest, ARowScoresTheSameAloneAndAmongOthers) {
   for (const int32_t window : {3, 40}) {
+    if (!TakesCase(2)) continue;
     TestBatch batch = OneSequence(SmallFormat(), 900, 40);
     const LayerShape layer = MakeLayer(batch.page_format(), 0, 3, 3);
     Observe(batch, layer, 40, false);
@@ -316,6 +325,7 @@ TEST_P(WindowScoreConformanceTest, ARowScoresTheSameAloneAndAmongOthers) {
 
 TEST_P(WindowScoreConformanceTest, AnyPageSizeGivesTheSameBits) {
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
+    if (!TakesCase(3)) continue;
     PageFormat format = SmallFormat();
     format.dtype = dtype;
     format.page_size = 16;

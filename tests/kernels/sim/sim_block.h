@@ -16,9 +16,17 @@
 
 namespace sluice::sim {
 
+// An asynchronous copy that has not arrived.
+struct SimCopy {
+  void* to;
+  const void* from;
+  int32_t group;
+};
+
 // What the threads of a block have in common.
 struct SimShared {
   SimThreads* threads = nullptr;
+  std::vector<SimCopy>* copies = nullptr;  // [block_threads], none at first
   std::byte* memory = nullptr;
   int32_t memory_bytes = 0;
   int32_t block_threads = 0;
@@ -29,7 +37,8 @@ struct SimShared {
 
 class SimBlock {
  public:
-  SimBlock(SimShared* shared, int32_t thread) : shared_(*shared), thread_(thread) {}
+  SimBlock(SimShared* shared, int32_t thread)
+      : shared_(*shared), thread_(thread), copies_(shared->copies[thread]) {}
   ~SimBlock() {
     if (!copies_.empty()) Fail("thread %d ends without having waited for its copies", thread_);
   }
@@ -67,13 +76,7 @@ class SimBlock {
   }
 
   uint32_t Ballot(bool value, int32_t line = __builtin_LINE()) {
-    const uint64_t* const brought =
-        shared_.threads->AwaitWarp(thread_, WarpCall::kBallot, value ? 1 : 0, line);
-    uint32_t bits = 0;
-    for (int32_t i = 0; i < device::kWarpThreads; ++i) {
-      bits |= static_cast<uint32_t>(brought[i]) << i;
-    }
-    return bits;
+    return shared_.threads->AwaitBallot(thread_, value, line);
   }
 
   template <class T>
@@ -109,7 +112,7 @@ class SimBlock {
   template <int N>
   void WaitCopies() {
     size_t kept = 0;
-    for (const Copy& copy : copies_) {
+    for (const SimCopy& copy : copies_) {
       if (copy.group + N >= group_) {
         copies_[kept++] = copy;
       } else {
@@ -133,13 +136,15 @@ class SimBlock {
   template <Dtype kDtype, int32_t kProducts>
   void MultiplyAdd(float (&sums)[kProducts][4], const uint32_t (&a)[4],
                    const uint32_t (&b)[kProducts][2], int32_t line = __builtin_LINE()) {
-    const Factors mine = {a, b[0]};
-    const uint64_t* const all = shared_.threads->AwaitWarp(
-        thread_, WarpCall::kProduct, reinterpret_cast<uintptr_t>(&mine), line);
-    float results[kProducts][4];
+    float factors[kLeftFactors + kProducts * kRightFactors];
+    WordsToFloats<kDtype>(a, factors);
     for (int32_t i = 0; i < kProducts; ++i) {
-      AddProduct<kDtype>(all, i, lane(), sums[i], results[i]);
+      WordsToFloats<kDtype>(b[i], factors + kLeftFactors + i * kRightFactors);
     }
+    const uint64_t* const all = shared_.threads->AwaitWarp(
+        thread_, WarpCall::kProduct, reinterpret_cast<uintptr_t>(factors), line);
+    float results[kProducts][4];
+    for (int32_t i = 0; i < kProducts; ++i) AddProduct(all, i, lane(), sums[i], results[i]);
     SyncWarp(line);  // the others' factors live in their own variables until then
     std::memcpy(sums, results, sizeof(results));
   }
@@ -159,12 +164,6 @@ class SimBlock {
  private:
   static constexpr size_t kCopyBytes = 16;
 
-  struct Copy {
-    void* to;
-    const void* from;
-    int32_t group;
-  };
-
   // Of 16 bytes that a thread names.
   void CheckShared(const char* what, const void* at) const {
     const auto* const place = static_cast<const std::byte*>(at);
@@ -178,7 +177,7 @@ class SimBlock {
 
   SimShared& shared_;
   const int32_t thread_;
-  std::vector<Copy> copies_;
+  std::vector<SimCopy>& copies_;
   int32_t group_ = 0;  // of the copies to come
 };
 

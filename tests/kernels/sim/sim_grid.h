@@ -37,8 +37,25 @@ class SimGrid {
     std::vector<int64_t> order(1 + threads_.Below(most));
     std::iota(order.begin(), order.end(), 0);
     for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[threads_.Below(i)]);
+    const auto bytes = static_cast<size_t>(shape.shared_bytes);
+    void* memory = nullptr;
+    if (posix_memalign(&memory, 128, std::max<size_t>(bytes, 1)) != 0) Fail("no shared memory");
+    const std::unique_ptr<void, Freed> holder(memory);
+    copies_.resize(kMostThreads);
+    SimShared shared;
+    shared.threads = &threads_;
+    shared.copies = copies_.data();
+    shared.memory = static_cast<std::byte*>(memory);
+    shared.memory_bytes = shape.shared_bytes;
+    shared.block_threads = shape.threads;
+    shared.count = static_cast<int64_t>(order.size());
     for (const int64_t index : order) {
-      RunBlock(kernel, shape, index, static_cast<int64_t>(order.size()));
+      shared.index = index;
+      std::memset(memory, 0xff, bytes);
+      threads_.Run(shape.threads, [&](int32_t thread) {
+        SimBlock block(&shared, thread);
+        kernel(block);
+      });
     }
   }
 
@@ -49,24 +66,9 @@ class SimGrid {
     void operator()(void* memory) const { std::free(memory); }
   };
 
-  template <class Kernel>
-  void RunBlock(const Kernel& kernel, const device::LaunchShape& shape, int64_t index,
-                int64_t count) {
-    void* memory = nullptr;
-    const auto bytes = static_cast<size_t>(shape.shared_bytes);
-    if (posix_memalign(&memory, 128, std::max<size_t>(bytes, 1)) != 0) Fail("no shared memory");
-    const std::unique_ptr<void, Freed> holder(memory);
-    std::memset(memory, 0xff, bytes);
-    SimShared shared{&threads_,     static_cast<std::byte*>(memory), shape.shared_bytes,
-                     shape.threads, index, count, false};
-    threads_.Run(shape.threads, [&](int32_t thread) {
-      SimBlock block(&shared, thread);
-      kernel(block);
-    });
-  }
-
   SimThreads threads_;
   const int32_t shared_bytes_;
+  std::vector<std::vector<SimCopy>> copies_;  // of a block's threads, whose memory is kept
 };
 
 // SimGrid::Run, instantiated once for each kernel beside the tests of its family.

@@ -11,11 +11,9 @@
 
 namespace sluice::sim {
 
-// A lane's a, and its b of the first product: those of the others follow, two words each.
-struct Factors {
-  const uint32_t* a;
-  const uint32_t* b;
-};
+// Of a lane, what it brings to products: the elements of its a, then those of each b.
+inline constexpr int32_t kLeftFactors = 8;
+inline constexpr int32_t kRightFactors = 4;
 
 // The word that a lane gets of the matrix whose rows are addresses of 8 elements each.
 inline uint32_t MatrixWord(const uint64_t* rows, int32_t lane, bool transposed) {
@@ -30,31 +28,29 @@ inline uint32_t MatrixWord(const uint64_t* rows, int32_t lane, bool transposed) 
   return word;
 }
 
-template <Dtype kDtype>
-float HalfOfWord(uint32_t word, int32_t half) {
-  const auto bits = static_cast<uint16_t>(word >> (16 * half));
-  return kDtype == Dtype::kBf16 ? Bf16ToFloat(bits) : HalfToFloat(bits);
+template <Dtype kDtype, int32_t kWords>
+void WordsToFloats(const uint32_t (&words)[kWords], float* floats) {
+  for (int32_t i = 0; i < 2 * kWords; ++i) {
+    const auto bits = static_cast<uint16_t>(words[i / 2] >> (16 * (i % 2)));
+    floats[i] = kDtype == Dtype::kBf16 ? Bf16ToFloat(bits) : HalfToFloat(bits);
+  }
 }
 
 // results = sums + the lane's part of product `product`, of what all lanes brought [32].
-template <Dtype kDtype>
-void AddProduct(const uint64_t* lanes, int32_t product, int32_t lane, const float (&sums)[4],
-                float (&results)[4]) {
-  const auto of = [&](int32_t other) {
-    return reinterpret_cast<const Factors*>(lanes[other]);
-  };
+inline void AddProduct(const uint64_t* lanes, int32_t product, int32_t lane,
+                       const float (&sums)[4], float (&results)[4]) {
+  const auto of = [&](int32_t other) { return reinterpret_cast<const float*>(lanes[other]); };
   for (int32_t i = 0; i < 4; ++i) {
     const FragmentPlace at = PlaceInSums(lane, i);
     float sum = sums[i];
     // The lanes of a row of a hold its columns as those of a column of b hold its rows.
     for (int32_t quarter = 0; quarter < 4; ++quarter) {
-      const Factors* const left = of(at.row % 8 * 4 + quarter);
-      const Factors* const right = of(at.column * 4 + quarter);
+      const float* const left = of(at.row % 8 * 4 + quarter) + at.row / 8 * 2;
+      const float* const right =
+          of(at.column * 4 + quarter) + kLeftFactors + product * kRightFactors;
       for (int32_t word = 0; word < 2; ++word) {
-        const uint32_t a = left->a[2 * word + at.row / 8];
-        const uint32_t b = right->b[2 * product + word];
         for (int32_t half = 0; half < 2; ++half) {
-          sum += HalfOfWord<kDtype>(a, half) * HalfOfWord<kDtype>(b, half);
+          sum += left[4 * word + half] * right[2 * word + half];
         }
       }
     }

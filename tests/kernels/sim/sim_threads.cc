@@ -1,20 +1,15 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "tests/kernels/sim/sim_threads.h"
 
+#include <bit>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
-#include <numeric>
 #include <utility>
-
-#include "tests/kernels/sim/sim_fiber.h"
 
 namespace sluice::sim {
 
 using device::kWarpThreads;
-
-// Of a block: what kernels are compiled for.
-constexpr int32_t kMostThreads = 256;
 
 void Fail(const char* format, ...) {
   va_list arguments;
@@ -26,138 +21,138 @@ void Fail(const char* format, ...) {
   std::abort();
 }
 
-struct SimThreads::Fiber {
-  Fiber(SimThreads* owner, int32_t number)
-      : stack([owner, number] { (*owner->body_)(number); }) {}
-
-  SimFiber stack;
-  State state = State::kReady;
-  WarpCall call = WarpCall::kSync;
-  int32_t line = 0;
-};
-
-SimThreads::SimThreads(uint64_t seed) : state_(seed) {}
-
-SimThreads::~SimThreads() = default;
-
 uint64_t SimThreads::Below(uint64_t bound) {
   state_ += 0x9e3779b97f4a7c15ull;
   uint64_t z = state_;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return (z ^ (z >> 31)) % bound;
-}
-
-void SimThreads::Grow(int32_t threads) {
-  while (static_cast<int32_t>(fibers_.size()) < threads) {
-    fibers_.push_back(std::make_unique<Fiber>(this, static_cast<int32_t>(fibers_.size())));
-  }
-  warps_.resize(fibers_.size() / kWarpThreads);
+  z ^= z >> 31;
+  // Not a remainder: this is what most of a switch would cost.
+  return static_cast<uint64_t>((static_cast<unsigned __int128>(z) * bound) >> 64);
 }
 
 void SimThreads::Run(int32_t threads, const std::function<void(int32_t)>& body) {
   if (threads < kWarpThreads || threads % kWarpThreads != 0 || threads > kMostThreads) {
     Fail("a block of %d threads", threads);
   }
-  Grow(threads);
+  if (!fibers_.has_value()) fibers_.emplace();
   body_ = &body;
-  for (int32_t i = 0; i < threads; ++i) fibers_[i]->state = State::kReady;
-  for (;;) {
-    const std::vector<int32_t> ready = ChooseReady(threads);
-    if (ready.empty()) break;
-    ResumeReady(ready);
-    const bool warps = ReleaseWarps(threads);
-    if (!warps) ReleaseBlock(threads);
-  }
-  for (int32_t i = 0; i < threads; ++i) {
-    if (fibers_[i]->state != State::kEnded) FailStuck(threads);
-  }
+  warp_count_ = threads / kWarpThreads;
+  for (int32_t w = 0; w < warp_count_; ++w) warps_[w].ready = ~0u;
+  fibers_->Run(threads, Next(), &RunThread, this);
+  CheckEnded();
 }
 
-// All threads that may run, or those of one warp; shuffled. Empty: none may.
-std::vector<int32_t> SimThreads::ChooseReady(int32_t threads) {
-  std::vector<int32_t> ready;
+int32_t SimThreads::RunThread(void* self, int32_t thread) {
+  auto* const threads = static_cast<SimThreads*>(self);
+  (*threads->body_)(thread);
+  return threads->Next();
+}
+
+// The thread that goes on; kCaller: none may.
+int32_t SimThreads::Next() {
+  if (order_next_ == order_end_) ChooseOrder();
+  return order_next_ == order_end_ ? SimFibers::kCaller : order_[order_next_++];
+}
+
+// All threads that may run, or those of one warp; shuffled.
+void SimThreads::ChooseOrder() {
+  order_next_ = order_end_ = 0;
+  if (at_block_count_ == warp_count_ * kWarpThreads) ReleaseBlock();
   const bool one_warp = Below(2) == 0;
-  const auto warps = static_cast<uint64_t>(threads / kWarpThreads);
-  const auto first = static_cast<int32_t>(Below(warps));
-  for (int32_t w = 0; w < threads / kWarpThreads; ++w) {
-    const int32_t warp = (first + w) % static_cast<int32_t>(warps);
-    for (int32_t i = warp * kWarpThreads; i < (warp + 1) * kWarpThreads; ++i) {
-      if (fibers_[i]->state == State::kReady) ready.push_back(i);
-    }
-    if (one_warp && !ready.empty()) break;
+  const auto first = static_cast<int32_t>(Below(static_cast<uint64_t>(warp_count_)));
+  for (int32_t i = 0; i < warp_count_; ++i) {
+    TakeReady(warps_[(first + i) % warp_count_]);
+    if (one_warp && order_end_ > 0) break;
   }
-  for (size_t i = ready.size(); i > 1; --i) std::swap(ready[i - 1], ready[Below(i)]);
-  return ready;
-}
-
-void SimThreads::ResumeReady(const std::vector<int32_t>& ready) {
-  for (const int32_t thread : ready) {
-    Fiber& fiber = *fibers_[thread];
-    if (fiber.stack.Resume()) fiber.state = State::kEnded;
+  for (int32_t i = order_end_; i > 1; --i) {
+    std::swap(order_[i - 1], order_[Below(static_cast<uint64_t>(i))]);
   }
 }
 
-// Lets warps go on whose lanes have all made the same call.
-bool SimThreads::ReleaseWarps(int32_t threads) {
-  bool released = false;
-  for (int32_t first = 0; first < threads; first += kWarpThreads) {
-    const Fiber& head = *fibers_[first];
-    bool together = true;
-    for (int32_t i = first; together && i < first + kWarpThreads; ++i) {
-      const Fiber& fiber = *fibers_[i];
-      together = fiber.state == State::kAtWarp && fiber.call == head.call && fiber.line == head.line;
-    }
-    if (!together) continue;
-    released = true;
-    Warp& warp = warps_[first / kWarpThreads];
-    std::copy_n(warp.brought, kWarpThreads, warp.answer);
-    for (int32_t i = first; i < first + kWarpThreads; ++i) fibers_[i]->state = State::kReady;
+void SimThreads::TakeReady(Warp& warp) {
+  const auto first = static_cast<int32_t>(&warp - warps_.data()) * kWarpThreads;
+  for (uint32_t ready = warp.ready; ready != 0; ready &= ready - 1) {
+    order_[order_end_++] = static_cast<int16_t>(first + std::countr_zero(ready));
   }
-  return released;
+  warp.ready = 0;
 }
 
-bool SimThreads::ReleaseBlock(int32_t threads) {
-  for (int32_t i = 0; i < threads; ++i) {
-    const Fiber& fiber = *fibers_[i];
-    if (fiber.state != State::kAtBlock || fiber.line != fibers_[0]->line) return false;
+bool SimThreads::SamePlace(int32_t first, int32_t count) const {
+  for (int32_t i = first + 1; i < first + count; ++i) {
+    if (!(places_[i] == places_[first])) return false;
   }
-  for (int32_t i = 0; i < threads; ++i) fibers_[i]->state = State::kReady;
   return true;
 }
 
-void SimThreads::FailStuck(int32_t threads) const {
-  for (int32_t i = 0; i < threads; ++i) {
-    const Fiber& fiber = *fibers_[i];
-    const Fiber& before = *fibers_[i == 0 ? 0 : i - 1];
-    if (i > 0 && fiber.state == before.state && fiber.line == before.line) continue;
-    const char* what = fiber.state == State::kEnded     ? "ended"
-                       : fiber.state == State::kAtBlock ? "waits for the block at line"
-                                                        : "waits for its warp at line";
-    std::fprintf(stderr, "emulated block: from thread %d on: %s %d\n", i, what,
-                 fiber.state == State::kEnded ? 0 : fiber.line);
-  }
-  Fail("its threads wait at different places");
+// Lets a warp go on whose lanes all wait, where they have made the same call.
+void SimThreads::Release(Warp& warp) {
+  const auto first = static_cast<int32_t>(&warp - warps_.data()) * kWarpThreads;
+  if (!SamePlace(first, kWarpThreads)) return;
+  warp.answer = warp.brought;
+  warp.ballot_answer = std::exchange(warp.ballot, 0);
+  warp.at_warp = 0;
+  warp.ready = ~0u;
 }
 
-void SimThreads::Wait(int32_t thread, State state, WarpCall call, int32_t line) {
-  Fiber& fiber = *fibers_[thread];
-  fiber.state = state;
-  fiber.call = call;
-  fiber.line = line;
-  fiber.stack.Yield();
+void SimThreads::ReleaseBlock() {
+  if (!SamePlace(0, warp_count_ * kWarpThreads)) return;
+  for (int32_t w = 0; w < warp_count_; ++w) {
+    warps_[w].at_block = 0;
+    warps_[w].ready = ~0u;
+  }
+  at_block_count_ = 0;
+}
+
+void SimThreads::Yield(int32_t thread) {
+  const int32_t next = Next();
+  if (next != thread) fibers_->SwitchTo(next);
 }
 
 void SimThreads::AwaitBlock(int32_t thread, int32_t line) {
-  Wait(thread, State::kAtBlock, WarpCall::kSync, line);
+  places_[thread] = {WarpCall::kSync, line};
+  warps_[thread / kWarpThreads].at_block |= 1u << (thread % kWarpThreads);
+  ++at_block_count_;
+  Yield(thread);
 }
 
 const uint64_t* SimThreads::AwaitWarp(int32_t thread, WarpCall call, uint64_t value,
                                       int32_t line) {
+  places_[thread] = {call, line};
   Warp& warp = warps_[thread / kWarpThreads];
   warp.brought[thread % kWarpThreads] = value;
-  Wait(thread, State::kAtWarp, call, line);
-  return warp.answer;
+  warp.at_warp |= 1u << (thread % kWarpThreads);
+  if (warp.at_warp == ~0u) Release(warp);
+  Yield(thread);
+  return warp.answer.data();
+}
+
+uint32_t SimThreads::AwaitBallot(int32_t thread, bool value, int32_t line) {
+  Warp& warp = warps_[thread / kWarpThreads];
+  if (value) warp.ballot |= 1u << (thread % kWarpThreads);
+  AwaitWarp(thread, WarpCall::kBallot, 0, line);
+  return warp.ballot_answer;
+}
+
+// Ends the process where some threads wait although none may run.
+void SimThreads::CheckEnded() const {
+  bool stuck = false;
+  for (int32_t w = 0; w < warp_count_; ++w) {
+    stuck = stuck || warps_[w].at_warp != 0 || warps_[w].at_block != 0;
+  }
+  if (!stuck) return;
+  std::pair<const char*, int32_t> before = {};
+  for (int32_t i = 0; i < warp_count_ * kWarpThreads; ++i) {
+    const Warp& warp = warps_[i / kWarpThreads];
+    const uint32_t lane = 1u << (i % kWarpThreads);
+    std::pair<const char*, int32_t> what = {"ended", 0};
+    if ((warp.at_warp & lane) != 0) what = {"waits for its warp at line", places_[i].line};
+    if ((warp.at_block & lane) != 0) what = {"waits for the block at line", places_[i].line};
+    if (i > 0 && what == before) continue;
+    std::fprintf(stderr, "emulated block: from thread %d on: %s %d\n", i, what.first, what.second);
+    before = what;
+  }
+  Fail("its threads wait at different places");
 }
 
 }  // namespace sluice::sim
