@@ -159,7 +159,8 @@ UnitLayout MassLayout(const LayerShape& layer, Dtype dtype, int32_t unit_rows, b
   return MakeUnitLayout(layer, dtype, unit_rows, turns, false, kSumFloats, most_bytes);
 }
 
-// Shared memory that any call over pages of the format needs of a block at the most.
+// Shared memory that any call over pages of the format needs of a block at the most. The other
+// operations need less: a tile of keys, or none.
 int32_t SharedBytes(const PageFormat& format, int32_t most_bytes) {
   LayerShape layer;
   layer.k_dim = format.k_dim;
