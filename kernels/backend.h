@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "kernels/completion_signal.h"
 #include "kernels/ops.h"
@@ -19,8 +20,8 @@ using Ticket = uint64_t;
 //
 // A lane runs its operations in order; the lanes run beside each other, the
 // foreground first. Nothing here blocks, allocates or calls back. All methods
-// but Completed and WaitIdle: owned by one thread (the engine's). Completed
-// and WaitIdle: thread-safe.
+// but Completed, WaitIdle and FormatFault: owned by one thread (the engine's).
+// Those: thread-safe.
 class Backend {
  public:
   // Operations that a lane's ring holds.
@@ -69,6 +70,10 @@ class Backend {
   // Fills a range of the pool with zero bytes, before any operation submitted later.
   // REQUIRES: no operation under way reads or writes it. May block for some microseconds.
   virtual void Clear(std::byte* memory, int64_t bytes) = 0;
+
+  // Why operations cannot work over pages of a format here, for people: what of it they have
+  // no room for, and what fits; empty: they can. Submit takes no others. Constant.
+  virtual std::string FormatFault(const PageFormat& /*format*/) const { return ""; }
 
   // "reference", "cpu", ...; the layout of the pages that it reads and writes; what
   // arithmetic it does and on which instruction set, for people ("fp32, AVX3, 2 threads").

@@ -21,6 +21,10 @@ constexpr int64_t kMaxHeads = 1024;
 constexpr int64_t kMaxHeadDim = 256;
 constexpr int64_t kHeadDimMultiple = 16;
 constexpr int64_t kMaxGroup = 16;
+// Over all layers: devices take what is to be known of all rows of a model at once.
+constexpr int64_t kMaxRows = 65536;
+// Of a token's queries and answers: devices take 64 of them at once, 32 MiB in fp32.
+constexpr int64_t kMaxTokenElements = 131072;
 constexpr int64_t kMaxWindowTokens = int64_t{1} << 30;
 constexpr int64_t kMaxNameBytes = 256;
 
@@ -126,7 +130,24 @@ absl::Status CheckScalars(const ModelGeometry& geometry) {
     return RefuseField("logit_soft_cap", absl::StrCat("must be finite and >= 0, got ",
                                                       geometry.logit_soft_cap));
   }
+  const int64_t token_elements = int64_t{geometry.query_heads} * (geometry.k_dim + geometry.v_dim);
+  if (token_elements > kMaxTokenElements) {
+    return RefuseField("query_head_count",
+                       absl::StrCat("times k_dim + v_dim must be at most ", kMaxTokenElements,
+                                    ", got ", token_elements));
+  }
   return InRange("layers", static_cast<int64_t>(geometry.layers.size()), 1, kMaxLayers);
+}
+
+// Of layers that are good each.
+absl::Status CheckRows(const ModelGeometry& geometry) {
+  int64_t rows = 0;
+  for (const LayerGeometry& layer : geometry.layers) {
+    if (layer.source_layer < 0) rows += layer.kv_heads;
+  }
+  if (rows <= kMaxRows) return absl::OkStatus();
+  return RefuseField("layers", absl::StrCat("must have at most ", kMaxRows,
+                                            " kv heads with a cache of their own, got ", rows));
 }
 
 absl::Status Check(const ModelGeometry& geometry) {
@@ -138,7 +159,7 @@ absl::Status Check(const ModelGeometry& geometry) {
   for (size_t layer = 0; layer < geometry.layers.size(); ++layer) {
     SLUICE_RETURN_IF_ERROR(CheckLayer(geometry, static_cast<int32_t>(layer)));
   }
-  return absl::OkStatus();
+  return CheckRows(geometry);
 }
 
 // Pages order their dims by RoPE partners, for the whole model alike.

@@ -82,6 +82,9 @@ absl::StatusOr<ModelInfo> Sequences::TryRegister(RegisterModel& command) {
   SLUICE_ASSIGN_OR_RETURN(
       Model model, Model::Create(std::move(command.geometry), core_.memory.pool.slab_bytes,
                                  core_.backend.page_layout()));
+  if (const std::string fault = core_.backend.FormatFault(model.format().page); !fault.empty()) {
+    return RefuseField("k_dim", fault);
+  }
   const auto mismatch = [](absl::string_view field, const std::string& message) {
     return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kFingerprintMismatch, field,
                   message);
@@ -152,6 +155,14 @@ absl::StatusOr<PolicyPtr> Sequences::MakePolicyFor(const PolicySpec& spec,
                                draft_tokens));
   }
   SLUICE_RETURN_IF_ERROR(CheckKeySpace(*policy, *model.model));
+  if (policy->needs().cascade.has_value()) {
+    const SpanFormat& format = core_.memory.formats[model.cascade_format];
+    if (const std::string fault = core_.backend.FormatFault(format.page); !fault.empty()) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, Reason::kPolicyNeeds, "policy.preset",
+                    absl::StrCat("the policy ", policy->spec().preset,
+                                 " turns keys by their place: ", fault));
+    }
+  }
   SLUICE_RETURN_IF_ERROR(CheckBodyScores(core_, *model.model, *policy));
   return policy;
 }

@@ -75,6 +75,7 @@ GpuFound FindGpu() {
   found.minor = properties.minor;
   found.multiprocessors = properties.multiProcessorCount;
   found.threads_per_multiprocessor = properties.maxThreadsPerMultiProcessor;
+  found.shared_bytes_of_block = static_cast<int32_t>(properties.sharedMemPerBlockOptin);
   found.memory_bytes = static_cast<int64_t>(properties.totalGlobalMem);
   found.fault = DeviceFault(found);
   return found;

@@ -14,6 +14,7 @@ struct GpuFound {
   int32_t minor = 0;
   int32_t multiprocessors = 0;
   int32_t threads_per_multiprocessor = 0;
+  int32_t shared_bytes_of_block = 0;  // that a kernel may ask for
   int64_t memory_bytes = 0;
 };
 

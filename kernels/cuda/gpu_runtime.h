@@ -44,6 +44,7 @@ class GpuRuntime : public device::DeviceRuntime {
   void Mark(Lane lane, Ticket number) override;
   void AwaitMark(Lane lane, Ticket number) override;
   void Follow(Lane lane, Lane other, Ticket number) override;
+  int32_t shared_bytes_of_block() const override { return gpu_.shared_bytes_of_block; }
   std::string description() const override;
 
   // Lets kernels reach host memory at its address from now on, while the runtime lives.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/device/append_kernels.h"
+#include "kernels/device/parts.h"
 
 namespace sluice::device {
 namespace {
@@ -110,9 +111,7 @@ void LaunchTurningBack(const std::vector<AppendRun>& runs, AppendKernel kernel, 
   }
 }
 
-}  // namespace
-
-void LowerAppend(const AppendArgs& args, Launcher& launcher) {
+void LowerPart(const AppendArgs& args, Launcher& launcher) {
   const std::vector<AppendRun> runs = RunsOf(launcher.host_pool(), args);
   AppendKernel kernel = MakeKernel(args, launcher);
   kernel.run_count = static_cast<int64_t>(runs.size());
@@ -128,6 +127,27 @@ void LowerAppend(const AppendArgs& args, Launcher& launcher) {
     LaunchTurningBack(runs, kernel, shape, launcher);
   } else {
     launcher.Launch(kernel, shape);
+  }
+}
+
+}  // namespace
+
+void LowerAppend(const AppendArgs& args, Launcher& launcher) {
+  const LayerShape& layer = *args.layer;
+  const int64_t k_bytes = layer.kv_heads * layer.k_dim * DtypeBytes(args.k_dtype);
+  const int64_t v_bytes = layer.kv_heads * layer.v_dim * DtypeBytes(args.v_dtype);
+  TokenCut cut;
+  cut.budget_bytes = launcher.part_bytes();
+  cut.token_bytes = k_bytes + v_bytes + static_cast<int64_t>(sizeof(AppendRun));
+  AppendArgs part = args;
+  for (const TokenPart& tokens : CutTokens(*args.view, args.first_token, args.token_count, cut)) {
+    if (tokens.first_token > args.first_token) launcher.NextPart();
+    const int64_t before = tokens.first_token - args.first_token;
+    part.first_token = tokens.first_token;
+    part.token_count = tokens.token_count;
+    part.k = From(args.k, before * k_bytes);
+    part.v = From(args.v, before * v_bytes);
+    LowerPart(part, launcher);
   }
 }
 

@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "kernels/device/attend_kernels.h"
+#include "kernels/device/attend_layouts.h"
 #include "kernels/device/attend_plan_kernels.h"
 #include "kernels/device/mass_kernels.h"
+#include "kernels/device/parts.h"
 #include "kernels/device/tensor_attend_kernels.h"
 #include "kernels/device/tensor_prefill_kernels.h"
 #include "kernels/device/turns.h"
@@ -18,7 +21,7 @@ namespace {
 // Room for the alignment of what is taken of the scratch.
 constexpr int64_t kScratchSlack = 4096;
 
-// A call and what is decided for all of it.
+// A part of an operation and what is decided for all of it.
 struct Lowered {
   const AttendArgs& args;
   Launcher& launcher;
@@ -29,32 +32,50 @@ struct Lowered {
   AttendAnswers answers = {};
 };
 
-Dtype StoredDtype(const AttendArgs& args, const PoolView& pool, const AttendEntry& entry) {
-  return pool.formats[args.view->entries[entry.entry].tail_format].page.dtype;
+// Tokens of an entry in a call.
+struct TokenRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+TokenRange TokensIn(const AttendArgs& args, const ViewEntry& entry) {
+  return {std::max(entry.first_token, args.first_token),
+          std::min(entry.first_token + entry.token_count, args.first_token + args.token_count)};
 }
 
-// By what the entry itself is, so that its answers do not depend on what else is attended for.
-int32_t UnitRowsOf(const AttendArgs& args, const Launcher& launcher, const AttendEntry& entry) {
-  const LayerShape& layer = *args.layer;
-  const bool prefills = launcher.arithmetic() == Arithmetic::kBf16 &&
-                        StoredDtype(args, launcher.host_pool(), entry) != Dtype::kF32 &&
-                        args.view->entries[entry.entry].cascade_offset == kNoOffset &&
-                        std::max(layer.k_dim, layer.v_dim) <= kMostPrefillDim &&
-                        entry.token_count * (layer.q_heads / layer.kv_heads) > kUnitRows;
-  return prefills ? kPrefillRows : kUnitRows;
+AttendShape ShapeOf(const AttendArgs& args, const Launcher& launcher, Dtype stored, bool turns) {
+  return {*args.layer,
+          stored,
+          args.dtype,
+          turns,
+          OnTensorCores(launcher.arithmetic(), stored),
+          launcher.shared_bytes_of_block()};
 }
 
-std::vector<AttendEntry> EntriesOf(const AttendArgs& args, const Launcher& launcher) {
+// By what the entry itself brings to the whole operation, so that its answers depend neither
+// on what else is attended for nor on how the operation is cut.
+int32_t UnitRowsOf(const AttendArgs& whole, const Launcher& launcher, const ViewEntry& entry) {
+  const LayerShape& layer = *whole.layer;
+  const TokenRange tokens = TokensIn(whole, entry);
+  if ((tokens.end - tokens.begin) * (layer.q_heads / layer.kv_heads) <= kUnitRows ||
+      entry.cascade_offset != kNoOffset) {
+    return kUnitRows;
+  }
+  const Dtype stored = launcher.host_pool().formats[entry.tail_format].page.dtype;
+  return Prefills(ShapeOf(whole, launcher, stored, false)) ? kPrefillRows : kUnitRows;
+}
+
+// Of a part of an operation.
+std::vector<AttendEntry> EntriesOf(const AttendArgs& args, const AttendArgs& whole,
+                                   const Launcher& launcher) {
   std::vector<AttendEntry> entries;
-  const int64_t call_end = args.first_token + args.token_count;
   for (int32_t i = 0; i < args.view->entry_count; ++i) {
     const ViewEntry& entry = args.view->entries[i];
-    const int64_t begin = std::max(entry.first_token, args.first_token);
-    const int64_t end = std::min(entry.first_token + entry.token_count, call_end);
-    if (begin >= end) continue;
-    entries.push_back({i, 0, begin - args.first_token, end - begin,
-                       entry.base_length + begin - entry.first_token});
-    entries.back().unit_rows = UnitRowsOf(args, launcher, entries.back());
+    const TokenRange tokens = TokensIn(args, entry);
+    if (tokens.begin >= tokens.end) continue;
+    entries.push_back({i, 0, tokens.begin - args.first_token, tokens.end - tokens.begin,
+                       entry.base_length + tokens.begin - entry.first_token});
+    entries.back().unit_rows = UnitRowsOf(whole, launcher, entry);
   }
   std::stable_partition(entries.begin(), entries.end(), [](const AttendEntry& entry) {
     return entry.unit_rows == kUnitRows;
@@ -68,10 +89,10 @@ std::vector<AttendEntry> EntriesOf(const AttendArgs& args, const Launcher& launc
 }
 
 // The shapes, and the operation's arrays where kernels reach them.
-Lowered Prepare(const AttendArgs& args, Launcher& launcher) {
+Lowered Prepare(const AttendArgs& args, const AttendArgs& whole, Launcher& launcher) {
   const LayerShape& layer = *args.layer;
   const int32_t group = layer.q_heads / layer.kv_heads;
-  Lowered lowered{args, launcher, EntriesOf(args, launcher), {}};
+  Lowered lowered{args, launcher, EntriesOf(args, whole, launcher), {}};
   for (const AttendEntry& entry : lowered.entries) {
     while (lowered.unit_rows < kUnitRows && lowered.unit_rows < entry.token_count * group) {
       lowered.unit_rows *= 2;
@@ -197,11 +218,9 @@ void LaunchPrefill(const Lowered& lowered, const AttendCall& call, const AttendP
 template <Dtype kDtype>
 void LaunchMass(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,
                 const Turn* key_turns) {
+  const AttendShape shape = ShapeOf(lowered.args, lowered.launcher, kDtype, lowered.turns);
   MassKernel<kDtype> mass;
-  mass.tiles = {call,
-                MakeUnitLayout(*lowered.args.layer, kDtype, lowered.unit_rows, lowered.turns,
-                               false, mass.kSumFloats),
-                key_turns};
+  mass.tiles = {call, MassLayout(shape, lowered.unit_rows), key_turns};
   mass.plan = plan;
   mass.rule = lowered.args.mass;
   lowered.launcher.Launch(mass,
@@ -211,17 +230,16 @@ void LaunchMass(const Lowered& lowered, const AttendCall& call, const AttendPlan
 template <Dtype kDtype>
 void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPlan& plan,
                  const Turn* key_turns) {
-  const LayerShape& layer = *lowered.args.layer;
-  const UnitLayout layout = MakeUnitLayout(layer, kDtype, lowered.unit_rows, lowered.turns, true,
-                                           lowered.unit_rows * layer.v_dim);
+  const AttendShape shape = ShapeOf(lowered.args, lowered.launcher, kDtype, lowered.turns);
+  const UnitLayout layout = AttendLayout(shape, lowered.unit_rows);
   const UnitTiles<kDtype> tiles = {call, layout, key_turns};
   bool launched = false;
   if constexpr (kDtype != Dtype::kF32) {
     if (UnitRowsFrom(lowered, call.first_row) == kPrefillRows) {
       LaunchPrefill<kDtype>(lowered, call, plan);
       launched = true;
-    } else if (lowered.launcher.arithmetic() == Arithmetic::kBf16) {
-      const TensorLayout tensor = MakeTensorLayout(layout, layer, lowered.unit_rows);
+    } else if (shape.on_tensor_cores) {
+      const TensorLayout tensor = MakeTensorLayout(layout, shape.layer, lowered.unit_rows);
       LaunchAttend(lowered, plan, TensorProducts<kDtype>{tiles, tensor}, tensor.bytes);
       launched = true;
     }
@@ -237,17 +255,16 @@ void LaunchRows(const Lowered& lowered, const AttendCall& call, const AttendPlan
                   {call.row_count, AttendCountKernel::kThreads, AttendCountKernel::kSharedBytes});
   launcher.Launch(AttendCutKernel{plan, call.unit_count, call.row_count, call.layer.v_dim},
                   {1, AttendCutKernel::kThreads, AttendCutKernel::kSharedBytes});
-  switch (StoredDtype(lowered.args, launcher.host_pool(), lowered.entries.front())) {
+  const ViewEntry& entry = lowered.args.view->entries[lowered.entries.front().entry];
+  switch (launcher.host_pool().formats[entry.tail_format].page.dtype) {
     case Dtype::kF32: return LaunchUnits<Dtype::kF32>(lowered, call, plan, key_turns);
     case Dtype::kBf16: return LaunchUnits<Dtype::kBf16>(lowered, call, plan, key_turns);
     case Dtype::kF16: return LaunchUnits<Dtype::kF16>(lowered, call, plan, key_turns);
   }
 }
 
-}  // namespace
-
-void LowerAttend(const AttendArgs& args, Launcher& launcher) {
-  const Lowered lowered = Prepare(args, launcher);
+void LowerPart(const AttendArgs& args, const AttendArgs& whole, Launcher& launcher) {
+  const Lowered lowered = Prepare(args, whole, launcher);
   AttendCall call = lowered.call;
   const auto rows = static_cast<int32_t>(lowered.entries.size()) * call.layer.kv_heads;
   for (int32_t row = 0; row < rows; row += call.row_count) {
@@ -260,6 +277,40 @@ void LowerAttend(const AttendArgs& args, Launcher& launcher) {
     }
     TakeRows(lowered, row, &call);
     LaunchRows(lowered, call, TakePlan(lowered, call), key_turns);
+  }
+}
+
+// Tokens that parts of the call may end behind: where units do, so that parts change nothing.
+// Mass counts the query rows of an entry together.
+int64_t TokensOfUnits(const AttendArgs& args) {
+  if (args.accumulate_mass) return 0;
+  return kPrefillRows / std::gcd(kPrefillRows, args.layer->q_heads / args.layer->kv_heads);
+}
+
+}  // namespace
+
+void LowerAttend(const AttendArgs& args, Launcher& launcher) {
+  const LayerShape& layer = *args.layer;
+  const int64_t element_bytes = DtypeBytes(args.dtype);
+  TokenCut cut;
+  cut.budget_bytes = launcher.part_bytes();
+  cut.token_bytes = layer.q_heads * ((layer.k_dim + layer.v_dim) * element_bytes +
+                                     static_cast<int64_t>(sizeof(float)));
+  cut.entry_bytes = sizeof(ViewEntry) + sizeof(AttendEntry);
+  cut.multiple = TokensOfUnits(args);
+  AttendArgs part = args;
+  for (const TokenPart& tokens : CutTokens(*args.view, args.first_token, args.token_count, cut)) {
+    if (tokens.first_token > args.first_token) launcher.NextPart();
+    const int64_t queries = (tokens.first_token - args.first_token) * layer.q_heads;
+    const StepView view{args.view->entries + tokens.first_entry, tokens.entry_count,
+                        args.view->total_tokens};
+    part.view = &view;
+    part.first_token = tokens.first_token;
+    part.token_count = tokens.token_count;
+    part.q = From(args.q, queries * layer.k_dim * element_bytes);
+    part.out = From(args.out, queries * layer.v_dim * element_bytes);
+    part.lse = From(args.lse, queries);
+    LowerPart(part, args, launcher);
   }
 }
 

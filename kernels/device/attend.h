@@ -6,7 +6,8 @@
 
 namespace sluice::device {
 
-// Attend of ops.h. REQUIRES: keys and values of all the call's entries are of one dtype.
+// Attend of ops.h. REQUIRES: keys and values of all the call's entries are of one dtype, and
+// FormatFault (attend_layouts.h) of their formats is empty on the launcher's device.
 void LowerAttend(const AttendArgs& args, Launcher& launcher);
 
 }  // namespace sluice::device

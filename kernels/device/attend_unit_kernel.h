@@ -5,7 +5,7 @@
 //
 // An item is a run of chunks of a unit (attend_plan_kernels.h). Keys and values of a tile come
 // through shared memory, values while logits are computed, the next keys while values are
-// added. A chunk is reduced in registers from the empty state, and chunks fold in order.
+// added. Where there is no room for both, each waits until the other is done with. A chunk is reduced in registers from the empty state, and chunks fold in order.
 
 #include <cstdint>
 
@@ -98,7 +98,7 @@ struct AttendUnitKernel {
   template <class Block>
   SLUICE_HD void Reduce(Block& block, const UnitItem& item) const {
     UnitState& state = State(block);
-    const UnitLayout& layout = products.tiles.layout;
+    const bool waits = products.tiles.layout.waits;
     Values values;
     Softmax softmax;
     int32_t place = 0;
@@ -106,8 +106,7 @@ struct AttendUnitKernel {
     if (!at.empty()) {
       LocateTile(block, call(), state, at, &state.places[place]);
       block.Sync();
-      CopyTile(block, state.places[place], KeyTileShape(state.Format(at)),
-               block.shared() + layout.keys);
+      products.tiles.CopyKeys(block, at, state.places[place]);
     }
     block.CommitCopies();
     while (!at.empty()) {
@@ -115,23 +114,30 @@ struct AttendUnitKernel {
       block.template WaitCopies<0>();
       block.Sync();
       const TilePlace& here = state.places[place];
-      CopyTile(block, here, ValueTileShape(state.Format(at)), block.shared() + layout.values);
+      if (!waits) products.tiles.CopyValues(block, at, here);
       block.CommitCopies();
       NoteSlots(block, call(), at.span, at.tile, here, &state);
       if (!next.empty()) LocateTile(block, call(), state, next, &state.places[place ^ 1]);
       products.PrepareKeys(block, item.unit.row);
       products.WriteDots(block, item.unit.row, item.unit.queries, at.span, at.tile);
       block.Sync();
-      if (!next.empty()) {
-        CopyTile(block, state.places[place ^ 1], KeyTileShape(state.Format(next)),
-                 block.shared() + layout.keys);
+      if (waits) {
+        products.tiles.CopyValues(block, at, here);
+      } else if (!next.empty()) {
+        products.tiles.CopyKeys(block, next, state.places[place ^ 1]);
       }
       block.CommitCopies();
       const bool ends = next.empty() || next.chunk != at.chunk;
       Weigh(block, item, ends, &softmax);
       block.template WaitCopies<1>();
+      if (waits) block.template WaitCopies<0>();
       block.Sync();
       products.AddValues(block, item.unit.queries, here, &values);
+      if (waits && !next.empty()) {
+        block.Sync();
+        products.tiles.CopyKeys(block, next, state.places[place ^ 1]);
+        block.CommitCopies();
+      }
       if (ends) EndChunk(block, item, at.chunk, &softmax, &values);
       at = next;
       place ^= 1;

@@ -98,14 +98,14 @@ void LowerCascadeInsert(const CascadeInsertArgs& args, Launcher& launcher) {
   for (int32_t i = 0; i < args.view->entry_count; ++i) AddRows(pool, args, i, budget, &sets);
   if (sets.empty()) return;
   const int64_t slot_bytes = LargestSlotBytes(pool, *args.view, sets);
-  const ViewEntry* const entries = launcher.In(args.view->entries, args.view->entry_count);
   const auto count = static_cast<int64_t>(sets.size());
   for (int64_t first = 0; first < count;) {
     int64_t pending = 0;
     CascadeLaunch launch =
         NumberRows(pool, args, budget, sets.data() + first, count - first, &pending);
+    if (first > 0) launcher.NextPart();
     launch.pool = launcher.pool();
-    launch.entries = entries;
+    launch.entries = launcher.In(args.view->entries, args.view->entry_count);
     launch.rows = launcher.In(sets.data() + first, launch.row_sets);
     launch.layer_first_row = layer.first_row;
     launch.reduce = args.mass.reduce;

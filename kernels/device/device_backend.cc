@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "kernels/device/attend_layouts.h"
+
 namespace sluice {
 namespace {
 
@@ -54,6 +56,10 @@ void DeviceBackend::After(Lane lane, Ticket ticket) { LaneOf(lane).SetAfter(tick
 Ticket DeviceBackend::Submitted(Lane lane) const { return LaneOf(lane).submitted(); }
 
 Ticket DeviceBackend::Completed(Lane lane) const { return LaneOf(lane).passed(); }
+
+std::string DeviceBackend::FormatFault(const PageFormat& format) const {
+  return device::FormatFault(format, arithmetic_, runtime_->shared_bytes_of_block());
+}
 
 void DeviceBackend::WaitIdle() { WaitUntilPassed(*this, passed_); }
 

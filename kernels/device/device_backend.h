@@ -29,7 +29,9 @@ class DeviceBackend : public Backend {
     int64_t format_count = 0;
     int64_t table_staging_bytes = int64_t{1} << 20;  // host memory
     int64_t staging_bytes = int64_t{64} << 20;  // of each lane, host memory
-    int64_t scratch_bytes = int64_t{64} << 20;  // of each lane, memory of the device
+    // Of each lane, memory of the device. It has room for a row of 16 Mi scores on their way
+    // to be pooled.
+    int64_t scratch_bytes = int64_t{96} << 20;
     Arithmetic arithmetic = Arithmetic::kFp32;
     CompletionSignal* signal = nullptr;  // raised after every operation; outlives the backend
   };
@@ -51,6 +53,8 @@ class DeviceBackend : public Backend {
   Ticket Completed(Lane lane) const override;
   void WaitIdle() override;
   void Clear(std::byte* memory, int64_t bytes) override { runtime_->Clear(memory, bytes); }
+
+  std::string FormatFault(const PageFormat& format) const override;
 
   const char* name() const override { return name_.c_str(); }
   PageLayout page_layout() const override { return PageLayout::kSwizzled; }

@@ -5,18 +5,12 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "kernels/device/lower.h"
 
 namespace sluice::device {
 namespace {
-
-Launcher::Options LauncherOptions(const DeviceLane::Options& options, const TableMirror& mirror,
-                                  std::function<void(const void*, int64_t)> await_delivered) {
-  return {options.pool,          options.pool_bytes, options.lane,
-          options.scratch_bytes, options.arithmetic, std::move(await_delivered),
-          &mirror};
-}
 
 bool Overlap(const Delivery& delivery, const void* memory, int64_t bytes) {
   const auto* const begin = static_cast<const std::byte*>(memory);
@@ -30,9 +24,12 @@ DeviceLane::DeviceLane(const Options& options, DeviceRuntime& runtime, TableMirr
       runtime_(runtime),
       mirror_(mirror),
       staging_(runtime, options.staging_bytes),
-      launcher_(LauncherOptions(options, mirror, [this](const void* memory, int64_t bytes) {
-                  AwaitDelivered(memory, bytes);
-                }),
+      launcher_({options.pool, options.pool_bytes, options.lane, options.scratch_bytes,
+                 options.arithmetic, &mirror,
+                 [this](const void* memory, int64_t bytes) { AwaitDelivered(memory, bytes); },
+                 [this](std::vector<Delivery> deliveries) {
+                   return EndPart(std::move(deliveries), 0);
+                 }},
                 runtime, staging_),
       launching_thread_([this] { RunLauncher(); }),
       delivering_thread_([this] { RunDeliverer(); }) {}
@@ -78,12 +75,24 @@ void DeviceLane::LaunchNext(Ticket ticket) {
   Entry& entry = EntryOf(ticket);
   AwaitOther(entry.after);
   mirror_.Bring(options_.lane, entry.capture);
-  launcher_.Begin(ticket);
+  launcher_.Begin(launched_.load(std::memory_order_relaxed) + 1);
   Lower(entry.operation, launcher_);
-  entry.deliveries = launcher_.TakeDeliveries();
-  runtime_.Mark(options_.lane, ticket);
-  launched_.store(ticket, std::memory_order_release);
+  EndPart(launcher_.TakeDeliveries(), ticket);
+}
+
+// The device marks as many parts as there are places for.
+Ticket DeviceLane::EndPart(std::vector<Delivery> deliveries, Ticket operation) {
+  const Ticket part = launched_.load(std::memory_order_relaxed) + 1;
+  for (;;) {
+    const uint32_t seen = options_.passed->value();
+    if (part - delivered() <= kCapacity) break;
+    options_.passed->Wait(seen, -1);
+  }
+  PartOf(part) = {std::move(deliveries), operation};
+  runtime_.Mark(options_.lane, part);
+  launched_.store(part, std::memory_order_release);
   launched_signal_.Raise();
+  return part + 1;
 }
 
 void DeviceLane::AwaitOther(Ticket ticket) const {
@@ -96,11 +105,11 @@ void DeviceLane::AwaitOther(Ticket ticket) const {
 
 // The launching thread alone replaces deliveries, so it may read them at any time.
 void DeviceLane::AwaitDelivered(const void* memory, int64_t bytes) {
-  for (Ticket ticket = launched_.load(std::memory_order_relaxed); ticket > passed(); --ticket) {
-    for (const Delivery& delivery : EntryOf(ticket).deliveries) {
+  for (Ticket part = launched_.load(std::memory_order_relaxed); part > delivered(); --part) {
+    for (const Delivery& delivery : PartOf(part).deliveries) {
       while (Overlap(delivery, memory, bytes)) {
         const uint32_t seen = options_.passed->value();
-        if (passed() >= ticket) return;
+        if (delivered() >= part) return;
         options_.passed->Wait(seen, -1);
       }
     }
@@ -113,17 +122,23 @@ void DeviceLane::RunDeliverer() {
     const uint32_t seen = launched_signal_.value();
     if (next <= launched_.load(std::memory_order_acquire)) {
       runtime_.AwaitMark(options_.lane, next);
-      Deliver(EntryOf(next).deliveries);
+      Deliver(PartOf(next).deliveries);
       staging_.Release(next);
-      passed_.store(next++, std::memory_order_release);
-      options_.passed->Raise();
-      if (options_.signal != nullptr) options_.signal->Raise();
-    } else if (stopping_.load(std::memory_order_acquire) && next > submitted()) {
+      PassPart(next++);
+    } else if (stopping_.load(std::memory_order_acquire) && passed() == submitted()) {
       return;
     } else {
       launched_signal_.Wait(seen, -1);
     }
   }
+}
+
+void DeviceLane::PassPart(Ticket part) {
+  const Ticket operation = PartOf(part).operation;
+  delivered_.store(part, std::memory_order_release);
+  if (operation != 0) passed_.store(operation, std::memory_order_release);
+  options_.passed->Raise();
+  if (operation != 0 && options_.signal != nullptr) options_.signal->Raise();
 }
 
 }  // namespace sluice::device

@@ -19,7 +19,8 @@
 namespace sluice::device {
 
 // One lane: a ring of operations that a thread launches in order, as far ahead of the
-// device as staging allows, and another one delivers when they have run.
+// device as staging allows, each in one part or more; another one delivers the parts when
+// they have run.
 //
 // Push, SetAfter: one thread. submitted, passed: any thread. Nothing here blocks but the
 // destructor, which returns once all that was pushed has passed.
@@ -66,15 +67,24 @@ class DeviceLane {
     Operation operation;
     Ticket after = 0;
     uint64_t capture = 0;
-    std::vector<Delivery> deliveries;  // written before the entry is launched, then only read
+  };
+  // Written before the part is launched, then only read.
+  struct Part {
+    std::vector<Delivery> deliveries;
+    Ticket operation = 0;  // that passes with it; 0: it has other parts
   };
 
   void RunLauncher();
   void RunDeliverer();
+  void PassPart(Ticket part);
   void LaunchNext(Ticket ticket);
+  // Launches the part that ends here; returns the next one's number.
+  Ticket EndPart(std::vector<Delivery> deliveries, Ticket operation);
   void AwaitOther(Ticket ticket) const;
   void AwaitDelivered(const void* memory, int64_t bytes);
   Entry& EntryOf(Ticket ticket) { return ring_[ticket % kCapacity]; }
+  Part& PartOf(Ticket part) { return parts_[part % kCapacity]; }
+  Ticket delivered() const { return delivered_.load(std::memory_order_acquire); }
 
   static constexpr size_t kCapacity = static_cast<size_t>(Backend::kLaneCapacity);
 
@@ -88,11 +98,13 @@ class DeviceLane {
 
   std::atomic<bool> stopping_{false};
   std::atomic<Ticket> submitted_{0};
-  std::atomic<Ticket> launched_{0};
+  std::atomic<Ticket> launched_{0};   // parts
+  std::atomic<Ticket> delivered_{0};  // parts
   std::atomic<Ticket> passed_{0};
   CompletionSignal pushed_signal_;
   CompletionSignal launched_signal_;
   std::array<Entry, kCapacity> ring_;
+  std::array<Part, kCapacity> parts_;
 
   std::thread launching_thread_;   // last: they use all of the above
   std::thread delivering_thread_;

@@ -54,6 +54,8 @@ class DeviceRuntime {
   // Launches on `lane` from now on start once those before a mark that was set on `other`
   // have run, and see what these wrote. The caller does not wait.
   virtual void Follow(Lane lane, Lane other, Ticket number) = 0;
+  // The most shared memory that a launch may ask for, in bytes a block. Constant.
+  virtual int32_t shared_bytes_of_block() const = 0;
 
   // For people: "NVIDIA H200, sm_90, 132 multiprocessors".
   virtual std::string description() const = 0;

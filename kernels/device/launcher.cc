@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #include "kernels/device/launcher.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,9 @@ namespace sluice::device {
 namespace {
 
 constexpr int64_t kScratchAlignment = 256;
+
+// Pieces of a part that nobody counts, each of which may lose an alignment.
+constexpr int64_t kPartPieces = 32;
 
 [[noreturn]] void End(const char* what, int64_t bytes) {
   std::fprintf(stderr, "%s: %lld bytes\n", what, static_cast<long long>(bytes));
@@ -32,9 +36,16 @@ Launcher::Launcher(const Options& options, DeviceRuntime& runtime, Staging& stag
 
 Launcher::~Launcher() { runtime_.FreeDevice(scratch_); }
 
-void Launcher::Begin(Ticket ticket) {
-  staging_.Begin(ticket);
+void Launcher::Begin(Ticket part) {
+  staging_.Begin(part);
   ResetScratch();
+}
+
+void Launcher::NextPart() { staging_.Begin(options_.end_part(TakeDeliveries())); }
+
+// Half of the ring: what is left out at its end is less than the rest.
+int64_t Launcher::part_bytes() const {
+  return std::max<int64_t>(0, staging_.ring_bytes() / 2 - kPartPieces * Staging::kAlignment);
 }
 
 bool Launcher::Reached(const void* memory) const {

@@ -38,9 +38,11 @@ class Launcher {
     Lane lane = Lane::kForeground;
     int64_t scratch_bytes = 0;
     Arithmetic arithmetic = Arithmetic::kFp32;
-    // Returns once no earlier operation of the lane is still to deliver into a range.
-    std::function<void(const void* memory, int64_t bytes)> await_delivered;
     const TableMirror* mirror = nullptr;  // null: kernels reach all of `pool` as the host does
+    // Returns once no earlier part of the lane is still to deliver into a range.
+    std::function<void(const void* memory, int64_t bytes)> await_delivered;
+    // Ends a part of the operation with its deliveries; returns the number of the next one.
+    std::function<Ticket(std::vector<Delivery> deliveries)> end_part;
   };
 
   // The others outlive the object. Where there is no memory for scratch, fault() says so.
@@ -58,10 +60,23 @@ class Launcher {
   const PoolView& host_pool() const { return options_.pool; }
   Arithmetic arithmetic() const { return options_.arithmetic; }
 
-  // Starts an operation.
-  void Begin(Ticket ticket);
+  // Starts an operation, with the lane's part of that number.
+  void Begin(Ticket part);
 
-  // A copy of `count` elements of the operation's input; null where `host` is null. What
+  // Ends a part of the operation: what was launched runs and is delivered on its own, and what
+  // In, Out and the like gave is the operation's no more. The scratch stays as it is.
+  void NextPart();
+
+  // What a part may take of staging, so that it never waits for itself; more gets memory of
+  // its own.
+  int64_t part_bytes() const;
+
+  // What In or Out take of staging for `bytes` bytes there.
+  int64_t StagedBytes(const void* host, int64_t bytes) const {
+    return host == nullptr || Reached(host) ? 0 : bytes;
+  }
+
+  // A copy of `count` elements of the part's input; null where `host` is null. What
   // lies in the pool is given as it is.
   template <class T>
   const T* In(const T* host, int64_t count) {
@@ -103,7 +118,9 @@ class Launcher {
   // A span of host_pool() as kernels reach it.
   Span SpanIn(const Span& span) const;
 
+  // REQUIRES: shape.shared_bytes <= shared_bytes_of_block().
   void Launch(const DeviceKernel& kernel, const LaunchShape& shape);
+  int32_t shared_bytes_of_block() const { return runtime_.shared_bytes_of_block(); }
 
   // What is to be done once the launches have run; empties the list.
   std::vector<Delivery> TakeDeliveries();

@@ -115,7 +115,7 @@ struct MassKernel {
                   block.thread(), &place);
     }
     block.Sync();
-    CopyTile(block, place, KeyTileShape(span.format->page), block.shared() + tiles.layout.keys);
+    tiles.CopyKeys(block, tile.span, place);
     block.CommitCopies();
     NoteSlots(block, tiles.call, tile.span, tile.tile, place, &state);
     block.template WaitCopies<0>();

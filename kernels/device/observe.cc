@@ -5,9 +5,13 @@
 #include <vector>
 
 #include "kernels/device/observe_kernels.h"
+#include "kernels/device/parts.h"
 
 namespace sluice::device {
 namespace {
+
+// Pieces of staging that an entry's query rows, or a ring's, take.
+constexpr int64_t kEntryPieces = 2;
 
 // The tokens of an entry that the call has and its ring keeps; none: tokens is 0.
 ObservedTokens TokensToKeep(const ObserveArgs& args, const ViewEntry& entry, Launcher& launcher) {
@@ -33,9 +37,23 @@ ObservedTokens TokensToKeep(const ObserveArgs& args, const ViewEntry& entry, Lau
   return run;
 }
 
-}  // namespace
+void LaunchCarries(const CarryObservationsArgs& args, int64_t first, int64_t count,
+                   Launcher& launcher) {
+  std::vector<RingCarry> rings(args.rings + first, args.rings + first + count);
+  for (RingCarry& carry : rings) {
+    const bool in_place = carry.source == carry.ring;
+    carry.ring = launcher.InOut(carry.ring, args.layout.bytes);
+    carry.source = in_place ? carry.ring : launcher.In(carry.source, args.layout.bytes);
+  }
+  CarryObservationsKernel kernel;
+  kernel.rings = launcher.In(rings.data(), count);
+  kernel.ring_count = count;
+  kernel.layout = args.layout;
+  kernel.length = args.length;
+  launcher.Launch(kernel, {count * kernel.pieces(), 128, 0});
+}
 
-void LowerObserve(const ObserveArgs& args, Launcher& launcher) {
+void LowerPart(const ObserveArgs& args, Launcher& launcher) {
   std::vector<ObservedTokens> runs;
   ObserveKernel kernel;
   kernel.dtype = args.dtype;
@@ -51,19 +69,40 @@ void LowerObserve(const ObserveArgs& args, Launcher& launcher) {
   launcher.Launch(kernel, WarpItems(kernel.items));
 }
 
-void LowerCarryObservations(const CarryObservationsArgs& args, Launcher& launcher) {
-  std::vector<RingCarry> rings(args.rings, args.rings + args.ring_count);
-  for (RingCarry& carry : rings) {
-    const bool in_place = carry.source == carry.ring;
-    carry.ring = launcher.InOut(carry.ring, args.layout.bytes);
-    carry.source = in_place ? carry.ring : launcher.In(carry.source, args.layout.bytes);
+}  // namespace
+
+void LowerObserve(const ObserveArgs& args, Launcher& launcher) {
+  const LayerShape& layer = *args.layer;
+  const int64_t row_bytes = layer.k_dim * DtypeBytes(args.dtype);
+  TokenCut cut;
+  cut.budget_bytes = launcher.part_bytes();
+  cut.token_bytes = layer.q_heads * (row_bytes + static_cast<int64_t>(sizeof(float)));
+  cut.entry_bytes = sizeof(ObservedTokens) + kEntryPieces * Staging::kAlignment;
+  ObserveArgs part = args;
+  for (const TokenPart& tokens : CutTokens(*args.view, args.first_token, args.token_count, cut)) {
+    if (tokens.first_token > args.first_token) launcher.NextPart();
+    const int64_t before = (tokens.first_token - args.first_token) * layer.q_heads;
+    part.first_token = tokens.first_token;
+    part.token_count = tokens.token_count;
+    part.q = From(args.q, before * row_bytes);
+    part.lse = From(args.lse, before);
+    LowerPart(part, launcher);
   }
-  CarryObservationsKernel kernel;
-  kernel.rings = launcher.In(rings.data(), args.ring_count);
-  kernel.ring_count = args.ring_count;
-  kernel.layout = args.layout;
-  kernel.length = args.length;
-  launcher.Launch(kernel, {args.ring_count * kernel.pieces(), 128, 0});
+}
+
+void LowerCarryObservations(const CarryObservationsArgs& args, Launcher& launcher) {
+  const auto bytes_of = [&](int64_t i) {
+    const RingCarry& carry = args.rings[i];
+    return static_cast<int64_t>(sizeof(RingCarry)) + kEntryPieces * Staging::kAlignment +
+           launcher.StagedBytes(carry.ring, args.layout.bytes) +
+           launcher.StagedBytes(carry.source, args.layout.bytes);
+  };
+  int64_t count = 0;
+  for (int64_t first = 0; first < args.ring_count; first += count) {
+    if (first > 0) launcher.NextPart();
+    count = ItemsWithin(first, args.ring_count, launcher.part_bytes(), bytes_of);
+    LaunchCarries(args, first, count, launcher);
+  }
 }
 
 }  // namespace sluice::device

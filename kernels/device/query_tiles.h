@@ -41,18 +41,21 @@ struct UnitState : TileState {
 // Where things lie in a block's shared memory, in bytes.
 struct UnitLayout {
   int32_t keys = 0;         // [64, k_dim] as stored
-  int32_t values = 0;       // [64, v_dim] as stored
+  int32_t values = 0;       // [64, v_dim] as stored; where the keys lie, if they wait
   int32_t q = 0;            // [unit rows, k_dim], times the logits' factor
   int32_t turned_q = 0;     // the same for the tile, where keys turn
   int32_t turned_keys = 0;  // [64, k_dim] in fp32, where keys turn
   int32_t weights = 0;      // [16, kWeightStride]: logits, then weights
   int32_t sums = 0;         // floats of the kernel's own
   int32_t bytes = 0;
+  bool waits = false;       // values come when the keys are done with, the next keys after them
 };
 
-// `unit_rows`: a power of 2 that no unit has more query rows than, at least 2.
+// `unit_rows`: a power of 2 that no unit has more query rows than, at least 2. Values wait
+// where all would be more than `most_bytes`; then it may still be more.
 constexpr UnitLayout MakeUnitLayout(const LayerShape& layer, Dtype dtype, int32_t unit_rows,
-                                    bool turns, bool with_values, int32_t sum_floats) {
+                                    bool turns, bool with_values, int32_t sum_floats,
+                                    int32_t most_bytes, bool waits = false) {
   UnitLayout layout;
   int32_t bytes = static_cast<int32_t>(RoundUp(sizeof(UnitState), 128));
   const auto take = [&bytes](int64_t size) {
@@ -61,8 +64,11 @@ constexpr UnitLayout MakeUnitLayout(const LayerShape& layer, Dtype dtype, int32_
     return at;
   };
   const int64_t element = DtypeBytes(dtype);
-  layout.keys = take(kTileSlots * layer.k_dim * element);
-  layout.values = take(with_values ? kTileSlots * layer.v_dim * element : 0);
+  const int64_t key_bytes = kTileSlots * layer.k_dim * element;
+  const int64_t value_bytes = with_values ? kTileSlots * layer.v_dim * element : 0;
+  layout.waits = waits;
+  layout.keys = take(waits && value_bytes > key_bytes ? value_bytes : key_bytes);
+  layout.values = waits ? layout.keys : take(value_bytes);
   layout.q = take(int64_t{unit_rows} * layer.k_dim * 4);
   layout.turned_q = take(turns ? int64_t{unit_rows} * layer.k_dim * 4 : 0);
   layout.turned_keys = turns && dtype == Dtype::kF32
@@ -71,6 +77,10 @@ constexpr UnitLayout MakeUnitLayout(const LayerShape& layer, Dtype dtype, int32_
   layout.weights = take(kUnitRows * kWeightStride * 4);
   layout.sums = take(int64_t{sum_floats} * 4);
   layout.bytes = bytes;
+  if (bytes > most_bytes && with_values && !waits) {
+    return MakeUnitLayout(layer, dtype, unit_rows, turns, with_values, sum_floats, most_bytes,
+                          true);
+  }
   return layout;
 }
 
@@ -120,6 +130,17 @@ struct UnitTiles {
     if (Turns(row)) TurnFromArrival(block, row, first_query, queries);
   }
 
+  // Begin to bring keys or values of a tile to their place.
+  template <class Block>
+  SLUICE_HD void CopyKeys(Block& block, const TileCursor& at, const TilePlace& place) const {
+    CopyTile(block, place, KeyTileShape(State(block).Format(at)), block.shared() + layout.keys);
+  }
+  template <class Block>
+  SLUICE_HD void CopyValues(Block& block, const TileCursor& at, const TilePlace& place) const {
+    CopyTile(block, place, ValueTileShape(State(block).Format(at)),
+             block.shared() + layout.values);
+  }
+
   // Turns the keys of the tile where they turn, once a tile. Before WriteDots.
   template <class Block>
   SLUICE_HD void PrepareKeys(Block& block, int32_t row) const {
@@ -135,7 +156,7 @@ struct UnitTiles {
   }
 
   // Writes the dot products of the tile, [queries, kWeightStride]. REQUIRES: what LoadQueries
-  // and CopyTile brought is there. Keys that turn take a Sync.
+  // and CopyKeys brought is there. Keys that turn take a Sync.
   template <class Block>
   SLUICE_HD void WriteDots(Block& block, int32_t row, int32_t queries, int32_t span_index,
                            int32_t tile) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/device/job_rows_of.h"
+#include "kernels/device/parts.h"
 #include "kernels/device/select_kernels.h"
 #include "kernels/device/select_mark_kernel.h"
 
@@ -27,11 +28,13 @@ std::vector<SelectDigit> DigitsOf(int32_t width) {
   return digits;
 }
 
-// Makes the launches of one Select, a few segments after the other.
+// Makes the launches of one Select, or of a part of it, a few segments after the other.
 class SelectLowerer {
  public:
-  SelectLowerer(const SelectArgs& args, Launcher& launcher)
+  // `slots`: of scores and masks that there are.
+  SelectLowerer(const SelectArgs& args, int64_t slots, Launcher& launcher)
       : args_(args),
+        slots_(slots),
         launcher_(launcher),
         job_rows_(JobRowsOf(launcher.host_pool(), args.rows)),
         scratch_bytes_(launcher.scratch_left_bytes() - kScratchSlack) {}
@@ -73,13 +76,12 @@ class SelectLowerer {
 
   void PassArguments() {
     const int32_t rows = args_.rows.row_count;
-    const int64_t slots = args_.rows.row_offsets[rows];
     work_.pool = launcher_.pool();
     work_.args = args_;
     work_.args.rows = launcher_.Rows(args_.rows);
-    work_.args.scores = launcher_.In(args_.scores, slots);
+    work_.args.scores = launcher_.In(args_.scores, slots_);
     work_.args.segments = launcher_.In(args_.segments, args_.segment_count);
-    work_.args.masks = launcher_.InOut(args_.masks, slots / 32);
+    work_.args.masks = launcher_.InOut(args_.masks, slots_ / 32);
     work_.args.counts = launcher_.Out(args_.counts, int64_t{args_.segment_count} * rows);
     work_.job_rows = JobRowsIn(job_rows_, launcher_);
     work_.bins = width_ == 0 ? 0 : 1 << width_;
@@ -144,6 +146,7 @@ class SelectLowerer {
   }
 
   const SelectArgs& args_;
+  const int64_t slots_;
   Launcher& launcher_;
   const std::vector<JobRow> job_rows_;
   const int64_t scratch_bytes_;
@@ -151,10 +154,55 @@ class SelectLowerer {
   SelectWork work_;
 };
 
+// Slots of rows [first, end) of the set in dense arrays.
+int64_t SlotsOf(const RowSet& rows, int32_t first, int32_t end) {
+  return rows.row_offsets[end] - rows.row_offsets[first];
+}
+
+// Segments [first, first + count) with the scores and masks of their rows alone.
+void LowerSegments(const SelectArgs& args, int64_t first, int64_t count, Launcher& launcher) {
+  SelectArgs part = args;
+  part.segments += first;
+  part.segment_count = static_cast<int32_t>(count);
+  part.counts = From(args.counts, first * args.rows.row_count);
+  int32_t first_row = args.rows.row_count;
+  int32_t end_row = 0;
+  for (int64_t s = 0; s < count; ++s) {
+    first_row = std::min(first_row, part.segments[s].first_row);
+    end_row = std::max(end_row, part.segments[s].first_row + part.segments[s].row_count);
+  }
+  const int64_t first_slot = args.rows.row_offsets[first_row];
+  std::vector<int64_t> offsets(args.rows.row_offsets,
+                               args.rows.row_offsets + args.rows.row_count + 1);
+  for (int64_t& offset : offsets) offset -= first_slot;
+  part.rows.row_offsets = offsets.data();
+  part.scores = From(args.scores, first_slot);
+  part.masks = From(args.masks, first_slot / 32);
+  SelectLowerer(part, SlotsOf(args.rows, first_row, end_row), launcher).Lower();
+}
+
 }  // namespace
 
 void LowerSelect(const SelectArgs& args, Launcher& launcher) {
-  SelectLowerer(args, launcher).Lower();
+  constexpr int64_t kRowBytes = sizeof(JobRow) + sizeof(int64_t);
+  const int64_t rows = args.rows.row_count;
+  const int64_t count_bytes = launcher.StagedBytes(args.counts, rows * 4);
+  const auto bytes_of = [&](int64_t s) {
+    const SelectSegment& segment = args.segments[s];
+    const int64_t slots =
+        SlotsOf(args.rows, segment.first_row, segment.first_row + segment.row_count);
+    return static_cast<int64_t>(sizeof(SelectSegment) + sizeof(int64_t)) + count_bytes +
+           segment.row_count * static_cast<int64_t>(sizeof(RankedPlace)) +
+           launcher.StagedBytes(args.scores, slots * 4) +
+           launcher.StagedBytes(args.masks, slots / 8);
+  };
+  int64_t count = 0;
+  for (int64_t first = 0; first < args.segment_count; first += count) {
+    if (first > 0) launcher.NextPart();
+    count = ItemsWithin(first, args.segment_count, launcher.part_bytes() - rows * kRowBytes,
+                        bytes_of);
+    LowerSegments(args, first, count, launcher);
+  }
 }
 
 }  // namespace sluice::device

@@ -9,8 +9,6 @@
 namespace sluice::device {
 namespace {
 
-constexpr int64_t kAlignment = 256;
-
 std::byte* AllocateHostOrEnd(DeviceRuntime& runtime, int64_t bytes) {
   std::byte* const memory = runtime.AllocateHost(bytes);
   if (memory == nullptr) {
@@ -38,7 +36,7 @@ Staging::~Staging() {
   runtime_.FreeHost(ring_);
 }
 
-void Staging::Begin(Ticket ticket) { ticket_ = ticket; }
+void Staging::Begin(Ticket part) { part_ = part; }
 
 bool Staging::Fits(int64_t bytes, int64_t* offset, int64_t* taken) const {
   const bool wraps = head_ + bytes > ring_bytes_;
@@ -47,10 +45,10 @@ bool Staging::Fits(int64_t bytes, int64_t* offset, int64_t* taken) const {
   return used_ + *taken <= ring_bytes_;
 }
 
-// Whether all that is taken of the ring is the current operation's: waiting would never end.
+// Whether all that is taken of the ring is the current part's: waiting would never end.
 bool Staging::RingIsOurs() const {
   for (const Piece& piece : pieces_) {
-    if (piece.own == nullptr && piece.ticket != ticket_) return false;
+    if (piece.own == nullptr && piece.part != part_) return false;
   }
   return true;
 }
@@ -65,19 +63,19 @@ std::byte* Staging::Take(int64_t bytes) {
     released_.wait(lock, [&] { return Fits(bytes, &offset, &taken) || RingIsOurs(); });
   }
   if (bytes > ring_bytes_ || !Fits(bytes, &offset, &taken)) {
-    pieces_.push_back({ticket_, AllocateHostOrEnd(runtime_, bytes), 0});
+    pieces_.push_back({part_, AllocateHostOrEnd(runtime_, bytes), 0});
     return pieces_.back().own;
   }
   head_ = offset + bytes;
   used_ += taken;
-  pieces_.push_back({ticket_, nullptr, taken});
+  pieces_.push_back({part_, nullptr, taken});
   return ring_ + offset;
 }
 
-void Staging::Release(Ticket ticket) {
+void Staging::Release(Ticket part) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    while (!pieces_.empty() && pieces_.front().ticket <= ticket) {
+    while (!pieces_.empty() && pieces_.front().part <= part) {
       const Piece& piece = pieces_.front();
       used_ -= piece.ring_bytes;
       if (piece.own != nullptr) runtime_.FreeHost(piece.own);

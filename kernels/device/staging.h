@@ -15,8 +15,8 @@
 namespace sluice::device {
 
 // Host memory that the operations of one lane pass through on their way to and from a
-// device: a ring that operations take pieces of in order and give back in order. What is
-// too large for the ring gets memory of its own.
+// device, part by part: a ring that parts take pieces of in order and give back in order.
+// What is too large for the ring gets memory of its own.
 //
 // Begin, Take: the lane's launching thread. Release: one other thread.
 class Staging {
@@ -28,23 +28,27 @@ class Staging {
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
+  static constexpr int64_t kAlignment = 256;
+
   // Why nothing may be taken; Take ends the process then. Constant.
   const DeviceFault& fault() const { return fault_; }
 
-  // Pieces taken from now on belong to the operation `ticket`.
-  void Begin(Ticket ticket);
+  int64_t ring_bytes() const { return ring_bytes_; }
 
-  // `bytes` > 0 bytes, 256-byte aligned, until the operation is released. Waits for earlier
-  // operations to be released while the ring is full.
+  // Pieces taken from now on belong to the part of that number.
+  void Begin(Ticket part);
+
+  // `bytes` > 0 bytes, aligned to kAlignment, until the part is released. Waits for earlier
+  // parts to be released while the ring is full.
   std::byte* Take(int64_t bytes);
 
-  // Gives back what the operations up to `ticket` took.
-  void Release(Ticket ticket);
+  // Gives back what the parts up to that number took.
+  void Release(Ticket part);
 
  private:
   // A piece of the ring, or memory of its own.
   struct Piece {
-    Ticket ticket = 0;
+    Ticket part = 0;
     std::byte* own = nullptr;   // null: of the ring
     int64_t ring_bytes = 0;     // with what was left out at the ring's end
   };
@@ -57,7 +61,7 @@ class Staging {
   std::byte* const ring_;
   const DeviceFault fault_;
   const int64_t ring_bytes_;  // 0 without a ring
-  Ticket ticket_ = 0;  // the launching thread's
+  Ticket part_ = 0;           // the launching thread's
 
   std::mutex mutex_;
   std::condition_variable released_;

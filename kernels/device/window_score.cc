@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/device/parts.h"
+#include "kernels/device/row_parts.h"
 #include "kernels/device/window_kernels.h"
 
 namespace sluice::device {
@@ -191,7 +193,17 @@ class WindowLowering {
 }  // namespace
 
 void LowerWindowScore(const WindowScoreArgs& args, Launcher& launcher) {
-  WindowLowering(args, launcher).Run();
+  const auto bytes_of = [&](int64_t row) {
+    const int64_t slots = args.rows.row_offsets[row + 1] - args.rows.row_offsets[row];
+    return static_cast<int64_t>(sizeof(WindowRow)) +
+           launcher.StagedBytes(args.scores, slots * static_cast<int64_t>(sizeof(float)));
+  };
+  ForEachRowPart(args.rows, launcher, bytes_of, [&](const RowPart& rows) {
+    WindowScoreArgs part = args;
+    part.rows = rows.rows;
+    part.scores = From(args.scores, rows.first_slot);
+    WindowLowering(part, launcher).Run();
+  });
 }
 
 }  // namespace sluice::device

@@ -58,6 +58,7 @@ class GpuDevice : public BenchDevice, private device::DeviceRuntime {
   void Mark(Lane, Ticket) override {}
   void AwaitMark(Lane, Ticket) override { Synchronize(); }
   void Follow(Lane, Lane, Ticket) override {}  // all lanes are one
+  int32_t shared_bytes_of_block() const override { return memory_.shared_bytes_of_block(); }
   std::string description() const override { return memory_.description(); }
 
   void EmptyL2();

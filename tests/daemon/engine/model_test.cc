@@ -69,6 +69,12 @@ const BadGeometry kScalars[] = {
     {"logit_soft_cap", [](G& g) { g.logit_soft_cap = kInfinity; }},
     {"layers", [](G& g) { g.layers.clear(); }},
     {"layers", [](G& g) { g.layers.resize(1025, g.layers[0]); }},
+    {"layers", [](G& g) {
+       g.query_heads = 128;
+       for (LayerGeometry& layer : g.layers) layer.kv_heads = 128;
+       g.layers.resize(514, g.layers[0]);
+     }},
+    {"query_head_count", [](G& g) { g.query_heads = 512, g.k_dim = 240; }},
 };
 INSTANTIATE_TEST_SUITE_P(Scalars, BadGeometryTest, ::testing::ValuesIn(kScalars));
 

@@ -1,6 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 // Calls that are refused: which field is named, and that nothing changes.
 
+#include "kernels/reference/reference_backend.h"
 #include "tests/daemon/engine/refusal_matcher.h"
 #include "gtest/gtest.h"
 #include "tests/testing/step_driver.h"
@@ -181,6 +182,44 @@ TEST_F(RefusalTest, ModelsOfOneNameMustBeAlike) {
   again.geometry = SmallGeometry();
   again.expected_fingerprint = "0";
   EXPECT_THAT(driver_.Call(again), RefusedFor(Reason::kFingerprintMismatch));
+}
+
+// Takes keys of 32 dims at the most, of 16 where they turn.
+class NarrowBackend final : public ReferenceBackend {
+ public:
+  explicit NarrowBackend(const BackendOptions& options)
+      : ReferenceBackend(options.pool, options.signal) {}
+  std::string FormatFault(const PageFormat& format) const override {
+    const int32_t most = format.key_space == KeySpace::kCachePosition ? 16 : 32;
+    return format.k_dim <= most ? "" : "up to " + std::to_string(most) + " dims fit";
+  }
+};
+
+TEST(NarrowBackendTest, ModelsAndPoliciesItHasNoRoomForAreRefused) {
+  EngineOptions options = SmallOptions();
+  options.make_backend = [](const BackendOptions& backend) {
+    return std::make_unique<NarrowBackend>(backend);
+  };
+  EngineDriver driver(options);
+  RegisterModel wide;
+  wide.geometry = SmallGeometry();
+  wide.geometry.k_dim = 48;
+  const absl::Status refused = driver.Call(wide).status();
+  EXPECT_THAT(refused, RefusedField("k_dim"));
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("up to 32 dims fit"));
+
+  ModelGeometry geometry = SmallGeometry();
+  geometry.k_dim = 32;
+  geometry.rope_tables = {{.inv_freq = {1.0f, 0.5f}, .rotary_dim = 4}};
+  for (LayerGeometry& layer : geometry.layers) layer.rope_table = 0;
+  const TestModel model = driver.Register(geometry);
+  CreateSequence create;
+  create.model_id = model.id;
+  create.policy = {.preset = "streaming_llm", .sink_tokens = 4, .recent_tokens = 16};
+  EXPECT_THAT(driver.Call(create), Refused(absl::StatusCode::kFailedPrecondition,
+                                           Reason::kPolicyNeeds, "policy.preset"));
+  create.policy = {};
+  EXPECT_TRUE(driver.Call(create).ok());
 }
 
 TEST_F(RefusalTest, PoliciesAndDrafts) {

@@ -110,6 +110,22 @@ TEST_F(DeviceBackendTest, SaysWhichArithmeticIsInForce) {
   }
 }
 
+// Each copy is a part of its own, and there are more than a device marks at a time.
+TEST_F(DeviceBackendTest, AnOperationMayHaveAnyNumberOfParts) {
+  const auto backend = Make({});
+  constexpr int64_t kCopies = 2 * Backend::kLaneCapacity + 3;
+  std::vector<float> from(kCopies), to(kCopies);
+  std::vector<ScoreCopy> copies;
+  for (int64_t i = 0; i < kCopies; ++i) {
+    from[static_cast<size_t>(i)] = static_cast<float>(i);
+    copies.push_back({from.data() + i, to.data() + i, 1});
+  }
+  backend->Submit(Lane::kForeground, CopyScoresArgs{copies.data(), kCopies});
+  backend->WaitIdle();
+  EXPECT_EQ(backend->Completed(Lane::kForeground), 1u);
+  EXPECT_EQ(to, from);
+}
+
 TEST_F(DeviceBackendTest, DestructionWaitsForWhatWasSubmitted) {
   std::vector<float> from(500, 2.0f), to(500);
   const ScoreCopy copy = Copy(from, to);

@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <deque>
 #include <thread>
 
+#include "kernels/page_format.h"
 #include "tests/kernels/sim/sim_runtime.h"
 #include "tests/kernels/testing/random.h"
 
@@ -51,6 +53,46 @@ TEST(StagingTest, TakeWaitsForEarlierOperations) {
   std::thread other([&] { staging.Release(1); });
   EXPECT_EQ(staging.Take(512), first);
   other.join();
+}
+
+// Counts what is allocated.
+class CountingRuntime final : public sim::SimRuntime {
+ public:
+  CountingRuntime() : SimRuntime(1) {}
+  std::byte* AllocateHost(int64_t bytes) override {
+    ++count;
+    return SimRuntime::AllocateHost(bytes);
+  }
+  int64_t count = 0;
+};
+
+// Another thread releases them as late as it likes.
+TEST(StagingTest, PartsOfHalfTheRingNeedNoOtherMemory) {
+  constexpr int64_t kSeed = 6;
+  constexpr int64_t kRingBytes = 8192;
+  constexpr Ticket kParts = 3000;
+  SCOPED_TRACE(kSeed);
+  kernels_testing::Random random({kSeed});
+  CountingRuntime runtime;
+  Staging staging(runtime, kRingBytes);
+  std::atomic<Ticket> ended{0};
+  std::thread other([&] {
+    for (Ticket part = 1; part <= kParts; ++part) {
+      while (ended.load() < part) std::this_thread::yield();
+      staging.Release(part);
+    }
+  });
+  for (Ticket part = 1; part <= kParts; ++part) {
+    staging.Begin(part);
+    for (int64_t left = kRingBytes / 2; left > 0;) {
+      const int64_t bytes = RoundUp(random.Between(1, left), Staging::kAlignment);
+      staging.Take(bytes);
+      left -= bytes;
+    }
+    ended.store(part);
+  }
+  other.join();
+  EXPECT_EQ(runtime.count, 1);
 }
 
 TEST(StagingTest, AnOperationBeyondTheRingGetsMemoryOfItsOwn) {

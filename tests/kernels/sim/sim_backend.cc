@@ -16,7 +16,7 @@ std::unique_ptr<DeviceBackend> Make(const BackendOptions& options,
   device.table_bytes = options.table_bytes;
   device.format_count = options.format_count;
   device.table_staging_bytes = int64_t{4} << 10;
-  device.staging_bytes = int64_t{256} << 10;
+  device.staging_bytes = int64_t{options.threads == 1 ? 256 : 48} << 10;
   device.scratch_bytes = int64_t{options.threads == 1 ? 16 : 1} << 20;
   device.arithmetic = options.arithmetic;
   device.signal = options.signal;

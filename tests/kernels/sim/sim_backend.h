@@ -13,7 +13,7 @@ namespace sluice::sim {
 
 // The backend for devices over emulated blocks, for options as of a GPU's. Little memory for
 // staging and scratch, so that operations wait for it and are cut; where one thread is asked
-// for more scratch, so that they are cut in another way.
+// for more of both, so that they are cut in another way.
 std::unique_ptr<Backend> MakeEmulatedBackend(const BackendOptions& options, uint64_t seed);
 
 // The same over a runtime of the caller's.

@@ -15,16 +15,21 @@
 
 namespace sluice::sim {
 
+// Shared memory that a Hopper or Blackwell GPU gives a block at the most.
+inline constexpr int32_t kMostSharedBytes = 227 << 10;
+
 // Runs grids on the calling thread: block after block, their number and order as the seed
-// has it. Not thread-safe.
+// has it. Ends the process where a launch asks for more shared memory a block than
+// `shared_bytes`. Not thread-safe.
 class SimGrid {
  public:
-  explicit SimGrid(uint64_t seed) : threads_(seed) {}
+  explicit SimGrid(uint64_t seed, int32_t shared_bytes = kMostSharedBytes)
+      : threads_(seed), shared_bytes_(shared_bytes) {}
 
   template <class Kernel>
   void Run(const Kernel& kernel, const device::LaunchShape& shape) {
     static_assert(sizeof(Kernel) <= 4096, "parameters of a kernel");
-    if (shape.items <= 0 || shape.shared_bytes < 0 || shape.shared_bytes > kMostSharedBytes) {
+    if (shape.items <= 0 || shape.shared_bytes < 0 || shape.shared_bytes > shared_bytes_) {
       Fail("a launch of %lld items, %d bytes of shared memory",
            static_cast<long long>(shape.items), shape.shared_bytes);
     }
@@ -56,13 +61,13 @@ class SimGrid {
 
  private:
   static constexpr int64_t kMostBlocks = 64;
-  static constexpr int32_t kMostSharedBytes = 227 << 10;  // of a Hopper block
 
   struct Freed {
     void operator()(void* memory) const { std::free(memory); }
   };
 
   SimThreads threads_;
+  const int32_t shared_bytes_;
   std::vector<std::vector<SimCopy>> copies_;  // of a block's threads, whose memory is kept
 };
 

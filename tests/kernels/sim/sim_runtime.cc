@@ -7,10 +7,12 @@
 
 namespace sluice::sim {
 
-SimRuntime::SimRuntime(uint64_t seed)
+SimRuntime::SimRuntime(uint64_t seed, int32_t shared_bytes)
     : seed_(seed),
-      grids_{std::make_unique<SimGrid>(seed), std::make_unique<SimGrid>(~seed),
-             std::make_unique<SimGrid>(seed / 2)} {}
+      shared_bytes_(shared_bytes),
+      grids_{std::make_unique<SimGrid>(seed, shared_bytes),
+             std::make_unique<SimGrid>(~seed, shared_bytes),
+             std::make_unique<SimGrid>(seed / 2, shared_bytes)} {}
 
 std::byte* SimRuntime::AllocateHost(int64_t bytes) {
   void* memory = nullptr;

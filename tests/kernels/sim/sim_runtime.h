@@ -15,7 +15,8 @@ namespace sluice::sim {
 // Its memory starts as NaN. The same seed gives the same orders of threads and blocks.
 class SimRuntime : public device::DeviceRuntime {
  public:
-  explicit SimRuntime(uint64_t seed);
+  // `shared_bytes`: what the device gives a block.
+  explicit SimRuntime(uint64_t seed, int32_t shared_bytes = kMostSharedBytes);
 
   std::byte* AllocateHost(int64_t bytes) override;
   void FreeHost(std::byte* memory) override;
@@ -28,10 +29,12 @@ class SimRuntime : public device::DeviceRuntime {
   void Mark(Lane, Ticket) override {}
   void AwaitMark(Lane, Ticket) override {}
   void Follow(Lane, Lane, Ticket) override {}
+  int32_t shared_bytes_of_block() const override { return shared_bytes_; }
   std::string description() const override;
 
  private:
   const uint64_t seed_;
+  const int32_t shared_bytes_;
   std::array<std::unique_ptr<SimGrid>, device::kRuntimeLanes> grids_;
 };
 
