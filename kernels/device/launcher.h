@@ -108,7 +108,9 @@ class Launcher {
     return reinterpret_cast<T*>(TakeScratch(count * static_cast<int64_t>(sizeof(T))));
   }
   int64_t scratch_left_bytes() const { return scratch_bytes_ - scratch_used_; }
-  void ResetScratch() { scratch_used_ = 0; }
+  int64_t scratch_used_bytes() const { return scratch_used_; }
+  // But for what was taken first, that many bytes.
+  void ResetScratch(int64_t kept_bytes = 0) { scratch_used_ = kept_bytes; }
 
   // The records of a step and of a layer, where kernels reach them.
   StepView View(const StepView& view);
