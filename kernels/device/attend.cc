@@ -220,7 +220,8 @@ void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPla
       LaunchPrefill<kDtype>(lowered, call, plan);
       launched = true;
     } else if (lowered.launcher.arithmetic() == Arithmetic::kBf16) {
-      const TensorLayout tensor = MakeTensorLayout(layout, layer, lowered.unit_rows);
+      const TensorLayout tensor =
+          MakeTensorLayout(layout, layer, lowered.unit_rows, lowered.turns);
       LaunchAttend(lowered, plan, TensorProducts<kDtype>{tiles, tensor}, tensor.bytes);
       launched = true;
     }
