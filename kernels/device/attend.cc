@@ -240,7 +240,8 @@ void LaunchUnits(const Lowered& lowered, const AttendCall& call, const AttendPla
       LaunchPrefill<kDtype>(lowered, call, plan);
       launched = true;
     } else if (shape.on_tensor_cores) {
-      const TensorLayout tensor = MakeTensorLayout(layout, shape.layer, lowered.unit_rows);
+      const TensorLayout tensor =
+          MakeTensorLayout(layout, shape.layer, lowered.unit_rows, shape.turns);
       LaunchAttend(lowered, plan, TensorProducts<kDtype>{tiles, tensor}, tensor.bytes);
       launched = true;
     }

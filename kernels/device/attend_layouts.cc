@@ -13,6 +13,12 @@ namespace {
 // Of dims of keys and values.
 constexpr int32_t kDimMultiple = 16;
 
+// What tensor cores want behind the layout.
+int32_t BehindBytes(const AttendShape& shape, int32_t unit_rows) {
+  if (!shape.on_tensor_cores) return 0;
+  return MakeTensorLayout({}, shape.layer, unit_rows, shape.turns).bytes;
+}
+
 // Shared memory that any call over pages of the format needs of a block at the most. The other
 // operations need less: a tile of keys, or none.
 int32_t SharedBytes(const PageFormat& format, Arithmetic arithmetic, int32_t shared_bytes) {
@@ -24,9 +30,8 @@ int32_t SharedBytes(const PageFormat& format, Arithmetic arithmetic, int32_t sha
   shape.on_tensor_cores = OnTensorCores(arithmetic, format.dtype);
   shape.shared_bytes = shared_bytes;
   const UnitLayout attend = AttendLayout(shape, kUnitRows);
-  const int32_t attend_bytes =
-      shape.on_tensor_cores ? MakeTensorLayout(attend, layer, kUnitRows).bytes : attend.bytes;
-  return std::max(attend_bytes, MassLayout(shape, kUnitRows).bytes);
+  const int32_t behind = BehindBytes(shape, kUnitRows);
+  return std::max(attend.bytes + behind, MassLayout(shape, kUnitRows).bytes);
 }
 
 }  // namespace
@@ -36,8 +41,7 @@ bool OnTensorCores(Arithmetic arithmetic, Dtype stored) {
 }
 
 UnitLayout AttendLayout(const AttendShape& shape, int32_t unit_rows) {
-  const int32_t behind =
-      shape.on_tensor_cores ? MakeTensorLayout({}, shape.layer, unit_rows).bytes : 0;
+  const int32_t behind = BehindBytes(shape, unit_rows);
   return MakeUnitLayout(shape.layer, shape.stored, unit_rows, shape.turns, true,
                         unit_rows * shape.layer.v_dim, shape.shared_bytes - behind);
 }

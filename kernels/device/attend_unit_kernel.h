@@ -5,7 +5,8 @@
 //
 // An item is a run of chunks of a unit (attend_plan_kernels.h). Keys and values of a tile come
 // through shared memory, values while logits are computed, the next keys while values are
-// added. Where there is no room for both, each waits until the other is done with. A chunk is reduced in registers from the empty state, and chunks fold in order.
+// added. Where there is no room for both, each waits until the other is done with. A chunk is
+// reduced in registers from the empty state, and chunks fold in order.
 
 #include <cstdint>
 

@@ -26,11 +26,11 @@
 namespace sluice::device {
 
 using DeviceKernel =
-    std::variant<AppendKernel, BringKernel, TurnsKernel, FindPagesKernel, CompactKernel, CopyPagesKernel,
-                 CopyScoresKernel, ExportKernel, ImportKernel, KeyNormScoreKernel,
-                 SumScoresKernel, MoveScoresKernel, SelectLookKernel, SelectStartKernel,
-                 SelectCountKernel, SelectDecideKernel, SelectCountsKernel, SelectMarkKernel,
-                 AttendCountKernel, AttendCutKernel, AttendKernel<Dtype::kF32>,
+    std::variant<AppendKernel, BringKernel, TurnsKernel, FindPagesKernel, CompactKernel,
+                 CopyPagesKernel, CopyScoresKernel, ExportKernel, ImportKernel,
+                 KeyNormScoreKernel, SumScoresKernel, MoveScoresKernel, SelectLookKernel,
+                 SelectStartKernel, SelectCountKernel, SelectDecideKernel, SelectCountsKernel,
+                 SelectMarkKernel, AttendCountKernel, AttendCutKernel, AttendKernel<Dtype::kF32>,
                  AttendKernel<Dtype::kBf16>, AttendKernel<Dtype::kF16>,
                  TensorAttendKernel<Dtype::kBf16>, TensorAttendKernel<Dtype::kF16>,
                  TensorPrefillKernel<Dtype::kBf16>, TensorPrefillKernel<Dtype::kF16>,

@@ -115,7 +115,7 @@ struct MassKernel {
                   block.thread(), &place);
     }
     block.Sync();
-    tiles.CopyKeys(block, tile.span, place);
+    CopyTile(block, place, KeyTileShape(span.format->page), block.shared() + tiles.layout.keys);
     block.CommitCopies();
     NoteSlots(block, tiles.call, tile.span, tile.tile, place, &state);
     block.template WaitCopies<0>();

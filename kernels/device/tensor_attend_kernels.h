@@ -28,22 +28,23 @@
 
 namespace sluice::device {
 
-// What lies behind a UnitLayout in a block's shared memory, of 16-bit elements.
+// What lies in a block's shared memory beside what UnitLayout says, of 16-bit elements.
 struct TensorLayout {
   int32_t unit_rows = 0;
   int32_t queries = 0;  // [2, unit rows, k_dim] swizzled: of each number the larger part first
   int32_t weights = 0;  // [16, 64] swizzled
-  int32_t bytes = 0;
+  int32_t bytes = 0;    // of all, UnitLayout's too
 };
 
 constexpr TensorLayout MakeTensorLayout(const UnitLayout& unit, const LayerShape& layer,
-                                        int32_t unit_rows) {
+                                        int32_t unit_rows, bool turns) {
   TensorLayout layout;
   layout.unit_rows = unit_rows;
-  layout.queries = unit.bytes;
-  layout.weights =
-      layout.queries + static_cast<int32_t>(RoundUp(2 * 2 * unit_rows * layer.k_dim, 128));
+  layout.weights = unit.bytes;
   layout.bytes = layout.weights + kUnitRows * kTileSlots * 2;
+  // Two parts of a query take the room of one turned in fp32.
+  layout.queries = turns ? unit.turned_q : layout.bytes;
+  if (!turns) layout.bytes += static_cast<int32_t>(RoundUp(4 * unit_rows * layer.k_dim, 128));
   return layout;
 }
 

@@ -13,6 +13,7 @@ device::Launcher::Options LauncherOptions(GpuPool& pool, int64_t scratch_bytes) 
   options.pool = pool.view();
   options.pool_bytes = pool.bytes();
   options.scratch_bytes = scratch_bytes;
+  options.arithmetic = Arithmetic::kBf16;  // the daemon's on a GPU, unless it is told otherwise
   options.await_delivered = [](const void*, int64_t) {};
   options.mirror = &pool.BringTables();
   return options;

@@ -17,6 +17,7 @@
 namespace sluice {
 namespace {
 
+using device::kUnitRows;
 using kernels_testing::AttendResult;
 using kernels_testing::CascadeShape;
 using kernels_testing::FillOptions;
@@ -171,6 +172,16 @@ TEST_P(TensorAttendTest, KeysThatTurnKeepTheirBits) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16}) {
       ExpectLogitsOfFp32(batch, layer, Queries(dtype, batch, layer, 2.0f));
     }
+  }
+}
+
+TEST_P(TensorAttendTest, TheLargestUnitsFitTheSharedMemoryOfABlock) {
+  const LayerShape layer = MakeLayer(Format(256, 256), 0, 1, kUnitRows);
+  for (const bool turns : {false, true}) {
+    const device::UnitLayout unit = device::MakeUnitLayout(layer, GetParam(), kUnitRows, turns,
+                                                           true, kUnitRows * layer.v_dim);
+    const int32_t most_bytes = (turns ? 227 : 163) << 10;  // of compute capability 9.0, 8.0
+    EXPECT_LE(device::MakeTensorLayout(unit, layer, kUnitRows, turns).bytes, most_bytes);
   }
 }
 
