@@ -21,6 +21,10 @@ int64_t NumberIn(const char* variable) {
 
 std::string BackendFault(BackendKind /*kind*/) { return ""; }
 
+std::vector<Arithmetic> ArithmeticsOf(BackendKind /*kind*/) {
+  return {Arithmetic::kFp32, Arithmetic::kBf16};
+}
+
 MadeBackend TryMakeBackend(const BackendOptions& options) {
   static sim::RuntimeFaults faults;
   faults.allocation = NumberIn("SLUICE_FAILING_ALLOCATION");

@@ -175,11 +175,12 @@ TEST_P(TensorAttendTest, KeysThatTurnKeepTheirBits) {
   }
 }
 
+// Without values that wait for the keys' place.
 TEST_P(TensorAttendTest, TheLargestUnitsFitTheSharedMemoryOfABlock) {
   const LayerShape layer = MakeLayer(Format(256, 256), 0, 1, kUnitRows);
   for (const bool turns : {false, true}) {
-    const device::UnitLayout unit = device::MakeUnitLayout(layer, GetParam(), kUnitRows, turns,
-                                                           true, kUnitRows * layer.v_dim);
+    const device::UnitLayout unit = device::MakeUnitLayout(
+        layer, GetParam(), kUnitRows, turns, true, kUnitRows * layer.v_dim, INT32_MAX);
     const int32_t most_bytes = (turns ? 227 : 163) << 10;  // of compute capability 9.0, 8.0
     EXPECT_LE(device::MakeTensorLayout(unit, layer, kUnitRows, turns).bytes, most_bytes);
   }
