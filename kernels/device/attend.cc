@@ -302,9 +302,10 @@ void LowerPart(const AttendArgs& args, const AttendArgs& whole, Launcher& launch
 
 // Tokens that parts of the call may end behind: where units do, so that parts change nothing.
 // Mass counts the query rows of an entry together.
-int64_t TokensOfUnits(const AttendArgs& args) {
+int64_t TokensOfUnits(const AttendArgs& args, Arithmetic arithmetic) {
   if (args.accumulate_mass) return 0;
-  return kPrefillRows / std::gcd(kPrefillRows, args.layer->q_heads / args.layer->kv_heads);
+  const int32_t rows = arithmetic == Arithmetic::kBf16 ? kPrefillRows : kUnitRows;
+  return rows / std::gcd(rows, args.layer->q_heads / args.layer->kv_heads);
 }
 
 }  // namespace
@@ -317,7 +318,7 @@ void LowerAttend(const AttendArgs& args, Launcher& launcher) {
   cut.token_bytes = layer.q_heads * ((layer.k_dim + layer.v_dim) * element_bytes +
                                      static_cast<int64_t>(sizeof(float)));
   cut.entry_bytes = sizeof(ViewEntry) + sizeof(AttendEntry);
-  cut.multiple = TokensOfUnits(args);
+  cut.multiple = TokensOfUnits(args, launcher.arithmetic());
   AttendArgs part = args;
   for (const TokenPart& tokens : CutTokens(*args.view, args.first_token, args.token_count, cut)) {
     if (tokens.first_token > args.first_token) launcher.NextPart();

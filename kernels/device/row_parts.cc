@@ -14,12 +14,12 @@ std::vector<int64_t> OffsetsFrom(const int64_t* offsets, int64_t first, int64_t 
 
 void ForEachRowPart(const RowSet& rows, Launcher& launcher,
                     const std::function<int64_t(int64_t row)>& bytes_of,
-                    const std::function<void(const RowPart& part)>& lower) {
+                    const std::function<void(const RowPart& part)>& lower, int64_t part_bytes) {
   constexpr int64_t kRowBytes = sizeof(JobRow) + sizeof(int64_t);
   RowPart part;
   for (; part.first < rows.row_count; part.first += part.count) {
     if (part.first > 0) launcher.NextPart();
-    part.count = ItemsWithin(part.first, rows.row_count, launcher.part_bytes(),
+    part.count = ItemsWithin(part.first, rows.row_count, launcher.part_bytes() - part_bytes,
                              [&](int64_t row) { return kRowBytes + bytes_of(row); });
     const std::vector<int64_t> offsets = OffsetsFrom(rows.row_offsets, part.first, part.count);
     part.first_slot = rows.row_offsets[part.first];

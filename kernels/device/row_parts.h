@@ -20,10 +20,12 @@ struct RowPart {
 };
 
 // Calls lower(part) for all rows in order, as many at a time as a part of the operation may
-// take of staging: `bytes_of(row)` bytes for each, beside what the set says of it.
+// take of staging: `bytes_of(row)` bytes for each, beside what the set says of it and
+// `part_bytes` of a part whatever its rows.
 void ForEachRowPart(const RowSet& rows, Launcher& launcher,
                     const std::function<int64_t(int64_t row)>& bytes_of,
-                    const std::function<void(const RowPart& part)>& lower);
+                    const std::function<void(const RowPart& part)>& lower,
+                    int64_t part_bytes = 0);
 
 // Offsets [first, first + count], less the first of them.
 std::vector<int64_t> OffsetsFrom(const int64_t* offsets, int64_t first, int64_t count);

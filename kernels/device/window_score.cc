@@ -198,12 +198,14 @@ void LowerWindowScore(const WindowScoreArgs& args, Launcher& launcher) {
     return static_cast<int64_t>(sizeof(WindowRow)) +
            launcher.StagedBytes(args.scores, slots * static_cast<int64_t>(sizeof(float)));
   };
-  ForEachRowPart(args.rows, launcher, bytes_of, [&](const RowPart& rows) {
+  const auto lower = [&](const RowPart& rows) {
     WindowScoreArgs part = args;
     part.rows = rows.rows;
     part.scores = From(args.scores, rows.first_slot);
     WindowLowering(part, launcher).Run();
-  });
+  };
+  ForEachRowPart(args.rows, launcher, bytes_of, lower,
+                 launcher.StagedBytes(args.observation, args.layout.bytes));
 }
 
 }  // namespace sluice::device

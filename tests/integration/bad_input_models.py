@@ -53,11 +53,11 @@ def _add_layers(made: types_pb2.ModelGeometry, count: int) -> None:
 
 def _huge(_: Any) -> Request:
     made = types_pb2.ModelGeometry(
-        name="huge", query_head_count=1024, k_dim=256, v_dim=256,
+        name="huge", query_head_count=256, k_dim=256, v_dim=256,
         dtype=types_pb2.DTYPE_FP32, page_size_tokens=64,
     )  # fmt: skip
-    for _layer_index in range(1024):
-        made.layers.add(kv_head_count=1024)
+    for _layer_index in range(256):
+        made.layers.add(kv_head_count=256)
     return Request(geometry=made)
 
 

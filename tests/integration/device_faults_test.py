@@ -16,24 +16,26 @@ from example.daemon import Daemon, find_binary
 
 FAILED, DEVICE_LOST = 1, 3
 POOL_BYTES = 16 << 20
-ALLOCATIONS = 4  # staging and scratch of two lanes
+TABLES = [
+    "4489472 bytes of the device's memory for tables, 12 are free",
+    "4096 bytes of host memory for tables",
+]
+LANE = [
+    "49152 bytes of host memory for operations of the device",
+    "1048576 bytes of the device's memory for operations, 12 are free",
+]
 TIMEOUT_S = 60
 
 
-@pytest.mark.parametrize("failing", range(1, ALLOCATIONS + 1))
+@pytest.mark.parametrize(("failing", "wanted"), enumerate([*TABLES, *LANE, *LANE], start=1))
 def test_memory_that_a_device_lacks_ends_the_start_with_a_line(
-    failing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    failing: int, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLUICE_FAILING_ALLOCATION", str(failing))
     command = [str(find_binary()), f"--listen=unix:{tmp_path}/s.sock", "--metrics_address=off"]
     found = subprocess.run([*command, f"--pool_bytes={POOL_BYTES}"], capture_output=True,
                            text=True, timeout=TIMEOUT_S)  # fmt: skip
     assert found.returncode == FAILED, found.stderr
-    wanted = (
-        "262144 bytes of host memory for operations of the device"
-        if failing % 2
-        else "1048576 bytes of the device's memory for operations, 12 are free"
-    )
     said = [line for line in found.stderr.splitlines() if not line.startswith("time=")]
     assert said == [
         f"sluiced: backend: no {wanted}; pool.bytes (--pool_bytes) is {POOL_BYTES}"
