@@ -30,8 +30,9 @@ struct TensorPrefillKernel {
   template <class Block>
   SLUICE_HD void operator()(Block& block) const {
     const int32_t items = plan.totals->items;
+    // The last units of a row first: they see the most, and others fill up behind them.
     for (int64_t item = block.index(); item < items; item += block.count()) {
-      RunItem(block, MakeUnitItem(plan, tiles.call.unit_count, item));
+      RunItem(block, MakeUnitItem(plan, tiles.call.unit_count, items - 1 - item));
       block.Sync();
     }
   }
