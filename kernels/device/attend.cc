@@ -33,7 +33,7 @@ Dtype StoredDtype(const AttendArgs& args, const PoolView& pool, const AttendEntr
   return pool.formats[args.view->entries[entry.entry].tail_format].page.dtype;
 }
 
-// By what the entry itself is, so that its answers do not depend on what else is attended for.
+// Which has no influence on results.
 int32_t UnitRowsOf(const AttendArgs& args, const Launcher& launcher, const AttendEntry& entry) {
   const LayerShape& layer = *args.layer;
   const bool prefills = launcher.arithmetic() == Arithmetic::kBf16 &&

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -46,15 +47,21 @@ class TensorAttendTest : public testing::TestWithParam<Dtype> {
     return batch;
   }
 
+  // For the tokens [first, first + count).
   static AttendResult Attend(Arithmetic arithmetic, const TestBatch& batch,
-                             const LayerShape& layer, const Tensor& q) {
+                             const LayerShape& layer, const Tensor& q, int64_t first,
+                             int64_t count) {
     DeviceBackend::Options options;
     options.pool = batch.pool();
     options.staging_bytes = int64_t{1} << 20;
     options.scratch_bytes = int64_t{8} << 20;
     options.arithmetic = arithmetic;
     DeviceBackend backend(options, "emulated", std::make_unique<sim::SimRuntime>(1));
-    return RunAttend(backend, batch, layer, q, 0, batch.View().total_tokens);
+    return RunAttend(backend, batch, layer, q, first, count);
+  }
+  static AttendResult Attend(Arithmetic arithmetic, const TestBatch& batch,
+                             const LayerShape& layer, const Tensor& q) {
+    return Attend(arithmetic, batch, layer, q, 0, batch.View().total_tokens);
   }
 
   // Expects the log-sum-exp of fp32 arithmetic: weights are rounded, their logits are not.
@@ -123,6 +130,31 @@ TEST_P(TensorAttendTest, UnitsOfAnyNumberOfQueryRows) {
       LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 2);
       layer.window = window;
       ExpectLogitsOfFp32(batch, layer, Queries(GetParam(), batch, layer, 2.0f));
+    }
+  }
+}
+
+// A few tokens at a time, in units of 16, and all at once.
+TEST_P(TensorAttendTest, UnitsOfEitherSizeGiveTheSameBits) {
+  const TestBatch batch = BatchOf(Format(96, 128), 70);
+  LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 3);
+  const int64_t tokens = batch.View().total_tokens;
+  const int64_t token_bytes = int64_t{layer.q_heads} * layer.v_dim * 4;
+  for (const float soft_cap : {0.0f, 5.0f}) {
+    layer.soft_cap = soft_cap;
+    layer.window = soft_cap == 0.0f ? 0 : 150;
+    const Tensor q = Queries(Dtype::kF32, batch, layer, 2.0f);
+    const AttendResult whole = Attend(Arithmetic::kBf16, batch, layer, q);
+    for (int64_t first = 0; first < tokens; first += 5) {
+      const int64_t count = std::min<int64_t>(5, tokens - first);
+      const AttendResult part = Attend(Arithmetic::kBf16, batch, layer, q, first, count);
+      ASSERT_EQ(std::memcmp(part.out.data(), whole.out.bytes.data() + first * token_bytes,
+                            static_cast<size_t>(count * token_bytes)),
+                0)
+          << first;
+      for (int64_t i = 0; i < count * layer.q_heads; ++i) {
+        ASSERT_EQ(part.lse[i], whole.lse[first * layer.q_heads + i]) << first;
+      }
     }
   }
 }
