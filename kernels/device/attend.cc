@@ -37,9 +37,8 @@ Dtype StoredDtype(const AttendArgs& args, const PoolView& pool, const AttendEntr
 int32_t UnitRowsOf(const AttendArgs& args, const Launcher& launcher, const AttendEntry& entry) {
   const LayerShape& layer = *args.layer;
   const bool prefills = launcher.arithmetic() == Arithmetic::kBf16 &&
-                        StoredDtype(args, launcher.pool(), entry) != Dtype::kF32 &&
+                        CanPrefill(layer, StoredDtype(args, launcher.pool(), entry), args.dtype) &&
                         args.view->entries[entry.entry].cascade_offset == kNoOffset &&
-                        std::max(layer.k_dim, layer.v_dim) <= kMostPrefillDim &&
                         entry.token_count * (layer.q_heads / layer.kv_heads) > kUnitRows;
   return prefills ? kPrefillRows : kUnitRows;
 }

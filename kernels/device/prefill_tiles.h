@@ -55,6 +55,15 @@ constexpr PrefillLayout MakePrefillLayout(const LayerShape& layer, Dtype keys, D
   return layout;
 }
 
+// Whether units of 64 rows can be had of such tensors: sums in registers, and all else in the
+// shared memory that every GPU of compute capability 8.0 or later gives a block.
+constexpr bool CanPrefill(const LayerShape& layer, Dtype keys, Dtype queries) {
+  constexpr int32_t kSharedBytesOfAnyGpu = 99 << 10;
+  return keys != Dtype::kF32 && layer.k_dim <= kMostPrefillDim &&
+         layer.v_dim <= kMostPrefillDim &&
+         MakePrefillLayout(layer, keys, queries).bytes <= kSharedBytesOfAnyGpu;
+}
+
 template <Dtype kDtype>
 struct PrefillTiles {
   static_assert(kDtype == Dtype::kBf16 || kDtype == Dtype::kF16, "16-bit elements");

@@ -1,8 +1,8 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Attend of ops.h on tensor cores over units of up to 64 query rows, in bf16 arithmetic: keys
-// and values of 16 bits and at most kMostPrefillDim dims, no rows under a cascade.
+// Attend of ops.h on tensor cores over units of up to 64 query rows, in bf16 arithmetic, of what
+// CanPrefill tells and no rows under a cascade.
 //
 // Tiles come and chunks fold as in attend_unit_kernel.h, and queries are held as in
 // tensor_attend_kernels.h: a query row is answered with the same bits in units of either size.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/device/device_backend.h"
+#include "kernels/device/prefill_tiles.h"
 #include "kernels/reference/reference_backend.h"
 #include "tests/kernels/sim/sim_runtime.h"
 #include "tests/kernels/testing/operations.h"
@@ -215,6 +216,18 @@ TEST_P(TensorAttendTest, TheLargestUnitsFitTheSharedMemoryOfABlock) {
     const int32_t most_bytes = (turns ? 227 : 163) << 10;  // of compute capability 9.0, 8.0
     EXPECT_LE(device::MakeTensorLayout(unit, layer, kUnitRows, turns).bytes, most_bytes);
   }
+}
+
+// Of any GPU: the largest heads, and wide ones with queries of another dtype, take units of 16.
+TEST_P(TensorAttendTest, UnitsOf64FitTheSharedMemoryOfABlock) {
+  const auto can_prefill = [](int32_t dim, Dtype queries) {
+    return device::CanPrefill(MakeLayer(Format(dim, dim), 0, 1, 4), GetParam(), queries);
+  };
+  EXPECT_TRUE(can_prefill(128, GetParam()));
+  EXPECT_TRUE(can_prefill(96, Dtype::kF32));
+  EXPECT_FALSE(can_prefill(128, Dtype::kF32));
+  EXPECT_FALSE(can_prefill(144, GetParam()));
+  EXPECT_FALSE(device::CanPrefill(MakeLayer(Format(64, 64), 0, 1, 4), Dtype::kF32, GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Storage, TensorAttendTest,
