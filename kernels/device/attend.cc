@@ -22,7 +22,7 @@ namespace {
 // Room for the alignment of what is taken of the scratch.
 constexpr int64_t kScratchSlack = 4096;
 
-// A part of an operation and what is decided for all of it.
+// A call and what is decided for all of it.
 struct Lowered {
   const AttendArgs& args;
   Launcher& launcher;
@@ -33,50 +33,37 @@ struct Lowered {
   AttendAnswers answers = {};
 };
 
-// Tokens of an entry in a call.
-struct TokenRange {
-  int64_t begin = 0;
-  int64_t end = 0;
-};
-
-TokenRange TokensIn(const AttendArgs& args, const ViewEntry& entry) {
-  return {std::max(entry.first_token, args.first_token),
-          std::min(entry.first_token + entry.token_count, args.first_token + args.token_count)};
-}
-
 AttendShape ShapeOf(const AttendArgs& args, const Launcher& launcher, Dtype stored, bool turns) {
   return {*args.layer,
           stored,
-          args.dtype,
           turns,
           OnTensorCores(launcher.arithmetic(), stored),
           launcher.shared_bytes_of_block()};
 }
 
-// By what the entry itself brings to the whole operation, so that its answers depend neither
-// on what else is attended for nor on how the operation is cut.
-int32_t UnitRowsOf(const AttendArgs& whole, const Launcher& launcher, const ViewEntry& entry) {
-  const LayerShape& layer = *whole.layer;
-  const TokenRange tokens = TokensIn(whole, entry);
-  if ((tokens.end - tokens.begin) * (layer.q_heads / layer.kv_heads) <= kUnitRows ||
-      entry.cascade_offset != kNoOffset) {
-    return kUnitRows;
-  }
+// Which has no influence on results.
+int32_t UnitRowsOf(const AttendArgs& args, const Launcher& launcher, const ViewEntry& entry,
+                   int64_t tokens) {
+  const LayerShape& layer = *args.layer;
   const Dtype stored = launcher.host_pool().formats[entry.tail_format].page.dtype;
-  return Prefills(ShapeOf(whole, launcher, stored, false)) ? kPrefillRows : kUnitRows;
+  const bool prefills = tokens * (layer.q_heads / layer.kv_heads) > kUnitRows &&
+                        entry.cascade_offset == kNoOffset &&
+                        OnTensorCores(launcher.arithmetic(), stored) &&
+                        CanPrefill(layer, stored, args.dtype, launcher.shared_bytes_of_block());
+  return prefills ? kPrefillRows : kUnitRows;
 }
 
-// Of a part of an operation.
-std::vector<AttendEntry> EntriesOf(const AttendArgs& args, const AttendArgs& whole,
-                                   const Launcher& launcher) {
+std::vector<AttendEntry> EntriesOf(const AttendArgs& args, const Launcher& launcher) {
   std::vector<AttendEntry> entries;
+  const int64_t call_end = args.first_token + args.token_count;
   for (int32_t i = 0; i < args.view->entry_count; ++i) {
     const ViewEntry& entry = args.view->entries[i];
-    const TokenRange tokens = TokensIn(args, entry);
-    if (tokens.begin >= tokens.end) continue;
-    entries.push_back({i, 0, tokens.begin - args.first_token, tokens.end - tokens.begin,
-                       entry.base_length + tokens.begin - entry.first_token});
-    entries.back().unit_rows = UnitRowsOf(whole, launcher, entry);
+    const int64_t begin = std::max(entry.first_token, args.first_token);
+    const int64_t end = std::min(entry.first_token + entry.token_count, call_end);
+    if (begin >= end) continue;
+    entries.push_back({i, 0, begin - args.first_token, end - begin,
+                       entry.base_length + begin - entry.first_token});
+    entries.back().unit_rows = UnitRowsOf(args, launcher, entry, end - begin);
   }
   std::stable_partition(entries.begin(), entries.end(), [](const AttendEntry& entry) {
     return entry.unit_rows == kUnitRows;
@@ -90,10 +77,10 @@ std::vector<AttendEntry> EntriesOf(const AttendArgs& args, const AttendArgs& who
 }
 
 // The shapes, and the operation's arrays where kernels reach them.
-Lowered Prepare(const AttendArgs& args, const AttendArgs& whole, Launcher& launcher) {
+Lowered Prepare(const AttendArgs& args, Launcher& launcher) {
   const LayerShape& layer = *args.layer;
   const int32_t group = layer.q_heads / layer.kv_heads;
-  Lowered lowered{args, launcher, EntriesOf(args, whole, launcher), {}};
+  Lowered lowered{args, launcher, EntriesOf(args, launcher), {}};
   for (const AttendEntry& entry : lowered.entries) {
     while (lowered.unit_rows < kUnitRows && lowered.unit_rows < entry.token_count * group) {
       lowered.unit_rows *= 2;
@@ -280,8 +267,8 @@ void BringQueries(const AttendArgs& args, Launcher& launcher, AttendCall* call) 
   call->q = queries;
 }
 
-void LowerPart(const AttendArgs& args, const AttendArgs& whole, Launcher& launcher) {
-  const Lowered lowered = Prepare(args, whole, launcher);
+void LowerPart(const AttendArgs& args, Launcher& launcher) {
+  const Lowered lowered = Prepare(args, launcher);
   AttendCall call = lowered.call;
   launcher.ResetScratch();
   BringQueries(args, launcher, &call);
@@ -302,10 +289,9 @@ void LowerPart(const AttendArgs& args, const AttendArgs& whole, Launcher& launch
 
 // Tokens that parts of the call may end behind: where units do, so that parts change nothing.
 // Mass counts the query rows of an entry together.
-int64_t TokensOfUnits(const AttendArgs& args, Arithmetic arithmetic) {
+int64_t TokensOfUnits(const AttendArgs& args) {
   if (args.accumulate_mass) return 0;
-  const int32_t rows = arithmetic == Arithmetic::kBf16 ? kPrefillRows : kUnitRows;
-  return rows / std::gcd(rows, args.layer->q_heads / args.layer->kv_heads);
+  return kUnitRows / std::gcd(kUnitRows, args.layer->q_heads / args.layer->kv_heads);
 }
 
 }  // namespace
@@ -318,7 +304,7 @@ void LowerAttend(const AttendArgs& args, Launcher& launcher) {
   cut.token_bytes = layer.q_heads * ((layer.k_dim + layer.v_dim) * element_bytes +
                                      static_cast<int64_t>(sizeof(float)));
   cut.entry_bytes = sizeof(ViewEntry) + sizeof(AttendEntry);
-  cut.multiple = TokensOfUnits(args, launcher.arithmetic());
+  cut.multiple = TokensOfUnits(args);
   AttendArgs part = args;
   for (const TokenPart& tokens : CutTokens(*args.view, args.first_token, args.token_count, cut)) {
     if (tokens.first_token > args.first_token) launcher.NextPart();
@@ -331,7 +317,7 @@ void LowerAttend(const AttendArgs& args, Launcher& launcher) {
     part.q = From(args.q, queries * layer.k_dim * element_bytes);
     part.out = From(args.out, queries * layer.v_dim * element_bytes);
     part.lse = From(args.lse, queries);
-    LowerPart(part, args, launcher);
+    LowerPart(part, launcher);
   }
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "kernels/device/mass_kernels.h"
-#include "kernels/device/prefill_tiles.h"
 #include "kernels/device/tensor_attend_kernels.h"
 
 namespace sluice::device {
@@ -50,12 +49,6 @@ UnitLayout MassLayout(const AttendShape& shape, int32_t unit_rows) {
   constexpr int32_t kSumFloats = MassKernel<Dtype::kF32>::kSumFloats;
   return MakeUnitLayout(shape.layer, shape.stored, unit_rows, shape.turns, false, kSumFloats,
                         shape.shared_bytes);
-}
-
-bool Prefills(const AttendShape& shape) {
-  return shape.on_tensor_cores &&
-         std::max(shape.layer.k_dim, shape.layer.v_dim) <= kMostPrefillDim &&
-         MakePrefillLayout(shape.layer, shape.stored, shape.queries).bytes <= shape.shared_bytes;
 }
 
 std::string FormatFault(const PageFormat& format, Arithmetic arithmetic, int32_t shared_bytes) {

@@ -15,7 +15,6 @@ namespace sluice::device {
 struct AttendShape {
   const LayerShape& layer;
   Dtype stored = Dtype::kBf16;   // of keys and values
-  Dtype queries = Dtype::kBf16;
   bool turns = false;            // some keys turn
   bool on_tensor_cores = false;
   int32_t shared_bytes = 0;      // that the device gives a block
@@ -28,9 +27,6 @@ bool OnTensorCores(Arithmetic arithmetic, Dtype stored);
 // cores want behind it; and of a block of mass. They may be larger than the device allows.
 UnitLayout AttendLayout(const AttendShape& shape, int32_t unit_rows);
 UnitLayout MassLayout(const AttendShape& shape, int32_t unit_rows);
-
-// Whether units of kPrefillRows query rows can be attended for.
-bool Prefills(const AttendShape& shape);
 
 // Why a device that gives a block `shared_bytes` of shared memory cannot attend over pages of
 // a format, for people; empty: it can. Thread-safe.

@@ -3,7 +3,8 @@
 
 // Units of 64 query rows against a tile of keys and values of 16 bits, on tensor cores. A
 // warp has 16 of the rows, from the dots to the sums of values: what it computes of a row
-// stays in the registers of 4 lanes.
+// stays in the registers of 4 lanes. All sums are added in the order of units of 16 rows
+// (tensor_attend_kernels.h).
 
 #include <math.h>
 
@@ -54,6 +55,15 @@ constexpr PrefillLayout MakePrefillLayout(const LayerShape& layer, Dtype keys, D
   return layout;
 }
 
+// Whether units of 64 rows can be had of such tensors: sums in registers, and all else in
+// `shared_bytes` of a block's shared memory.
+constexpr bool CanPrefill(const LayerShape& layer, Dtype keys, Dtype queries,
+                          int32_t shared_bytes) {
+  return keys != Dtype::kF32 && layer.k_dim <= kMostPrefillDim &&
+         layer.v_dim <= kMostPrefillDim &&
+         MakePrefillLayout(layer, keys, queries).bytes <= shared_bytes;
+}
+
 template <Dtype kDtype>
 struct PrefillTiles {
   static_assert(kDtype == Dtype::kBf16 || kDtype == Dtype::kF16, "16-bit elements");
@@ -79,7 +89,7 @@ struct PrefillTiles {
 
   // A lane's rows, and of which positions those of the warp are.
   struct Rows {
-    Softmax softmax[kLaneRows];  // sums: of this lane's slots
+    Softmax softmax[kLaneRows];
     int32_t positions[kLaneRows];
     float logit_factors[kLaneRows];
     int32_t lowest;   // INT32_MIN: there are some that see nothing
@@ -209,7 +219,7 @@ struct PrefillTiles {
     if (sight == Sight::kAll) {
       ForEachDot(block, [&](int32_t step, int32_t half, int32_t j, int32_t) {
         float& dot = dots->of[step][half][j];
-        dot = fmaf(dot, rows.logit_factors[j / 2], 0.0f);
+        dot *= rows.logit_factors[j / 2];
       });
       return;
     }
@@ -229,7 +239,7 @@ struct PrefillTiles {
       const int32_t key = state.key_positions[slot];
       const bool seen = key <= position && (window == 0 || key > position - window);
       float& dot = dots->of[step][half][j];
-      dot = seen ? fmaf(dot, factors[j / 2], state.log_mass[slot]) : -HUGE_VALF;
+      dot = seen ? dot * factors[j / 2] + state.log_mass[slot] : -HUGE_VALF;
     });
   }
 
@@ -243,7 +253,7 @@ struct PrefillTiles {
       const float logit = logits.of[step][half][j];
       max[j / 2] = logit > max[j / 2] ? logit : max[j / 2];
     });
-    float sums[kLaneRows] = {};
+    float sums[kLaneRows][2] = {};  // of every 8th slot
     float base[kLaneRows];  // finite, so that rows that see nothing get no weight
     SLUICE_UNROLL
     for (int32_t i = 0; i < kLaneRows; ++i) {
@@ -263,13 +273,18 @@ struct PrefillTiles {
         const float* const pair = logits.of[step][word / 2] + 2 * i;
         const float low = exp2f(pair[0] - base[i]);
         const float high = exp2f(pair[1] - base[i]);
-        sums[i] += low + high;
+        sums[i][0] += low;
+        sums[i][1] += high;
         weights->of[step][word] = WeightPair<kDtype>(low, high);
       }
     }
     SLUICE_UNROLL
     for (int32_t i = 0; i < kLaneRows; ++i) {
-      rows->softmax[i].sum = rows->softmax[i].sum * factors[i] + sums[i];
+      for (int32_t mask = 2; mask > 0; mask /= 2) {
+        sums[i][0] += block.ShuffleXor(sums[i][0], mask);
+        sums[i][1] += block.ShuffleXor(sums[i][1], mask);
+      }
+      rows->softmax[i].sum = rows->softmax[i].sum * factors[i] + (sums[i][0] + sums[i][1]);
     }
     return block.Ballot(factors[0] != 1.0f || factors[1] != 1.0f) != 0;
   }

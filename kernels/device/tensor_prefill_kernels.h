@@ -1,11 +1,11 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Attend of ops.h on tensor cores over units of up to 64 query rows, in bf16 arithmetic: keys
-// and values of 16 bits and at most kMostPrefillDim dims, no rows under a cascade.
+// Attend of ops.h on tensor cores over units of up to 64 query rows, in bf16 arithmetic, of what
+// CanPrefill tells and no rows under a cascade.
 //
-// Tiles come and chunks fold as in attend_unit_kernel.h. Logits are those of fp32 queries: where
-// these are not of the keys' dtype, they are multiplied as sums of two numbers that are.
+// Tiles come and chunks fold as in attend_unit_kernel.h, and queries are held as in
+// tensor_attend_kernels.h: a query row is answered with the same bits in units of either size.
 
 #include <cstdint>
 
@@ -30,8 +30,9 @@ struct TensorPrefillKernel {
   template <class Block>
   SLUICE_HD void operator()(Block& block) const {
     const int32_t items = plan.totals->items;
+    // The last units of a row first: they see the most, and others fill up behind them.
     for (int64_t item = block.index(); item < items; item += block.count()) {
-      RunItem(block, MakeUnitItem(plan, tiles.call.unit_count, item));
+      RunItem(block, MakeUnitItem(plan, tiles.call.unit_count, items - 1 - item));
       block.Sync();
     }
   }
@@ -147,11 +148,6 @@ struct TensorPrefillKernel {
   template <class Block>
   SLUICE_HD void EndChunk(Block& block, const UnitItem& item, int32_t chunk, Rows* rows,
                           Values* values) const {
-    SLUICE_UNROLL
-    for (int32_t i = 0; i < Tiles::kLaneRows; ++i) {
-      float& sum = rows->softmax[i].sum;
-      for (int32_t mask = 1; mask < 4; mask *= 2) sum += block.ShuffleXor(sum, mask);
-    }
     if (item.folds) {
       const FoldFactors factors[] = {FoldChunk(&rows->softmax[0]), FoldChunk(&rows->softmax[1])};
       tiles.ForEachPair(block, item.unit.queries, *values,

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "kernels/device/device_backend.h"
+#include "kernels/device/prefill_tiles.h"
 #include "kernels/reference/reference_backend.h"
 #include "tests/kernels/sim/sim_runtime.h"
 #include "tests/kernels/testing/operations.h"
@@ -46,15 +48,21 @@ class TensorAttendTest : public testing::TestWithParam<Dtype> {
     return batch;
   }
 
+  // For the tokens [first, first + count).
   static AttendResult Attend(Arithmetic arithmetic, const TestBatch& batch,
-                             const LayerShape& layer, const Tensor& q) {
+                             const LayerShape& layer, const Tensor& q, int64_t first,
+                             int64_t count) {
     DeviceBackend::Options options;
     options.pool = batch.pool();
     options.staging_bytes = int64_t{1} << 20;
     options.scratch_bytes = int64_t{8} << 20;
     options.arithmetic = arithmetic;
     DeviceBackend backend(options, "emulated", std::make_unique<sim::SimRuntime>(1));
-    return RunAttend(backend, batch, layer, q, 0, batch.View().total_tokens);
+    return RunAttend(backend, batch, layer, q, first, count);
+  }
+  static AttendResult Attend(Arithmetic arithmetic, const TestBatch& batch,
+                             const LayerShape& layer, const Tensor& q) {
+    return Attend(arithmetic, batch, layer, q, 0, batch.View().total_tokens);
   }
 
   // Expects the log-sum-exp of fp32 arithmetic: weights are rounded, their logits are not.
@@ -127,6 +135,31 @@ TEST_P(TensorAttendTest, UnitsOfAnyNumberOfQueryRows) {
   }
 }
 
+// A few tokens at a time, in units of 16, and all at once.
+TEST_P(TensorAttendTest, UnitsOfEitherSizeGiveTheSameBits) {
+  const TestBatch batch = BatchOf(Format(96, 128), 70);
+  LayerShape layer = MakeLayer(batch.page_format(), 0, 2, 3);
+  const int64_t tokens = batch.View().total_tokens;
+  const int64_t token_bytes = int64_t{layer.q_heads} * layer.v_dim * 4;
+  for (const float soft_cap : {0.0f, 5.0f}) {
+    layer.soft_cap = soft_cap;
+    layer.window = soft_cap == 0.0f ? 0 : 150;
+    const Tensor q = Queries(Dtype::kF32, batch, layer, 2.0f);
+    const AttendResult whole = Attend(Arithmetic::kBf16, batch, layer, q);
+    for (int64_t first = 0; first < tokens; first += 5) {
+      const int64_t count = std::min<int64_t>(5, tokens - first);
+      const AttendResult part = Attend(Arithmetic::kBf16, batch, layer, q, first, count);
+      ASSERT_EQ(std::memcmp(part.out.data(), whole.out.bytes.data() + first * token_bytes,
+                            static_cast<size_t>(count * token_bytes)),
+                0)
+          << first;
+      for (int64_t i = 0; i < count * layer.q_heads; ++i) {
+        ASSERT_EQ(part.lse[i], whole.lse[first * layer.q_heads + i]) << first;
+      }
+    }
+  }
+}
+
 TEST_P(TensorAttendTest, ChunksInEveryMultipleOf16AsADim) {
   for (int32_t dim = 16; dim <= 128; dim += 16) {
     SCOPED_TRACE(dim);
@@ -184,6 +217,24 @@ TEST_P(TensorAttendTest, TheLargestUnitsFitTheSharedMemoryOfABlock) {
     const int32_t most_bytes = (turns ? 227 : 163) << 10;  // of compute capability 9.0, 8.0
     EXPECT_LE(device::MakeTensorLayout(unit, layer, kUnitRows, turns).bytes, most_bytes);
   }
+}
+
+// The largest heads take units of 16; where a block has no more than any GPU gives it, so do
+// wide ones with queries of another dtype.
+TEST_P(TensorAttendTest, UnitsOf64FitTheSharedMemoryOfABlock) {
+  constexpr int32_t kLeastBytes = 99 << 10;
+  constexpr int32_t kMostBytes = 227 << 10;
+  const auto can_prefill = [](int32_t dim, Dtype queries, int32_t shared_bytes = kLeastBytes) {
+    return device::CanPrefill(MakeLayer(Format(dim, dim), 0, 1, 4), GetParam(), queries,
+                              shared_bytes);
+  };
+  EXPECT_TRUE(can_prefill(128, GetParam()));
+  EXPECT_TRUE(can_prefill(96, Dtype::kF32));
+  EXPECT_FALSE(can_prefill(128, Dtype::kF32));
+  EXPECT_TRUE(can_prefill(128, Dtype::kF32, kMostBytes));
+  EXPECT_FALSE(can_prefill(144, GetParam(), kMostBytes));
+  EXPECT_FALSE(device::CanPrefill(MakeLayer(Format(64, 64), 0, 1, 4), Dtype::kF32, GetParam(),
+                                  kMostBytes));
 }
 
 INSTANTIATE_TEST_SUITE_P(Storage, TensorAttendTest,
