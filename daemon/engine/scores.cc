@@ -166,7 +166,7 @@ bool ReserveScoreList(Core& core, SequenceState& sequence, int64_t block_count) 
     std::memcpy(core.tables.Write<std::byte>(*range, 0, list.bytes), core.tables.At(list),
                 static_cast<size_t>(list.bytes));
   }
-  core.tables.Free(list);
+  core.tables.FreeWhenPassed(list, core.submitted());  // a job under way may read it
   list = *range;
   return true;
 }

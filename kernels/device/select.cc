@@ -178,6 +178,7 @@ void LowerSegments(const SelectArgs& args, int64_t first, int64_t count, Launche
   part.rows.row_offsets = offsets.data();
   part.scores = From(args.scores, first_slot);
   part.masks = From(args.masks, first_slot / 32);
+  launcher.ResetScratch();  // the lane is done with it before this part writes there
   SelectLowerer(part, SlotsOf(args.rows, first_row, end_row), launcher).Lower();
 }
 

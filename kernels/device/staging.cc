@@ -58,9 +58,11 @@ std::byte* Staging::Take(int64_t bytes) {
   int64_t offset = 0;
   int64_t taken = 0;
   std::unique_lock<std::mutex> lock(mutex_);
-  if (used_ == 0) head_ = 0;
   if (bytes <= ring_bytes_) {
-    released_.wait(lock, [&] { return Fits(bytes, &offset, &taken) || RingIsOurs(); });
+    released_.wait(lock, [&] {
+      if (used_ == 0) head_ = 0;
+      return Fits(bytes, &offset, &taken) || RingIsOurs();
+    });
   }
   if (bytes > ring_bytes_ || !Fits(bytes, &offset, &taken)) {
     pieces_.push_back({part_, AllocateHostOrEnd(runtime_, bytes), 0});

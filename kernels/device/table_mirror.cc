@@ -59,6 +59,7 @@ DeviceFault FaultOf(const TableMirror::Options& options, const std::byte* mirror
 
 PoolView DevicePool(const TableMirror::Options& options, const std::byte* mirror) {
   PoolView pool = options.pool;
+  if (mirror == nullptr) return pool;
   if (options.table_bytes > 0) pool.tables = mirror;
   if (options.format_count > 0) {
     pool.formats = reinterpret_cast<const SpanFormat*>(mirror + FormatOffset(options));

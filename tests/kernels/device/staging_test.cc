@@ -66,6 +66,23 @@ class CountingRuntime final : public sim::SimRuntime {
   int64_t count = 0;
 };
 
+// Whether the ring is empty before the piece is wanted or while it is waited for.
+TEST(StagingTest, AnEmptyRingHasRoomForAnyPieceOfItsSize) {
+  CountingRuntime runtime;
+  Staging staging(runtime, 8192);
+  const int64_t ring_alone = runtime.count;
+  for (Ticket ticket = 1; ticket <= 400; ticket += 2) {
+    staging.Begin(ticket);
+    staging.Take(4864);
+    staging.Begin(ticket + 1);
+    std::thread other([&] { staging.Release(ticket); });
+    staging.Take(7168);
+    other.join();
+    staging.Release(ticket + 1);
+  }
+  EXPECT_EQ(runtime.count, ring_alone);
+}
+
 // Another thread releases them as late as it likes.
 TEST(StagingTest, PartsOfHalfTheRingNeedNoOtherMemory) {
   constexpr int64_t kSeed = 6;

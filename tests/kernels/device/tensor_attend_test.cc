@@ -222,9 +222,8 @@ TEST_P(TensorAttendTest, TheLargestUnitsFitTheSharedMemoryOfABlock) {
 // The largest heads take units of 16; where a block has no more than any GPU gives it, so do
 // wide ones with queries of another dtype.
 TEST_P(TensorAttendTest, UnitsOf64FitTheSharedMemoryOfABlock) {
-  constexpr int32_t kLeastBytes = 99 << 10;
   constexpr int32_t kMostBytes = 227 << 10;
-  const auto can_prefill = [](int32_t dim, Dtype queries, int32_t shared_bytes = kLeastBytes) {
+  const auto can_prefill = [](int32_t dim, Dtype queries, int32_t shared_bytes = 99 << 10) {
     return device::CanPrefill(MakeLayer(Format(dim, dim), 0, 1, 4), GetParam(), queries,
                               shared_bytes);
   };
