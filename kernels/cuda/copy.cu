@@ -5,8 +5,6 @@
 
 namespace sluice::cuda {
 
-template cudaError_t LaunchOnDevice(const device::BringKernel&, const device::LaunchShape&,
-                                    int32_t, cudaStream_t);
 template cudaError_t LaunchOnDevice(const device::CopyPagesKernel&, const device::LaunchShape&,
                                     int32_t, cudaStream_t);
 template cudaError_t LaunchOnDevice(const device::CopyScoresKernel&, const device::LaunchShape&,

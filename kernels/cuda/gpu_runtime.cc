@@ -84,6 +84,12 @@ int32_t GpuRuntime::MostBlocks(Lane lane, int32_t threads) const {
   return multiprocessors * std::max(1, gpu_.threads_per_multiprocessor / threads);
 }
 
+void GpuRuntime::Upload(Lane lane, std::byte* to, const std::byte* from, int64_t bytes) {
+  EndOnError(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice,
+                             LaneOf(lane).stream()),
+             "cudaMemcpyAsync");
+}
+
 void GpuRuntime::Launch(Lane lane, const device::DeviceKernel& kernel,
                         const device::LaunchShape& shape) {
   const int32_t most_blocks = MostBlocks(lane, shape.threads);

@@ -39,6 +39,7 @@ class GpuRuntime : public device::DeviceRuntime {
   void FreeDevice(std::byte* memory) override;
   int64_t FreeDeviceBytes() const override;
   void Clear(std::byte* memory, int64_t bytes) override;
+  void Upload(Lane lane, std::byte* to, const std::byte* from, int64_t bytes) override;
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override;
   void Mark(Lane lane, Ticket number) override;

@@ -9,7 +9,6 @@
 #include "kernels/device/attend_kernels.h"
 #include "kernels/device/attend_layouts.h"
 #include "kernels/device/attend_plan_kernels.h"
-#include "kernels/device/copy_kernels.h"
 #include "kernels/device/mass_kernels.h"
 #include "kernels/device/parts.h"
 #include "kernels/device/tensor_attend_kernels.h"
@@ -252,30 +251,12 @@ void LaunchRows(const Lowered& lowered, const AttendCall& call, const AttendPlan
   }
 }
 
-// Mass reads the queries once a tile of keys: too often for host memory.
-void BringQueries(const AttendArgs& args, Launcher& launcher, AttendCall* call) {
-  const int64_t bytes = args.token_count * args.layer->q_heads * args.layer->k_dim *
-                        DtypeBytes(args.dtype);
-  if (!args.accumulate_mass || launcher.StagedBytes(args.q, bytes) == 0 ||
-      bytes > launcher.scratch_left_bytes() / 2) {
-    return;
-  }
-  const auto count = bytes / static_cast<int64_t>(sizeof(Vector16));
-  auto* const queries = launcher.Scratch<Vector16>(count);
-  const BringKernel bring = {static_cast<const Vector16*>(call->q), queries, count};
-  launcher.Launch(bring, {bring.pieces(), 128, 0});
-  call->q = queries;
-}
-
 void LowerPart(const AttendArgs& args, Launcher& launcher) {
   const Lowered lowered = Prepare(args, launcher);
   AttendCall call = lowered.call;
-  launcher.ResetScratch();
-  BringQueries(args, launcher, &call);
-  const int64_t kept_bytes = launcher.scratch_used_bytes();
   const auto rows = static_cast<int32_t>(lowered.entries.size()) * call.layer.kv_heads;
   for (int32_t row = 0; row < rows; row += call.row_count) {
-    launcher.ResetScratch(kept_bytes);
+    launcher.ResetScratch();
     Turn* key_turns = nullptr;
     if (lowered.turns) {
       const int64_t pairs = call.layer.rope.rotary_dim / 2;

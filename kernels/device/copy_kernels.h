@@ -1,7 +1,7 @@
 // Copyright 2026 The Sluice Authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Kernels of CopyPages and CopyScores (ops.h), and one that brings what lies in host memory.
+// Kernels of CopyPages and CopyScores (ops.h).
 
 #include "kernels/core/swizzle.h"
 #include "kernels/core/view.h"
@@ -78,27 +78,6 @@ struct CopyScoresKernel {
     for (int64_t i = block.index(); i < args.copy_count; i += block.count()) {
       const ScoreCopy& copy = args.copies[i];
       ForEachOfBlock(block, copy.count, [&](int64_t j) { copy.destination[j] = copy.source[j]; });
-    }
-  }
-};
-
-// Copies what other kernels read many times to the device's memory, a piece a block.
-struct BringKernel {
-  static constexpr int64_t kPieceVectors = 1024;
-
-  const Vector16* from = nullptr;  // [count]
-  Vector16* to = nullptr;
-  int64_t count = 0;
-
-  SLUICE_HD int64_t pieces() const { return (count + kPieceVectors - 1) / kPieceVectors; }
-
-  template <class Block>
-  SLUICE_HD void operator()(Block& block) const {
-    for (int64_t piece = block.index(); piece < pieces(); piece += block.count()) {
-      const int64_t first = piece * kPieceVectors;
-      const int64_t left = count - first;
-      ForEachOfBlock(block, left < kPieceVectors ? left : kPieceVectors,
-                     [&](int64_t i) { to[first + i] = from[first + i]; });
     }
   }
 };

@@ -26,7 +26,7 @@
 namespace sluice::device {
 
 using DeviceKernel =
-    std::variant<AppendKernel, BringKernel, TurnsKernel, FindPagesKernel, CompactKernel,
+    std::variant<AppendKernel, TurnsKernel, FindPagesKernel, CompactKernel,
                  CopyPagesKernel, CopyScoresKernel, ExportKernel, ImportKernel,
                  KeyNormScoreKernel, SumScoresKernel, MoveScoresKernel, SelectLookKernel,
                  SelectStartKernel, SelectCountKernel, SelectDecideKernel, SelectCountsKernel,

@@ -42,6 +42,10 @@ class DeviceRuntime {
   // Fills memory of the device with zero bytes; returns once that is done.
   virtual void Clear(std::byte* memory, int64_t bytes) = 0;
 
+  // Copies host memory of AllocateHost to the device's: launches on the lane from now on see
+  // it. The host memory stays as it is until a mark behind it has passed.
+  virtual void Upload(Lane lane, std::byte* to, const std::byte* from, int64_t bytes) = 0;
+
   virtual void Launch(Lane lane, const DeviceKernel& kernel, const LaunchShape& shape) = 0;
 
   // Marks what was launched on the lane so far with a number that ascends by 1 from 1.

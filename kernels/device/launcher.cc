@@ -38,10 +38,14 @@ Launcher::~Launcher() { runtime_.FreeDevice(scratch_); }
 
 void Launcher::Begin(Ticket part) {
   staging_.Begin(part);
+  uploads_.clear();
   ResetScratch();
 }
 
-void Launcher::NextPart() { staging_.Begin(options_.end_part(TakeDeliveries())); }
+void Launcher::NextPart() {
+  uploads_.clear();
+  staging_.Begin(options_.end_part(TakeDeliveries()));
+}
 
 // Half of the ring: what is left out at its end is less than the rest.
 int64_t Launcher::part_bytes() const {
@@ -58,7 +62,22 @@ const void* Launcher::TakeIn(const void* host, int64_t bytes) {
   std::byte* const copy = staging_.Take(bytes);
   options_.await_delivered(host, bytes);
   std::memcpy(copy, host, static_cast<size_t>(bytes));
-  return copy;
+  std::byte* const twin = staging_.TwinOf(copy);
+  if (twin == nullptr) return copy;
+  bytes = RoundUp(bytes, Staging::kAlignment);
+  if (!uploads_.empty() && uploads_.back().from + uploads_.back().bytes == copy) {
+    uploads_.back().bytes += bytes;
+  } else {
+    uploads_.push_back({copy, twin, bytes});
+  }
+  return twin;
+}
+
+void Launcher::UploadInputs() {
+  for (const Upload& upload : uploads_) {
+    runtime_.Upload(options_.lane, upload.to, upload.from, upload.bytes);
+  }
+  uploads_.clear();
 }
 
 void* Launcher::TakeOut(void* host, int64_t bytes, bool copy_in) {
@@ -124,7 +143,9 @@ Span Launcher::SpanIn(const Span& span) const {
 }
 
 void Launcher::Launch(const DeviceKernel& kernel, const LaunchShape& shape) {
-  if (shape.items > 0) runtime_.Launch(options_.lane, kernel, shape);
+  if (shape.items <= 0) return;
+  UploadInputs();
+  runtime_.Launch(options_.lane, kernel, shape);
 }
 
 std::vector<Delivery> Launcher::TakeDeliveries() { return std::exchange(deliveries_, {}); }

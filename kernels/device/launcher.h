@@ -76,8 +76,8 @@ class Launcher {
     return host == nullptr || Reached(host) ? 0 : bytes;
   }
 
-  // A copy of `count` elements of the part's input; null where `host` is null. What
-  // lies in the pool is given as it is.
+  // A copy of `count` elements of the part's input for the launches to come, not to be touched
+  // by the host; null where `host` is null. What lies in the pool is given as it is.
   template <class T>
   const T* In(const T* host, int64_t count) {
     return reinterpret_cast<const T*>(TakeIn(host, count * static_cast<int64_t>(sizeof(T))));
@@ -108,9 +108,7 @@ class Launcher {
     return reinterpret_cast<T*>(TakeScratch(count * static_cast<int64_t>(sizeof(T))));
   }
   int64_t scratch_left_bytes() const { return scratch_bytes_ - scratch_used_; }
-  int64_t scratch_used_bytes() const { return scratch_used_; }
-  // But for what was taken first, that many bytes.
-  void ResetScratch(int64_t kept_bytes = 0) { scratch_used_ = kept_bytes; }
+  void ResetScratch() { scratch_used_ = 0; }
 
   // The records of a step and of a layer, where kernels reach them.
   StepView View(const StepView& view);
@@ -128,10 +126,18 @@ class Launcher {
   std::vector<Delivery> TakeDeliveries();
 
  private:
+  // Of a range of staging to its twin.
+  struct Upload {
+    const std::byte* from = nullptr;
+    std::byte* to = nullptr;
+    int64_t bytes = 0;
+  };
+
   bool Reached(const void* memory) const;
   const void* TakeIn(const void* host, int64_t bytes);
   void* TakeOut(void* host, int64_t bytes, bool copy_in);
   std::byte* TakeScratch(int64_t bytes);
+  void UploadInputs();
 
   const Options options_;
   const PoolView pool_;
@@ -142,6 +148,7 @@ class Launcher {
   const int64_t scratch_bytes_;  // 0 without memory
   int64_t scratch_used_ = 0;
   std::vector<Delivery> deliveries_;
+  std::vector<Upload> uploads_;  // before the next launch
 };
 
 // Does what the deliveries say.

@@ -19,20 +19,29 @@ std::byte* AllocateHostOrEnd(DeviceRuntime& runtime, int64_t bytes) {
   return memory;
 }
 
+DeviceFault FaultOf(const std::byte* ring, const std::byte* twin, int64_t bytes,
+                    const DeviceRuntime& runtime) {
+  if (ring == nullptr) return NoMemory(bytes, "host memory for operations of the device", -1);
+  if (twin == nullptr) {
+    return NoMemory(bytes, "the device's memory for operations", runtime.FreeDeviceBytes());
+  }
+  return {};
+}
+
 }  // namespace
 
 Staging::Staging(DeviceRuntime& runtime, int64_t ring_bytes)
     : runtime_(runtime),
       ring_(runtime.AllocateHost(RoundUp(ring_bytes, kAlignment))),
-      fault_(ring_ == nullptr
-                 ? NoMemory(ring_bytes, "host memory for operations of the device", -1)
-                 : DeviceFault{}),
-      ring_bytes_(ring_ == nullptr ? 0 : RoundUp(ring_bytes, kAlignment)) {}
+      twin_(runtime.AllocateDevice(RoundUp(ring_bytes, kAlignment))),
+      fault_(FaultOf(ring_, twin_, ring_bytes, runtime)),
+      ring_bytes_(fault_.empty() ? RoundUp(ring_bytes, kAlignment) : 0) {}
 
 Staging::~Staging() {
   for (const Piece& piece : pieces_) {
     if (piece.own != nullptr) runtime_.FreeHost(piece.own);
   }
+  runtime_.FreeDevice(twin_);
   runtime_.FreeHost(ring_);
 }
 
@@ -72,6 +81,10 @@ std::byte* Staging::Take(int64_t bytes) {
   used_ += taken;
   pieces_.push_back({part_, nullptr, taken});
   return ring_ + offset;
+}
+
+std::byte* Staging::TwinOf(const std::byte* piece) const {
+  return piece >= ring_ && piece < ring_ + ring_bytes_ ? twin_ + (piece - ring_) : nullptr;
 }
 
 void Staging::Release(Ticket part) {

@@ -16,9 +16,10 @@ namespace sluice::device {
 
 // Host memory that the operations of one lane pass through on their way to and from a
 // device, part by part: a ring that parts take pieces of in order and give back in order.
-// What is too large for the ring gets memory of its own.
+// What is too large for the ring gets memory of its own. The ring has a twin in the device's
+// memory, for what kernels read: at the same offsets, brought there by whoever takes a piece.
 //
-// Begin, Take: the lane's launching thread. Release: one other thread.
+// Begin, Take, TwinOf: the lane's launching thread. Release: one other thread.
 class Staging {
  public:
   // `runtime` outlives the object. Where there is no such memory, fault() says so.
@@ -42,6 +43,9 @@ class Staging {
   // parts to be released while the ring is full.
   std::byte* Take(int64_t bytes);
 
+  // The piece's place in the device's memory; null: it has memory of its own.
+  std::byte* TwinOf(const std::byte* piece) const;
+
   // Gives back what the parts up to that number took.
   void Release(Ticket part);
 
@@ -59,6 +63,7 @@ class Staging {
 
   DeviceRuntime& runtime_;
   std::byte* const ring_;
+  std::byte* const twin_;
   const DeviceFault fault_;
   const int64_t ring_bytes_;  // 0 without a ring
   Ticket part_ = 0;           // the launching thread's

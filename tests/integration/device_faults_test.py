@@ -22,6 +22,7 @@ TABLES = [
 ]
 LANE = [
     "49152 bytes of host memory for operations of the device",
+    "49152 bytes of the device's memory for operations, 12 are free",
     "1048576 bytes of the device's memory for operations, 12 are free",
 ]
 TIMEOUT_S = 60

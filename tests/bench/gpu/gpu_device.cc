@@ -61,6 +61,12 @@ void GpuDevice::Synchronize() {
   EndOnError(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
 }
 
+// May be captured: nothing waits for it.
+void GpuDevice::Upload(Lane, std::byte* to, const std::byte* from, int64_t bytes) {
+  EndOnError(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_),
+             "cudaMemcpyAsync");
+}
+
 void GpuDevice::Launch(Lane, const device::DeviceKernel& kernel,
                        const device::LaunchShape& shape) {
   const int32_t most_blocks =

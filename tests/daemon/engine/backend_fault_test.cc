@@ -20,7 +20,7 @@ EngineOptions Over(sim::RuntimeFaults& faults) {
 TEST(BackendFaultTest, MemoryThatADeviceLacksIsResourceExhausted) {
   const FakeClock clock;
   sim::RuntimeFaults faults;
-  faults.allocation = 4;  // behind the tables' two and the first lane's staging
+  faults.allocation = 5;  // behind the tables' two and the first lane's staging
   EXPECT_EQ(Engine::Create(Over(faults), clock).status(),
             absl::ResourceExhaustedError("backend: no 1048576 bytes of the device's memory for "
                                          "operations, 12 are free"));

@@ -44,6 +44,17 @@ TEST(StagingTest, PiecesInUseDoNotOverlap) {
   }
 }
 
+TEST(StagingTest, PiecesOfTheRingHaveAPlaceInTheDevicesMemory) {
+  sim::SimRuntime runtime(1);
+  Staging staging(runtime, 1024);
+  staging.Begin(1);
+  std::byte* const first = staging.Take(256);
+  std::byte* const second = staging.Take(512);
+  EXPECT_EQ(staging.TwinOf(second) - staging.TwinOf(first), second - first);
+  EXPECT_NE(staging.TwinOf(first), first);
+  EXPECT_EQ(staging.TwinOf(staging.Take(2048)), nullptr);
+}
+
 TEST(StagingTest, TakeWaitsForEarlierOperations) {
   sim::SimRuntime runtime(1);
   Staging staging(runtime, 1024);

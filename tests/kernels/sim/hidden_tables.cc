@@ -69,6 +69,11 @@ class HidingRuntime final : public SimRuntime {
     SimRuntime::Clear(memory, bytes);
     for (const auto& one : device_) one->Hide();
   }
+  void Upload(Lane lane, std::byte* to, const std::byte* from, int64_t bytes) override {
+    for (const auto& one : device_) one->Show();
+    SimRuntime::Upload(lane, to, from, bytes);
+    for (const auto& one : device_) one->Hide();
+  }
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override {
     host_.Hide();

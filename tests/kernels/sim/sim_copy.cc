@@ -5,7 +5,6 @@
 
 namespace sluice::sim {
 
-template void RunOnSim(const device::BringKernel&, const device::LaunchShape&, SimGrid&);
 template void RunOnSim(const device::CopyPagesKernel&, const device::LaunchShape&, SimGrid&);
 template void RunOnSim(const device::CopyScoresKernel&, const device::LaunchShape&, SimGrid&);
 template void RunOnSim(const device::UpdateTablesKernel&, const device::LaunchShape&, SimGrid&);

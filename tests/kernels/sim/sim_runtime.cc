@@ -27,6 +27,10 @@ void SimRuntime::Clear(std::byte* memory, int64_t bytes) {
   std::memset(memory, 0, static_cast<size_t>(bytes));
 }
 
+void SimRuntime::Upload(Lane /*lane*/, std::byte* to, const std::byte* from, int64_t bytes) {
+  std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
 void SimRuntime::Launch(Lane lane, const device::DeviceKernel& kernel,
                         const device::LaunchShape& shape) {
   SimGrid& grid = *grids_[static_cast<size_t>(lane)];

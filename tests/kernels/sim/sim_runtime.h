@@ -24,6 +24,7 @@ class SimRuntime : public device::DeviceRuntime {
   void FreeDevice(std::byte* memory) override { FreeHost(memory); }
   int64_t FreeDeviceBytes() const override { return -1; }
   void Clear(std::byte* memory, int64_t bytes) override;
+  void Upload(Lane lane, std::byte* to, const std::byte* from, int64_t bytes) override;
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override;
   void Mark(Lane, Ticket) override {}
