@@ -118,9 +118,6 @@ absl::StatusOr<config::v1::Config> ConfigOfFlags() {
 absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const config::v1::Config& config,
                                                     const Clock& clock) {
   const EngineOptions options = ToEngineOptions(config);
-  if (const std::string fault = BackendFault(options.backend); !fault.empty()) {
-    return absl::UnavailableError(absl::StrCat("backend: ", fault));
-  }
   const absl::Time start = absl::Now();
   LogInfo("pool_touch_begins", {{"bytes", options.pool_bytes}});
   absl::Time next_line = start + kProgressPeriod;
@@ -141,7 +138,15 @@ absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const config::v1::Config& co
   return engine;
 }
 
+// Before anybody is told that the daemon listens.
+absl::Status CheckBackend(const config::v1::Config& config) {
+  const std::string fault = BackendFault(ToEngineOptions(config).backend);
+  if (fault.empty()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("backend: ", fault));
+}
+
 absl::Status Run(const config::v1::Config& config) {
+  SLUICE_RETURN_IF_ERROR(CheckBackend(config));
   SLUICE_ASSIGN_OR_RETURN(const auto stop, StopSignal::Create());
   KeepGrpcRunning();  // after the signals are blocked, which its threads inherit
   const RealClock clock;

@@ -49,11 +49,14 @@ absl::StatusOr<int64_t> ToBytes(const std::string& text) {
 }
 
 absl::Status ApplyListen(absl::string_view listen, Config& config) {
-  if (listen.empty() || listen == "unix:") {
+  const absl::string_view given = listen;
+  const bool is_socket = absl::ConsumePrefix(&listen, "unix:");
+  if (listen.empty() || (!is_socket && !IsLoopback(std::string(listen)))) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--listen: must be unix:/path or 127.0.0.1:port, got '", listen, "'"));
+        absl::StrCat("--listen: must be unix:/path, 127.0.0.1:port or [::1]:port, since there is "
+                     "no TLS, got '", given, "'"));
   }
-  if (!absl::ConsumePrefix(&listen, "unix:")) {
+  if (!is_socket) {
     config.mutable_listen()->set_tcp_address(std::string(listen));
     return absl::OkStatus();
   }

@@ -50,6 +50,7 @@ def test_a_gpu_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert code == 1
     assert "backend: " in message
     assert "CUDA" in message or "driver" in message
+    assert "listening" not in message
 
 
 def test_the_cpp_example_tells_a_refusal_in_words(tmp_path: Path) -> None:

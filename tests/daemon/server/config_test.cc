@@ -182,9 +182,6 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(ConfigTest, FlagsAreCheckedToo) {
   ConfigOverrides flags;
-  flags.listen = "192.168.0.1:80";
-  EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("tcp_address"));
-  flags = {};
   flags.log_level = "loud";
   EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("--log_level"));
   for (const char* bad : {"", "0", "1GiB", "0x1000000"}) {
@@ -192,9 +189,9 @@ TEST(ConfigTest, FlagsAreCheckedToo) {
     flags.pool_bytes = bad;
     EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("--pool_bytes"));
   }
-  for (const char* empty : {"", "unix:"}) {
+  for (const char* bad : {"", "unix:", "/tmp/a.sock", "192.168.0.1:80"}) {
     flags = {};
-    flags.listen = empty;
+    flags.listen = bad;
     EXPECT_THAT(std::string(MakeConfig("", flags).status().message()), HasSubstr("--listen"));
   }
   flags = {};
