@@ -11,12 +11,6 @@
 namespace sluice::reference {
 namespace {
 
-Vector LoadVector(const void* base, Dtype dtype, int64_t first, int32_t count) {
-  Vector values;
-  for (int32_t i = 0; i < count; ++i) values.push_back(LoadAsFloat(base, dtype, first + i));
-  return values;
-}
-
 // The tail slot that a position of an entry's row lies in.
 SlotPlace TailPlace(const PoolView& pool, const ViewEntry& entry, int32_t row, int64_t position) {
   Span span;

@@ -39,14 +39,6 @@ Answer AttendRow(const LayerShape& layer, const std::vector<Key>& keys, const Nu
   return answer;
 }
 
-Vector LoadQuery(const AttendArgs& args, int64_t query_row) {
-  Vector q;
-  for (int32_t dim = 0; dim < args.layer->k_dim; ++dim) {
-    q.push_back(LoadAsFloat(args.q, args.dtype, query_row * args.layer->k_dim + dim));
-  }
-  return q;
-}
-
 // The query of a token as it stands among its entry's keys.
 Numbers QueryInPlace(const PoolView& pool, const LayerShape& layer, const EntryToken& token,
                      const Vector& q) {
@@ -79,7 +71,7 @@ void AttendHead(const PoolView& pool, const AttendArgs& args, const std::vector<
     for (int32_t g = 0; g < group; ++g) {
       const int32_t head = kv_head * group + g;
       const int64_t query_row = (token.step_token - args.first_token) * layer.q_heads + head;
-      const Vector q = LoadQuery(args, query_row);
+      const Vector q = LoadVector(args.q, args.dtype, query_row * layer.k_dim, layer.k_dim);
       const Answer answer =
           AttendRow(layer, keys, QueryInPlace(pool, layer, token, q),
                     RowPosition(pool, entry, entry.base_length + token.index), head);

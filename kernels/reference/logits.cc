@@ -25,10 +25,10 @@ double Logit(const LayerShape& layer, const Numbers& q, const Key& key) {
 }  // namespace
 
 std::vector<Key> ReadRow(const PoolView& pool, const Row& row, const RopeTable& rope) {
-  std::vector<Key> keys;
+  std::vector<Key> keys(static_cast<size_t>(row.slots));
   for (int64_t slot = 0; slot < row.slots; ++slot) {
     const SlotPlace place = PlaceInRow(row, slot);
-    Key& key = keys.emplace_back();
+    Key& key = keys[slot];
     key.content = ReadSlot(pool, place);
     key.position = PositionInRow(pool, row, slot);
     key.k = place.format->page.key_space == KeySpace::kCachePosition
@@ -40,10 +40,9 @@ std::vector<Key> ReadRow(const PoolView& pool, const Row& row, const RopeTable& 
 
 std::vector<double> Logits(const LayerShape& layer, const std::vector<Key>& keys, const Numbers& q,
                            int64_t position) {
-  std::vector<double> logits;
-  for (const Key& key : keys) {
-    logits.push_back(Sees(layer, position, key.position) ? Logit(layer, q, key)
-                                                         : -kInfinity);
+  std::vector<double> logits(keys.size(), -kInfinity);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (Sees(layer, position, keys[i].position)) logits[i] = Logit(layer, q, keys[i]);
   }
   return logits;
 }

@@ -15,11 +15,8 @@ namespace {
 // Keeps query head `head` of a token: row `query_row` of the call.
 void KeepHead(const ObserveArgs& args, const ObservationLayout& layout, int64_t query_row,
               int64_t position, int32_t head, std::byte* ring) {
-  Vector q;
-  for (int32_t dim = 0; dim < layout.k_dim; ++dim) {
-    const float value = LoadAsFloat(args.q, args.dtype, query_row * layout.k_dim + dim);
-    q.push_back(RoundTo(layout.dtype, value));
-  }
+  Vector q = LoadVector(args.q, args.dtype, query_row * layout.k_dim, layout.k_dim);
+  for (float& value : q) value = RoundTo(layout.dtype, value);
   float lse = args.lse != nullptr ? args.lse[query_row] : FloatFromBits(kUnknownLseBits);
   if (!std::all_of(q.begin(), q.end(), IsFinite)) {
     std::fill(q.begin(), q.end(), 0.0f);

@@ -45,17 +45,25 @@ int64_t PositionInRow(const PoolView& pool, const Row& row, int64_t slot) {
   return SlotPosition(pool, row.spans[s], slot);
 }
 
+Vector LoadVector(const void* base, Dtype dtype, int64_t first, int32_t count) {
+  Vector values(static_cast<size_t>(count));
+  for (int32_t i = 0; i < count; ++i) values[i] = LoadAsFloat(base, dtype, first + i);
+  return values;
+}
+
 SlotContent ReadSlot(const PoolView& pool, const SlotPlace& place) {
   const PageFormat& format = place.format->page;
   const SlabLayout& slab = place.format->slab;
   const std::byte* page = PageData(pool, slab, place.page);
+  const std::byte* v_tile = page + KTileBytes(format);
   SlotContent content;
+  content.k.resize(static_cast<size_t>(format.k_dim));
   for (int32_t dim = 0; dim < format.k_dim; ++dim) {
-    content.k.push_back(LoadAsFloat(page, format.dtype, KOffset(format, place.slot, dim)));
+    content.k[dim] = LoadAsFloat(page, format.dtype, KOffset(format, place.slot, dim));
   }
+  content.v.resize(static_cast<size_t>(format.v_dim));
   for (int32_t dim = 0; dim < format.v_dim; ++dim) {
-    content.v.push_back(
-        LoadAsFloat(page + KTileBytes(format), format.dtype, VOffset(format, place.slot, dim)));
+    content.v[dim] = LoadAsFloat(v_tile, format.dtype, VOffset(format, place.slot, dim));
   }
   content.position = PagePositions(pool, slab, place.page)[place.slot];
   content.log_mass = PageLogMass(pool, slab, place.page)[place.slot];

@@ -36,6 +36,9 @@ SlotPlace PlaceInRow(const Row& row, int64_t slot);
 // True position of slot `slot` of a row.
 int64_t PositionInRow(const PoolView& pool, const Row& row, int64_t slot);
 
+// `count` elements of a dense array, from element `first` on.
+Vector LoadVector(const void* base, Dtype dtype, int64_t first, int32_t count);
+
 SlotContent ReadSlot(const PoolView& pool, const SlotPlace& place);
 
 // Writes a slot and, where log_mass is not 0, the flag of its page.

@@ -16,12 +16,6 @@ void StoreVector(void* base, Dtype dtype, int64_t index, const Vector& values) {
   for (int64_t i = 0; i < dim; ++i) StoreFloat(base, dtype, index * dim + i, values[i]);
 }
 
-Vector LoadVector(const void* base, Dtype dtype, int64_t index, int32_t dim) {
-  Vector values;
-  for (int64_t i = 0; i < dim; ++i) values.push_back(LoadAsFloat(base, dtype, index * dim + i));
-  return values;
-}
-
 }  // namespace
 
 void RunExport(const PoolView& pool, const ExportArgs& args) {
@@ -45,8 +39,8 @@ void RunImport(const PoolView& pool, const ImportArgs& args) {
     const SlotPlace place{format, args.page_ids[i / page.page_size],
                           static_cast<int32_t>(i % page.page_size)};
     if (place.slot == 0) ClearPage(pool, *format, place.page);
-    Vector k = LoadVector(args.k, page.dtype, i, page.k_dim);
-    Vector v = LoadVector(args.v, page.dtype, i, page.v_dim);
+    Vector k = LoadVector(args.k, page.dtype, i * page.k_dim, page.k_dim);
+    Vector v = LoadVector(args.v, page.dtype, i * page.v_dim, page.v_dim);
     const float log_mass = args.log_mass != nullptr ? args.log_mass[i] : 0.0f;
     WriteSlot(pool, place,
               MakeContent(page, std::move(k), std::move(v), args.positions[i], log_mass));

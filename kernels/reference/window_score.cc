@@ -19,10 +19,7 @@ Scores RowWeights(const WindowScoreArgs& args, const std::vector<Key>& keys, int
                   int64_t position) {
   const ObservationLayout& layout = args.layout;
   const std::byte* kept = args.observation + ObservedQueryOffset(layout, position, head);
-  Vector q;
-  for (int32_t dim = 0; dim < layout.k_dim; ++dim) {
-    q.push_back(LoadAsFloat(kept, layout.dtype, dim));
-  }
+  const Vector q = LoadVector(kept, layout.dtype, 0, layout.k_dim);
   const Scores logits = Logits(*args.layer, keys, Plain(q), position);
   double lse = double{reinterpret_cast<const float*>(
       args.observation + ObservedLseOffset(layout, position))[head]};

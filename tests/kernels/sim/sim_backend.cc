@@ -17,7 +17,7 @@ std::unique_ptr<DeviceBackend> Make(const BackendOptions& options,
   device.format_count = options.format_count;
   device.table_staging_bytes = int64_t{4} << 10;
   device.staging_bytes = int64_t{options.threads == 1 ? 256 : 48} << 10;
-  device.scratch_bytes = int64_t{options.threads == 1 ? 16 : 1} << 20;
+  device.scratch_bytes = int64_t{options.threads == 1 ? 4 : 1} << 20;
   device.arithmetic = options.arithmetic;
   device.signal = options.signal;
   return std::make_unique<DeviceBackend>(device, "emulated", std::move(runtime));

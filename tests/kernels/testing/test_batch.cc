@@ -17,10 +17,10 @@ using reference::SlotPlace;
 
 reference::SlotContent RandomContent(const PageFormat& format, const FillOptions& fill,
                                      int64_t position, Random random) {
-  reference::Vector k;
-  reference::Vector v;
-  for (int32_t dim = 0; dim < format.k_dim; ++dim) k.push_back(random.Normal());
-  for (int32_t dim = 0; dim < format.v_dim; ++dim) v.push_back(random.Normal());
+  reference::Vector k(static_cast<size_t>(format.k_dim));
+  reference::Vector v(static_cast<size_t>(format.v_dim));
+  for (float& value : k) value = random.Normal();
+  for (float& value : v) value = random.Normal();
   const float log_mass = random.Chance(fill.log_mass) ? random.Normal() : 0.0f;
   if (random.Chance(fill.non_finite)) k[0] = std::numeric_limits<float>::infinity();
   return reference::MakeContent(format, std::move(k), std::move(v), position, log_mass);
