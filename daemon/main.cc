@@ -53,7 +53,7 @@ ABSL_FLAG(sluice::GivenText, config, {},
           "Configuration file: sluice.config.v1.Config as JSON.");
 ABSL_FLAG(sluice::GivenText, listen, {},
           "Where clients connect: unix:/path, in the place of the default socket; or "
-          "127.0.0.1:port, besides it.");
+          "127.0.0.1:port or [::1]:port, besides it.");
 ABSL_FLAG(sluice::GivenText, metrics_address, {},
           "Address of /metrics; \"off\": none.");
 ABSL_FLAG(sluice::GivenText, pool_bytes, {}, "Memory for keys and values, in bytes.");
@@ -146,9 +146,10 @@ absl::Status CheckBackend(const config::v1::Config& config) {
 }
 
 absl::Status Run(const config::v1::Config& config) {
-  SLUICE_RETURN_IF_ERROR(CheckBackend(config));
   SLUICE_ASSIGN_OR_RETURN(const auto stop, StopSignal::Create());
-  KeepGrpcRunning();  // after the signals are blocked, which its threads inherit
+  // Both after the signals are blocked, which the threads of gRPC and of a GPU's driver inherit.
+  SLUICE_RETURN_IF_ERROR(CheckBackend(config));
+  KeepGrpcRunning();
   const RealClock clock;
   std::unique_ptr<Engine> engine;  // outlives the server
   SLUICE_ASSIGN_OR_RETURN(const auto server, Server::Listen(config));

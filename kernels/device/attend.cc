@@ -90,12 +90,14 @@ Lowered Prepare(const AttendArgs& args, Launcher& launcher) {
     }
   }
   AttendCall& call = lowered.call;
+  // Taken first: mass reads the queries once a tile of keys, so that they should have a place in
+  // the ring, and with it in the device's memory.
+  const int64_t queries = args.token_count * layer.q_heads;
+  call.q = launcher.InBytes(args.q, queries * layer.k_dim * DtypeBytes(args.dtype));
   call.pool = launcher.pool();
   call.layer = launcher.Layer(layer);
   call.view_entries = launcher.View(*args.view).entries;
   call.entries = launcher.In(lowered.entries.data(), static_cast<int64_t>(lowered.entries.size()));
-  const int64_t queries = args.token_count * layer.q_heads;
-  call.q = launcher.InBytes(args.q, queries * layer.k_dim * DtypeBytes(args.dtype));
   call.dtype = args.dtype;
   call.group = group;
   lowered.answers.out = launcher.OutBytes(args.out, queries * layer.v_dim * DtypeBytes(args.dtype));

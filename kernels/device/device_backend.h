@@ -28,7 +28,7 @@ class DeviceBackend : public Backend {
     int64_t table_bytes = 0;   // a multiple of 4
     int64_t format_count = 0;
     int64_t table_staging_bytes = int64_t{1} << 20;  // host memory
-    int64_t staging_bytes = int64_t{64} << 20;  // of each lane, host memory
+    int64_t staging_bytes = int64_t{64} << 20;  // of each lane, of the host and of the device
     // Of each lane, memory of the device. It has room for a row of 16 Mi scores on their way
     // to be pooled.
     int64_t scratch_bytes = int64_t{96} << 20;

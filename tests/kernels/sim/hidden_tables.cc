@@ -72,6 +72,8 @@ class HidingRuntime final : public SimRuntime {
   void Upload(Lane lane, std::byte* to, const std::byte* from, int64_t bytes) override {
     for (const auto& one : device_) one->Show();
     SimRuntime::Upload(lane, to, from, bytes);
+    // Kernels are to read what was brought.
+    std::memset(const_cast<std::byte*>(from), 0xee, static_cast<size_t>(bytes));
     for (const auto& one : device_) one->Hide();
   }
   void Launch(Lane lane, const device::DeviceKernel& kernel,
