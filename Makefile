@@ -56,7 +56,8 @@ test-gpu: build
 
 # What a machine with a GPU, but without Debian's packages, needs for the same and for bench-gpu.
 gpu-bundle: build
-	@deploy/gpu-bundle build/default build/gpu-bundle
+	@if [ ! -x $(GPU_RUN) ]; then echo "skipped: this tree is built without CUDA"; \
+	else deploy/gpu-bundle build/default build/gpu-bundle; fi
 
 # sm_80, sm_89, sm_90a, sm_100f, sm_120f, and PTX for what comes later.
 build-cuda-all:

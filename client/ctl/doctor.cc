@@ -76,13 +76,13 @@ Finding OnDevice(const GpuDevice& device, size_t number) {
 void OnGpu(const absl::StatusOr<DaemonStatus>& daemon, const GpuDriver& gpu,
            std::vector<Finding>* findings) {
   if (!gpu.problem.empty()) {
-    findings->push_back({Kind::kNote, "gpu driver", gpu.problem + ": sluiced uses host memory"});
+    findings->push_back({Kind::kNote, "gpu driver", gpu.problem + ": only backends that use host memory start here"});
     return;
   }
   const bool is_old = gpu.version < kLeastDriverVersion;
   findings->push_back({is_old ? Kind::kNote : Kind::kGood, "gpu driver",
                        absl::StrCat("runs CUDA up to ", VersionText(gpu.version),
-                                    is_old ? "; the kernels are built with 13.0" : "")});
+                                    is_old ? "; BACKEND_CUDA needs 13.0 and does not start" : "")});
   if (gpu.devices.empty()) findings->push_back({Kind::kNote, "gpu", "the driver knows no device"});
   for (size_t i = 0; i < gpu.devices.size(); ++i) {
     findings->push_back(OnDevice(gpu.devices[i], i));

@@ -92,6 +92,10 @@ absl::Status Apply(const ConfigOverrides& overrides, Config& config) {
 absl::StatusOr<Config> MakeConfig(const std::string& json, const ConfigOverrides& overrides) {
   SLUICE_ASSIGN_OR_RETURN(Config config, ParseJson(json));
   SLUICE_RETURN_IF_ERROR(Apply(overrides, config));
+  // By the name it was given by: the defaults make it a tenant's.
+  if (const std::string& path = config.listen().socket_path(); !path.empty()) {
+    SLUICE_RETURN_IF_ERROR(CheckSocketPath("listen.socket_path", path));
+  }
   FillDefaults(config);
   SLUICE_RETURN_IF_ERROR(CheckRanges(config));
   return config;

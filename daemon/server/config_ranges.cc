@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <set>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -127,12 +129,6 @@ absl::Status CheckEnums(const Config& config) {
   return CheckArithmetic(config);
 }
 
-absl::Status CheckSocketPath(const std::string& field, const std::string& path) {
-  if (absl::StartsWith(path, "/") && path.size() <= kMaxSocketPathBytes) return absl::OkStatus();
-  return RefuseField(field, absl::StrCat("must be an absolute path of at most ",
-                                         kMaxSocketPathBytes, " bytes, got '", path, "'"));
-}
-
 absl::Status CheckTenant(const std::string& field, const config::v1::Tenant& tenant,
                          int64_t pool_bytes) {
   const auto good = [](char c) {
@@ -183,7 +179,9 @@ absl::Status CheckTenants(const Config& config) {
 int PortOf(const std::string& address) {
   const size_t colon = address.rfind(':');
   int port = -1;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port)) return -1;
+  if (colon == std::string::npos) return -1;
+  const std::string digits = address.substr(colon + 1);
+  if (!absl::c_all_of(digits, absl::ascii_isdigit) || !absl::SimpleAtoi(digits, &port)) return -1;
   return port >= 0 && port <= 65535 ? port : -1;
 }
 
@@ -210,6 +208,12 @@ absl::Status CheckListen(const config::v1::Listen& listen) {
 }
 
 }  // namespace
+
+absl::Status CheckSocketPath(const std::string& field, const std::string& path) {
+  if (absl::StartsWith(path, "/") && path.size() <= kMaxSocketPathBytes) return absl::OkStatus();
+  return RefuseField(field, absl::StrCat("must be an absolute path of at most ",
+                                         kMaxSocketPathBytes, " bytes, got '", path, "'"));
+}
 
 absl::Status CheckRanges(const Config& config) {
   SLUICE_RETURN_IF_ERROR(CheckPool(config.pool()));

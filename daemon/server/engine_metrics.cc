@@ -11,7 +11,6 @@
 namespace sluice {
 namespace {
 
-constexpr char kPool[] = "host";
 // In the order of JobOutcome.
 constexpr std::array<const char*, 6> kOutcomes = {"committed", "nothing_to_evict", "cancelled",
                                                   "skipped",   "dry_run",          "running"};
@@ -20,32 +19,33 @@ constexpr std::array<const char*, 4> kTriggers = {"prefill_end", "every", "press
 
 double D(int64_t value) { return static_cast<double>(value); }
 
-void AddPool(const PoolBytes& pool, MetricBuilder& builder) {
+void AddPool(const PoolBytes& pool, const std::string& place, MetricBuilder& builder) {
   builder.Gauge("sluice_pool_bytes", "Bytes of the pool by state; they add up to its capacity.");
   for (const auto& [state, bytes] : {std::pair{"free", pool.free},
                                      {"reserved", pool.reserved},
                                      {"in_use", pool.in_use},
                                      {"cached", pool.cached},
                                      {"retired", pool.retired}}) {
-    builder.Value(D(bytes), {{"pool", kPool}, {"state", state}});
+    builder.Value(D(bytes), {{"pool", place}, {"state", state}});
   }
   builder.Gauge("sluice_pool_capacity_bytes", "Bytes of the pool.")
-      .Value(D(pool.total), {{"pool", kPool}});
+      .Value(D(pool.total), {{"pool", place}});
   builder
       .Gauge("sluice_cache_usage_ratio",
              "Share of the pool in pages of sequences; a job's new pages count from its commit.")
       .Value(pool.total == 0 ? 0 : D(pool.in_use) / D(pool.total),
-             {{"pool", kPool}});
+             {{"pool", place}});
 }
 
-void AddPressure(const PressureStatus& pressure, MetricBuilder& builder) {
+void AddPressure(const PressureStatus& pressure, const std::string& place,
+                 MetricBuilder& builder) {
   builder
       .Gauge("sluice_pool_watermark_bytes",
              "Reserved and used bytes from which on sequences give budget, and at which that ends.")
-      .Value(D(pressure.high_watermark_bytes), {{"pool", kPool}, {"mark", "high"}})
-      .Value(D(pressure.low_watermark_bytes), {{"pool", kPool}, {"mark", "low"}});
+      .Value(D(pressure.high_watermark_bytes), {{"pool", place}, {"mark", "high"}})
+      .Value(D(pressure.low_watermark_bytes), {{"pool", place}, {"mark", "low"}});
   builder.Gauge("sluice_pool_under_pressure", "Whether sequences give budget now.")
-      .Value(pressure.active ? 1 : 0, {{"pool", kPool}});
+      .Value(pressure.active ? 1 : 0, {{"pool", place}});
 }
 
 void AddCounts(const EngineStatus& status, MetricBuilder& builder) {
@@ -128,8 +128,8 @@ std::vector<prometheus::MetricFamily> EngineMetrics::Collect() const {
   builder.Gauge("sluice_engine_answered", "Whether the engine answered this scrape in time.")
       .Value(status.has_value() ? 1 : 0);
   if (!status) return builder.Take();
-  AddPool(status->pool, builder);
-  AddPressure(status->pressure, builder);
+  AddPool(status->pool, pool_, builder);
+  AddPressure(status->pressure, pool_, builder);
   AddCounts(*status, builder);
   AddTotals(status->totals, builder);
   AddJobs(status->by_preset, builder);

@@ -23,15 +23,20 @@ class EngineMetrics final : public prometheus::Collectable {
     int64_t maximum_bytes = 0;
   };
 
-  EngineMetrics(CommandSink* engine, std::vector<Tenant> tenants,
+  // `pool`: whose memory the pool lies in, for its label: "host" or "gpu".
+  EngineMetrics(CommandSink* engine, std::vector<Tenant> tenants, std::string pool,
                 absl::Duration timeout = absl::Seconds(1))
-      : engine_(*engine), tenants_(std::move(tenants)), timeout_(timeout) {}
+      : engine_(*engine),
+        tenants_(std::move(tenants)),
+        pool_(std::move(pool)),
+        timeout_(timeout) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   CommandSink& engine_;
   const std::vector<Tenant> tenants_;
+  const std::string pool_;
   const absl::Duration timeout_;
 };
 

@@ -48,7 +48,7 @@ double MaxFiles() {
 void AddProcess(absl::Time start_time, MetricBuilder& builder) {
   builder.Gauge("sluice_start_time_seconds", "When the daemon started, in Unix time.")
       .Value(absl::ToDoubleSeconds(start_time - absl::UnixEpoch()));
-  builder.Gauge("process_resident_memory_bytes", "Resident memory, the pool included.")
+  builder.Gauge("process_resident_memory_bytes", "Resident memory of the host; its pool included.")
       .Value(ResidentBytes());
   builder.Counter("process_cpu_seconds_total", "Processor time used.").Value(CpuSeconds());
   builder.Gauge("process_open_fds", "Open file descriptors.").Value(OpenFiles());
@@ -60,7 +60,9 @@ void AddProcess(absl::Time start_time, MetricBuilder& builder) {
 std::vector<prometheus::MetricFamily> ProcessMetrics::Collect() const {
   MetricBuilder builder;
   builder.Gauge("sluice_build_info", "What runs.")
-      .Value(1, {{"version", version_}, {"backend", backend_}});
+      .Value(1, {{"version", build_.version},
+                 {"backend", build_.backend},
+                 {"arithmetic", build_.arithmetic}});
   AddProcess(start_time_, builder);
   builder.Gauge("sluice_connections", "Open connections on Unix sockets.")
       .Value(static_cast<double>(connections_.Count()));

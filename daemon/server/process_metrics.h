@@ -16,18 +16,19 @@ namespace sluice {
 // Thread-safe.
 class ProcessMetrics final : public prometheus::Collectable {
  public:
-  ProcessMetrics(std::string version, std::string backend, absl::Time start_time,
-                 ConnectionTable* connections)
-      : version_(std::move(version)),
-        backend_(std::move(backend)),
-        start_time_(start_time),
-        connections_(*connections) {}
+  struct Build {
+    std::string version;
+    std::string backend;
+    std::string arithmetic;  // the one in force
+  };
+
+  ProcessMetrics(Build build, absl::Time start_time, ConnectionTable* connections)
+      : build_(std::move(build)), start_time_(start_time), connections_(*connections) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
-  const std::string version_;
-  const std::string backend_;
+  const Build build_;
   const absl::Time start_time_;
   ConnectionTable& connections_;
 };

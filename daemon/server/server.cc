@@ -72,7 +72,7 @@ class Server::Impl {
   absl::Status ListenMetrics(const std::string& address);
   absl::Status ServeUnixSocket(const Socket& socket);
   absl::Status ServeTcp(const std::string& address);
-  void ShowMetrics(const std::string& backend);
+  void ShowMetrics();
   void Stop(absl::Duration timeout);
 
   const config::v1::Config config_;
@@ -113,13 +113,12 @@ absl::Status Server::Impl::Serve(ServerOptions options, CommandSink* engine) {
   // A malformed request is its sender's to hear of, not a line in the log.
   google::protobuf::SetLogHandler(nullptr);
   engine_ = engine;
-  const std::string backend = options.backend;
   FillContext(std::move(options));
   for (const Socket& socket : sockets_) SLUICE_RETURN_IF_ERROR(ServeUnixSocket(socket));
   if (const std::string& address = config_.listen().tcp_address(); !address.empty()) {
     SLUICE_RETURN_IF_ERROR(ServeTcp(address));
   }
-  if (exposer_ != nullptr) ShowMetrics(backend);
+  if (exposer_ != nullptr) ShowMetrics();
   timer_ = std::make_unique<PeriodicThread>(
       "sluice-timer", std::min(context_->heartbeat_limit / 10, kLongestCheck),
       [this] { sessions_.EndIdle(context_->heartbeat_limit); });
@@ -210,14 +209,19 @@ absl::Status Server::Impl::ServeTcp(const std::string& address) {
   return absl::OkStatus();
 }
 
-void Server::Impl::ShowMetrics(const std::string& backend) {
+void Server::Impl::ShowMetrics() {
   std::vector<EngineMetrics::Tenant> tenants;
   for (const config::v1::Tenant& tenant : config_.tenants()) {
     tenants.push_back({.name = tenant.name(), .maximum_bytes = tenant.maximum_bytes()});
   }
-  exposer_->Show({call_metrics_, std::make_shared<EngineMetrics>(engine_, std::move(tenants)),
-                  std::make_shared<ProcessMetrics>(DaemonVersion(), backend, context_->start_time,
-                                                   &connections_)});
+  const bool on_gpu = config_.backend() == config::v1::Config::BACKEND_CUDA;
+  const v1::GetCapabilitiesResponse& runs = context_->capabilities;
+  exposer_->Show({call_metrics_,
+                  std::make_shared<EngineMetrics>(engine_, std::move(tenants),
+                                                  on_gpu ? "gpu" : "host"),
+                  std::make_shared<ProcessMetrics>(
+                      ProcessMetrics::Build{runs.version(), runs.backend(), runs.arithmetic()},
+                      context_->start_time, &connections_)});
 }
 
 void Server::Impl::Drain(absl::Duration timeout) {

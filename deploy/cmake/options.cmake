@@ -76,7 +76,9 @@ if(NOT SLUICE_CUDA STREQUAL "OFF" AND EXISTS ${PROJECT_SOURCE_DIR}/kernels/cuda/
     find_package(CUDAToolkit REQUIRED)
     set(SLUICE_CUDA_FOUND ON)
   elseif(SLUICE_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "SLUICE_CUDA is ON, but there is no nvcc")
+    message(FATAL_ERROR "SLUICE_CUDA is ON, but there is no nvcc on the PATH")
+  else()
+    message(NOTICE "[build] without CUDA: there is no nvcc on the PATH")
   endif()
 endif()
 

@@ -68,7 +68,7 @@ TEST(DoctorTest, AMachineWithoutADriverIsNoFault) {
   machine.gpu = ProbeGpu("libno-such-driver.so");
   const std::vector<Finding> findings = Diagnose(Daemon("cpu"), "unix:/s", machine);
   EXPECT_FALSE(AnyMissing(findings));
-  EXPECT_THAT(DoctorReport(findings), HasSubstr("sluiced uses host memory"));
+  EXPECT_THAT(DoctorReport(findings), HasSubstr("only backends that use host memory start here"));
 }
 
 TEST(DoctorTest, NamesWhatIsMissing) {

@@ -142,7 +142,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "listen.health_address"},
         BadConfig{"HealthWithoutHost", R"({"listen": {"health_address": ":80"}})",
                   "listen.health_address"},
-        BadConfig{"RelativeSocket", R"({"listen": {"socket_path": "a.sock"}})", "socket_path"},
+        BadConfig{"RelativeSocket", R"({"listen": {"socket_path": "a.sock"}})",
+                  "listen.socket_path: must be an absolute path"},
         BadConfig{"LongSocket",
                   R"({"listen": {"socket_path": "/)" + std::string(107, 'x') + R"("}})",
                   "socket_path"},
@@ -216,8 +217,8 @@ TEST(ConfigTest, AFileThatCannotBeReadIsNamed) {
 
 TEST(ConfigTest, OnlyLoopbackIsLoopback) {
   for (const char* good : {"127.0.0.1:0", "[::1]:65535"}) EXPECT_TRUE(IsLoopback(good)) << good;
-  for (const char* bad : {"127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "0.0.0.0:1", "::1:1",
-                          "localhost:1", ""}) {
+  for (const char* bad : {"127.0.0.1", "127.0.0.1:", "127.0.0.1:1 ", "127.0.0.1:+1", "127.0.0.1:65536", "0.0.0.0:1",
+                          "::1:1", "localhost:1", ""}) {
     EXPECT_FALSE(IsLoopback(bad)) << bad;
   }
 }

@@ -85,13 +85,14 @@ TEST(EngineMetricsTest, ShowPoolTenantsAndJobs) {
   totals.measured_jobs = 2;
   totals.evicted_mass_share_sum = 0.25;
   engine.status.by_preset = {{"l2norm", totals}};
-  const std::string text = Text(EngineMetrics(&engine, {{.name = "default", .maximum_bytes = 99}}));
+  const std::string text =
+      Text(EngineMetrics(&engine, {{.name = "default", .maximum_bytes = 99}}, "gpu"));
   for (const char* line :
-       {"sluice_engine_answered 1\n", "sluice_pool_bytes{pool=\"host\",state=\"in_use\"} 30\n",
-        "sluice_cache_usage_ratio{pool=\"host\"} 0.3\n",
-        "sluice_pool_watermark_bytes{pool=\"host\",mark=\"high\"} 90\n",
-        "sluice_pool_watermark_bytes{pool=\"host\",mark=\"low\"} 80\n",
-        "sluice_pool_under_pressure{pool=\"host\"} 1\n",
+       {"sluice_engine_answered 1\n", "sluice_pool_bytes{pool=\"gpu\",state=\"in_use\"} 30\n",
+        "sluice_cache_usage_ratio{pool=\"gpu\"} 0.3\n",
+        "sluice_pool_watermark_bytes{pool=\"gpu\",mark=\"high\"} 90\n",
+        "sluice_pool_watermark_bytes{pool=\"gpu\",mark=\"low\"} 80\n",
+        "sluice_pool_under_pressure{pool=\"gpu\"} 1\n",
         "sluice_jobs_total{policy=\"l2norm\",trigger=\"every\",outcome=\"committed\"} 3\n",
         "sluice_job_slots_total{policy=\"l2norm\",fate=\"evicted\"} 7\n",
         "sluice_job_evicted_mass_share_sum{policy=\"l2norm\"} 0.25\n",
@@ -105,7 +106,7 @@ TEST(EngineMetricsTest, ShowPoolTenantsAndJobs) {
 TEST(EngineMetricsTest, ASilentEngineIsSaidToBeSilent) {
   StatusEngine engine;
   engine.answers = false;
-  const std::string text = Text(EngineMetrics(&engine, {}, absl::Milliseconds(1)));
+  const std::string text = Text(EngineMetrics(&engine, {}, "host", absl::Milliseconds(1)));
   EXPECT_THAT(text, HasSubstr("sluice_engine_answered 0\n"));
   EXPECT_THAT(text, Not(HasSubstr("sluice_pool_bytes")));
 }
@@ -122,8 +123,8 @@ TEST(MetricsTest, NamesAreStableAndDescribed) {
     }
   };
   collect(CallMetrics());
-  collect(EngineMetrics(&engine, {}));
-  collect(ProcessMetrics("1.2.3", "cpu", absl::Now(), &connections));
+  collect(EngineMetrics(&engine, {}, "host"));
+  collect(ProcessMetrics({"1.2.3", "cpu", "fp32"}, absl::Now(), &connections));
   EXPECT_THAT(names, IsSupersetOf({"sluice_pool_capacity_bytes", "sluice_sequences",
                                    "sluice_sessions", "sluice_open_steps", "sluice_jobs_total",
                                    "sluice_non_finite_rows_total", "sluice_build_info",
@@ -133,8 +134,8 @@ TEST(MetricsTest, NamesAreStableAndDescribed) {
 
 TEST(ProcessMetricsTest, KnowThisProcess) {
   ConnectionTable connections(1, 1);
-  const std::string text = Text(ProcessMetrics("1.2.3", "cpu", absl::Now(), &connections));
-  EXPECT_THAT(text, HasSubstr("sluice_build_info{version=\"1.2.3\",backend=\"cpu\"} 1\n"));
+  const std::string text = Text(ProcessMetrics({"1.2.3", "cpu", "fp32"}, absl::Now(), &connections));
+  EXPECT_THAT(text, HasSubstr("sluice_build_info{version=\"1.2.3\",backend=\"cpu\",arithmetic=\"fp32\"} 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("process_resident_memory_bytes 0\n")));
   EXPECT_THAT(text, Not(HasSubstr("process_open_fds 0\n")));
 }
