@@ -141,11 +141,19 @@ TEST_P(AttendConformanceTest, RangesOfAStep) {
   }
 }
 
+// Logits so far apart that a key which a token must not see would take over its answer.
 TEST_P(AttendConformanceTest, ChunksOfMoreThan64Tokens) {
-  TestBatch batch(FormatOfDim(64), 1, NextSeed());
-  batch.AddSequence(SequenceShape{0, 0, 0, 0, 200});
-  batch.AddSequence(SequenceShape{300, -1, -1, 70, 130});
-  ExpectSameAttend(batch, MakeLayer(batch.page_format(), 0, 1, 2));
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
+    SCOPED_TRACE(DtypeName(dtype));
+    PageFormat format = FormatOfDim(64);
+    format.dtype = dtype;
+    TestBatch batch(format, 1, NextSeed());
+    batch.AddSequence(SequenceShape{0, 0, 0, 0, 200});
+    batch.AddSequence(SequenceShape{300, -1, -1, 70, 130});
+    LayerShape layer = MakeLayer(format, 0, 1, 2);
+    layer.scale = 1.0f;
+    ExpectSameAttend(batch, layer);
+  }
 }
 
 // Beyond 16 384 slots the canonical chunks grow.

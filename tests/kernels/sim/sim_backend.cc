@@ -16,8 +16,10 @@ std::unique_ptr<DeviceBackend> Make(const BackendOptions& options,
   device.table_bytes = options.table_bytes;
   device.format_count = options.format_count;
   device.table_staging_bytes = int64_t{4} << 10;
-  device.staging_bytes = int64_t{options.threads == 1 ? 256 : 48} << 10;
-  device.scratch_bytes = int64_t{options.threads == 1 ? 4 : 1} << 20;
+  // With many threads so little that operations and units' work are cut otherwise than with few.
+  const int64_t threads = options.threads;
+  device.staging_bytes = int64_t{threads > 2 ? 48 : 256} << 10;
+  device.scratch_bytes = (int64_t{16} << 20) / (threads * threads * threads);
   device.arithmetic = options.arithmetic;
   device.signal = options.signal;
   return std::make_unique<DeviceBackend>(device, "emulated", std::move(runtime));
