@@ -148,8 +148,8 @@ TEST_P(AttendConformanceTest, ChunksOfMoreThan64Tokens) {
     PageFormat format = FormatOfDim(64);
     format.dtype = dtype;
     TestBatch batch(format, 1, NextSeed());
-    batch.AddSequence(SequenceShape{0, 0, 0, 0, 200});
-    batch.AddSequence(SequenceShape{300, -1, -1, 70, 130});
+    batch.AddSequence(SequenceShape{0, 0, 0, 0, 120});
+    batch.AddSequence(SequenceShape{300, -1, -1, 70, 80});
     LayerShape layer = MakeLayer(format, 0, 1, 2);
     layer.scale = 1.0f;
     ExpectSameAttend(batch, layer);

@@ -87,7 +87,7 @@ class BatchConformanceTest : public ConformanceTest {
 
 TEST_P(BatchConformanceTest, ASequenceGetsTheSameAnswerAloneAndInABatch) {
   const std::vector<int64_t> all = {0, 1, 2, 3, 4};
-  for (const int32_t step_tokens : {1, 80}) {
+  for (const int32_t step_tokens : {1, 40}) {
     const PageFormat format = AnyFormat();
     const int64_t seed = NextSeed();
     const std::vector<SequenceShape> shapes = AnyShapes(step_tokens);
@@ -108,13 +108,14 @@ TEST_P(BatchConformanceTest, ASequenceGetsTheSameAnswerAloneAndInABatch) {
 // Values so wide that a device with the scratch of several threads cuts the work otherwise.
 TEST_P(BatchConformanceTest, AnyNumberOfThreadsGivesTheSameAnswer) {
   const std::vector<int64_t> all = {0, 1, 2, 3, 4};
-  for (const int32_t step_tokens : {1, 80}) {
+  for (const int32_t step_tokens : {1, 40}) {
     PageFormat format = AnyFormat();
     format.v_dim = 128;
     const TestBatch batch = BatchOf(format, NextSeed(), AnyShapes(step_tokens), all);
     TestBatch first = batch;
     const AttendResult expected = Attend(first, all, 1);
-    for (const int32_t threads : {2, 4}) {
+    for (const int32_t threads : {4, 2}) {
+      if (threads == 2 && !TakesCase(2)) continue;
       SCOPED_TRACE(threads);
       TestBatch other = batch;
       ExpectSameBits(expected, Attend(other, all, threads));
@@ -125,7 +126,7 @@ TEST_P(BatchConformanceTest, AnyNumberOfThreadsGivesTheSameAnswer) {
 
 TEST_P(BatchConformanceTest, AnyPageSizeGivesTheSameAnswer) {
   const std::vector<int64_t> all = {0, 1, 2, 3, 4};
-  for (const int32_t step_tokens : {1, 80}) {
+  for (const int32_t step_tokens : {1, 40}) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kBf16, Dtype::kF16}) {
       if (!TakesCase(6)) continue;
       SCOPED_TRACE(testing::Message() << step_tokens << DtypeName(dtype));

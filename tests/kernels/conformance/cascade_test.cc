@@ -210,7 +210,7 @@ TEST_P(CascadeConformanceTest, MassGoesToThePendingSumsByEveryRule) {
 
 TEST_P(CascadeConformanceTest, TheLargestGroupsMass) {
   const int32_t group = 16;
-  TestBatch batch = AnyCascadeBatch(AnyCascadeFormat(), 1, 700, 30, FillOptions{0.0, 0.0, true},
+  TestBatch batch = AnyCascadeBatch(AnyCascadeFormat(), 1, 400, 12, FillOptions{0.0, 0.0, true},
                                     PendingSums(GroupReduce::kMedian, group));
   batch.FillScores();
   const LayerShape layer = AnyLayer(batch.page_format(), group);
