@@ -21,9 +21,9 @@ TABLES = [
     "4096 bytes of host memory for tables",
 ]
 LANE = [
-    "49152 bytes of host memory for operations of the device",
-    "49152 bytes of the device's memory for operations, 12 are free",
-    "1048576 bytes of the device's memory for operations, 12 are free",
+    "262144 bytes of host memory for operations of the device",
+    "262144 bytes of the device's memory for operations, 12 are free",
+    "2097152 bytes of the device's memory for operations, 12 are free",
 ]
 TIMEOUT_S = 60
 

@@ -22,7 +22,7 @@ TEST(BackendFaultTest, MemoryThatADeviceLacksIsResourceExhausted) {
   sim::RuntimeFaults faults;
   faults.allocation = 5;  // behind the tables' two and the first lane's staging
   EXPECT_EQ(Engine::Create(Over(faults), clock).status(),
-            absl::ResourceExhaustedError("backend: no 1048576 bytes of the device's memory for "
+            absl::ResourceExhaustedError("backend: no 2097152 bytes of the device's memory for "
                                          "operations, 12 are free"));
   EXPECT_EQ(faults.held, 0);
 }

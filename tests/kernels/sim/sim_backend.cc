@@ -17,7 +17,7 @@ std::unique_ptr<DeviceBackend> Make(const BackendOptions& options,
   device.format_count = options.format_count;
   device.table_staging_bytes = int64_t{4} << 10;
   // With many threads so little that operations and units' work are cut otherwise than with few.
-  const int64_t threads = options.threads;
+  const int64_t threads = options.threads > 0 ? options.threads : 2;
   device.staging_bytes = int64_t{threads > 2 ? 48 : 256} << 10;
   device.scratch_bytes = (int64_t{16} << 20) / (threads * threads * threads);
   device.arithmetic = options.arithmetic;
