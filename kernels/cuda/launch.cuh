@@ -37,8 +37,19 @@ struct EnoughBlocks<Kernel, std::void_t<decltype(Kernel::kBlocks)>> {
   static constexpr int32_t kBlocks = Kernel::kBlocks;
 };
 
+// Of sm_120 on the compiler needs a few registers more, and shared memory is scarcer than they
+// are.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+inline constexpr int32_t kBlocksLess = 1;
+#else
+inline constexpr int32_t kBlocksLess = 0;
+#endif
 template <class Kernel>
-__global__ void __launch_bounds__(Bounds<Kernel>::kThreads, EnoughBlocks<Kernel>::kBlocks)
+inline constexpr int32_t kResidentBlocks =
+    EnoughBlocks<Kernel>::kBlocks > 1 ? EnoughBlocks<Kernel>::kBlocks - kBlocksLess : 1;
+
+template <class Kernel>
+__global__ void __launch_bounds__(Bounds<Kernel>::kThreads, kResidentBlocks<Kernel>)
     RunKernel(const __grid_constant__ Kernel kernel) {
   CudaBlock block;
   kernel(block);

@@ -144,10 +144,12 @@ struct SelectMarkKernel {
       const int64_t slot = (first + i) * 32 + block.lane();
       bool competes[kAtOnce];
       uint32_t loaded[kAtOnce];
+      SLUICE_UNROLL
       for (int32_t j = 0; j < kAtOnce; ++j) {
         competes[j] = plan.competing.Has(slot + 32 * j);
         loaded[j] = competes[j] ? keys.At(slot + 32 * j) : 0u;
       }
+      SLUICE_UNROLL
       for (int32_t j = 0; j < kAtOnce; ++j) {
         const uint32_t word_above = block.Ballot(competes[j] && loaded[j] > plan.threshold.key);
         const uint32_t word_equal = block.Ballot(competes[j] && loaded[j] == plan.threshold.key);
