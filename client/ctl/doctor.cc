@@ -76,7 +76,8 @@ Finding OnDevice(const GpuDevice& device, size_t number) {
 void OnGpu(const absl::StatusOr<DaemonStatus>& daemon, const GpuDriver& gpu,
            std::vector<Finding>* findings) {
   if (!gpu.problem.empty()) {
-    findings->push_back({Kind::kNote, "gpu driver", gpu.problem + ": only backends that use host memory start here"});
+    findings->push_back({Kind::kNote, "gpu driver",
+                         gpu.problem + ": only backends that use host memory start here"});
     return;
   }
   const bool is_old = gpu.version < kLeastDriverVersion;

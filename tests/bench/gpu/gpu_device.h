@@ -52,8 +52,8 @@ class GpuDevice : public BenchDevice, private device::DeviceRuntime {
   void FreeDevice(std::byte* memory) override { memory_.FreeDevice(memory); }
   int64_t FreeDeviceBytes() const override { return memory_.FreeDeviceBytes(); }
   void Clear(std::byte* memory, int64_t bytes) override;
-  // As GpuRuntime launches on the foreground's lane.
   void Upload(Lane, std::byte* to, const std::byte* from, int64_t bytes) override;
+  // As GpuRuntime launches on the foreground's lane.
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override;
   void Mark(Lane, Ticket) override {}

@@ -217,8 +217,8 @@ TEST(ConfigTest, AFileThatCannotBeReadIsNamed) {
 
 TEST(ConfigTest, OnlyLoopbackIsLoopback) {
   for (const char* good : {"127.0.0.1:0", "[::1]:65535"}) EXPECT_TRUE(IsLoopback(good)) << good;
-  for (const char* bad : {"127.0.0.1", "127.0.0.1:", "127.0.0.1:1 ", "127.0.0.1:+1", "127.0.0.1:65536", "0.0.0.0:1",
-                          "::1:1", "localhost:1", ""}) {
+  for (const char* bad : {"127.0.0.1", "127.0.0.1:", "127.0.0.1:1 ", "127.0.0.1:+1",
+                          "127.0.0.1:65536", "0.0.0.0:1", "::1:1", "localhost:1", ""}) {
     EXPECT_FALSE(IsLoopback(bad)) << bad;
   }
 }

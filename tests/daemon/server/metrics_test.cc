@@ -134,8 +134,10 @@ TEST(MetricsTest, NamesAreStableAndDescribed) {
 
 TEST(ProcessMetricsTest, KnowThisProcess) {
   ConnectionTable connections(1, 1);
-  const std::string text = Text(ProcessMetrics({"1.2.3", "cpu", "fp32"}, absl::Now(), &connections));
-  EXPECT_THAT(text, HasSubstr("sluice_build_info{version=\"1.2.3\",backend=\"cpu\",arithmetic=\"fp32\"} 1\n"));
+  const std::string text =
+      Text(ProcessMetrics({"1.2.3", "cpu", "fp32"}, absl::Now(), &connections));
+  EXPECT_THAT(text, HasSubstr("sluice_build_info{version=\"1.2.3\",backend=\"cpu\","
+                              "arithmetic=\"fp32\"} 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("process_resident_memory_bytes 0\n")));
   EXPECT_THAT(text, Not(HasSubstr("process_open_fds 0\n")));
 }

@@ -65,27 +65,28 @@ class HidingRuntime final : public SimRuntime {
     std::erase_if(device_, [&](const auto& one) { return one->data() == memory; });
   }
   void Clear(std::byte* memory, int64_t bytes) override {
-    for (const auto& one : device_) one->Show();
-    SimRuntime::Clear(memory, bytes);
-    for (const auto& one : device_) one->Hide();
+    ReachDevice([&] { SimRuntime::Clear(memory, bytes); });
   }
   void Upload(Lane lane, std::byte* to, const std::byte* from, int64_t bytes) override {
-    for (const auto& one : device_) one->Show();
-    SimRuntime::Upload(lane, to, from, bytes);
+    ReachDevice([&] { SimRuntime::Upload(lane, to, from, bytes); });
     // Kernels are to read what was brought.
     std::memset(const_cast<std::byte*>(from), 0xee, static_cast<size_t>(bytes));
-    for (const auto& one : device_) one->Hide();
   }
   void Launch(Lane lane, const device::DeviceKernel& kernel,
               const device::LaunchShape& shape) override {
     host_.Hide();
-    for (const auto& one : device_) one->Show();
-    SimRuntime::Launch(lane, kernel, shape);
-    for (const auto& one : device_) one->Hide();
+    ReachDevice([&] { SimRuntime::Launch(lane, kernel, shape); });
     host_.Show();
   }
 
  private:
+  template <class Function>
+  void ReachDevice(const Function& function) {
+    for (const auto& one : device_) one->Show();
+    function();
+    for (const auto& one : device_) one->Hide();
+  }
+
   HiddenMemory& host_;
   std::vector<std::unique_ptr<HiddenMemory>> device_;
 };
