@@ -114,6 +114,8 @@ SLUICE_HD void CopyTile(Block& block, const TilePlace& place, const TileShape& s
                         std::byte* to) {
   ForEachColumn(shape.tile.row_bytes, [&](auto column, int32_t begin) {
     using C = decltype(column);
+    // Unrolled, it would keep addresses in registers that units need for their sums.
+    SLUICE_NO_UNROLL
     for (int32_t i = block.thread(); i < kTileSlots * C::kChunks; i += block.threads()) {
       const int32_t slot = i / C::kChunks;
       const int32_t chunk = i % C::kChunks;
