@@ -190,18 +190,25 @@ function(sluice_test name)
   sluice_set_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_ENV}")
 endfunction()
 
-# sluice_gpu_test(<name> [BINARY target] [WRAPPER script] [ARGS ..]): an entry of ctest
-# labelled gpu that runs a binary, that of sluice_test(<name>_test) by default, where there is a
-# GPU, and is skipped where there is none. WRAPPER: what runs the binary.
+# sluice_gpu_test(<name> [BINARY target] [WRAPPER script] [ARGS ..] [TIMEOUT seconds]): an entry
+# of ctest labelled gpu that runs a binary, that of sluice_test(<name>_test) by default, where
+# there is a GPU, and is skipped where there is none. WRAPPER: what runs the binary. Tests that
+# have the GPU, the binary's own entry too, run one at a time: some take all of its memory.
 function(sluice_gpu_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BINARY;WRAPPER" "ARGS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BINARY;WRAPPER;TIMEOUT" "ARGS")
   if(NOT arg_BINARY)
     set(arg_BINARY ${name}_test)
   endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 600)
+  endif()
   add_test(NAME ${name}_gpu
     COMMAND gpu_run ${arg_WRAPPER} $<TARGET_FILE:${arg_BINARY}> ${arg_ARGS})
-  sluice_set_test_properties(${name}_gpu gpu 600 "")
+  sluice_set_test_properties(${name}_gpu gpu ${arg_TIMEOUT} "")
   set_tests_properties(${name}_gpu PROPERTIES RESOURCE_LOCK gpu)
+  if(TEST ${arg_BINARY})
+    set_tests_properties(${arg_BINARY} PROPERTIES RESOURCE_LOCK gpu)
+  endif()
 endfunction()
 
 # The checkout's virtual environment where deploy/bootstrap has made it.

@@ -186,6 +186,7 @@ struct PrefillTiles {
     const Quarter key = ColumnsFirst(block.lane());
     const std::byte* const queries = block.shared() + layout.queries;
     const std::byte* const keys = block.shared() + layout.keys;
+    block.SyncWarp();  // lanes went ways of their own: matrices take the warp as one
     ForEachColumn(call.layer.k_dim * 2, [&](auto column, int32_t begin) {
       using C = decltype(column);
       SLUICE_UNROLL

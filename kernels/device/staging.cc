@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "kernels/page_format.h"
 
@@ -74,8 +75,11 @@ std::byte* Staging::Take(int64_t bytes) {
     });
   }
   if (bytes > ring_bytes_ || !Fits(bytes, &offset, &taken)) {
-    pieces_.push_back({part_, AllocateHostOrEnd(runtime_, bytes), 0});
-    return pieces_.back().own;
+    lock.unlock();  // a driver may let this wait for all that runs
+    std::byte* const own = AllocateHostOrEnd(runtime_, bytes);
+    lock.lock();
+    pieces_.push_back({part_, own, 0});
+    return own;
   }
   head_ = offset + bytes;
   used_ += taken;
@@ -88,16 +92,19 @@ std::byte* Staging::TwinOf(const std::byte* piece) const {
 }
 
 void Staging::Release(Ticket part) {
+  std::vector<std::byte*> own;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     while (!pieces_.empty() && pieces_.front().part <= part) {
       const Piece& piece = pieces_.front();
       used_ -= piece.ring_bytes;
-      if (piece.own != nullptr) runtime_.FreeHost(piece.own);
+      if (piece.own != nullptr) own.push_back(piece.own);
       pieces_.pop_front();
     }
   }
   released_.notify_one();
+  // Unlocked, as in Take.
+  for (std::byte* const memory : own) runtime_.FreeHost(memory);
 }
 
 }  // namespace sluice::device

@@ -233,6 +233,7 @@ struct TensorProducts {
     const int32_t query = of_queries.row & (layout.unit_rows - 1);
     const std::byte* const queries = block.shared() + layout.queries;
     SquareSums dots = {};
+    block.SyncWarp();  // lanes went ways of their own: matrices take the warp as one
     ForEachColumn(tiles.call.layer.k_dim * kPartBytes, [&](auto column, int32_t begin) {
       using C = decltype(column);
       SLUICE_UNROLL

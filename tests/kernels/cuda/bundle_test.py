@@ -19,7 +19,7 @@ class BundleTest(unittest.TestCase):
             self.assertEqual(made.returncode, 0, made.stderr)
             tests = (pathlib.Path(folder) / "tests").read_text().splitlines()
             for line in ("cuda_device_gpu - cuda_device_test", "shared_pool_gpu - shared_pool_test",
-                         "sanitized_gpu sanitize conformance_test"):
+                         "memcheck_gpu sanitize conformance_test memcheck"):
                 self.assertTrue(any(test.startswith(line) for test in tests), tests)
             done = subprocess.run([pathlib.Path(folder) / "run"], capture_output=True, text=True,
                                   check=False, env={"PATH": "/usr/bin:/bin"})

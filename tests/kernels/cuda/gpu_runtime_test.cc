@@ -97,7 +97,7 @@ TEST_F(GpuRuntimeTest, ABackendWithoutMemoryIsAFault) {
 
 // As that of a process that asks for too much.
 TEST_F(GpuRuntimeTest, MemoryThatThereIsNotIsNullAndNoFailure) {
-  EXPECT_EQ(runtime_->AllocateDevice(int64_t{1} << 50), nullptr);
+  EXPECT_EQ(runtime_->AllocateDevice(4 * FindGpu().memory_bytes), nullptr);
   std::byte* const memory = runtime_->AllocateDevice(4096);
   EXPECT_NE(memory, nullptr);
   runtime_->FreeDevice(memory);

@@ -134,5 +134,39 @@ TEST(StagingTest, AnOperationBeyondTheRingGetsMemoryOfItsOwn) {
   staging.Release(1);
 }
 
+// Takes the staging's mutex from within: what is called under it would wait forever.
+class EnteringRuntime final : public sim::SimRuntime {
+ public:
+  EnteringRuntime() : SimRuntime(1) {}
+  std::byte* AllocateHost(int64_t bytes) override {
+    Enter();
+    return SimRuntime::AllocateHost(bytes);
+  }
+  void FreeHost(std::byte* memory) override {
+    Enter();
+    SimRuntime::FreeHost(memory);
+  }
+  Staging* staging = nullptr;
+  int64_t entered = 0;
+
+ private:
+  void Enter() {
+    if (staging == nullptr) return;
+    staging->Release(0);
+    ++entered;
+  }
+};
+
+TEST(StagingTest, TheDriverIsNotAskedForMemoryUnderTheMutex) {
+  EnteringRuntime runtime;
+  Staging staging(runtime, 1024);
+  runtime.staging = &staging;
+  staging.Begin(1);
+  staging.Take(5000);
+  staging.Release(1);
+  EXPECT_EQ(runtime.entered, 2);
+  runtime.staging = nullptr;
+}
+
 }  // namespace
 }  // namespace sluice::device
